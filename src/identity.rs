@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The id that user namespaces and id-mapped mounts show for "no such id here"
-/// (`/proc/sys/kernel/overflowuid`, default 65534; user_namespaces(7)).
+/// (`/proc/sys/kernel/overflowuid`, default 65534; `user_namespaces(7)`).
 const OVERFLOW: u32 = 65_534;
 
-/// The id that `setresuid(2)` and `chown(2)` read as "leave unchanged", (uid_t) -1.
+/// The id that `setresuid(2)` and `chown(2)` read as "leave unchanged", `(uid_t) -1`.
 const UNCHANGED: u32 = u32::MAX;
 
 /// An id that names nobody: -1 means "no change" to `setresuid(2)`, 65534 is every unmapped user at once.
