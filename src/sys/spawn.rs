@@ -13,6 +13,9 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 
+/// Signals of the kernel (`_NSIG`, asm/signal.h).
+const SIGNALS: i32 = 64;
+
 /// The ids that the program gets, all three of each kind (`setresuid(2)`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
@@ -113,11 +116,18 @@ fn take(credentials: &Credentials) -> io::Result<()> {
     Ok(())
 }
 
-/// Every signal back to its default. KILL and STOP refuse, and so do the C library's own two: that is right.
+/// Every signal back to its default, the two that the C library keeps to itself included: whoever started this process
+/// may have ignored those too. KILL and STOP refuse, and that is right.
 fn reset_signals() {
-    for signal in 1..=libc::SIGRTMAX() {
-        // SAFETY: SIG_DFL is no handler of ours, so nothing can be called.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    /// Octets of the kernel's signal set (`_NSIG / 8`, asm/signal.h).
+    const SET: usize = 8;
+    let default = [0_u64; 8];
+    for signal in 1..=SIGNALS {
+        // SAFETY: the kernel reads a `struct sigaction` of its own layout, at most 32 octets with an 8-octet set: zeroes
+        // mean SIG_DFL, no flags, no mask. It writes nothing back.
+        unsafe {
+            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), std::ptr::null_mut::<u64>(), SET)
+        };
     }
 }
 
