@@ -5,3 +5,4 @@
 pub mod identity;
 pub mod request;
 pub mod sys;
+pub mod transport;
