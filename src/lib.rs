@@ -2,6 +2,7 @@
 //!
 //! The modules are floors: each imports only from those below it (`docs/architecture.md`).
 
+pub mod audit;
 pub mod identity;
 pub mod request;
 pub mod sys;

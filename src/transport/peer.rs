@@ -144,7 +144,9 @@ fn executable(pid: i32) -> Option<PathBuf> {
 fn unit(pid: i32) -> Option<String> {
     let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
     let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
-    path.rsplit('/').find(|part| part.ends_with(".service") || part.ends_with(".scope")).map(str::to_owned)
+    let is_unit =
+        |part: &&str| part.rsplit_once('.').is_some_and(|(_, kind)| matches!(kind, "service" | "scope"));
+    path.rsplit('/').find(is_unit).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -110,6 +110,7 @@ impl AsFd for Stream {
 mod tests {
     use super::*;
     use nix::sys::socket::{ControlMessage, sendmsg};
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use std::io::IoSlice;
 
     fn connected_by(connector: u32) -> (Stream, UnixStream) {
@@ -139,9 +140,8 @@ mod tests {
     #[tokio::test]
     async fn descriptors_are_neither_kept_nor_overlooked() {
         let (stream, client) = connected_by(nix::unistd::getuid().as_raw());
-        let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-        let before = open();
-        let passed = [client.as_raw_fd()];
+        let (reader, writer) = std::io::pipe().unwrap();
+        let passed = [writer.as_raw_fd()];
         let parts = [IoSlice::new(b"x")];
         sendmsg::<()>(
             client.as_raw_fd(),
@@ -151,7 +151,10 @@ mod tests {
             None,
         )
         .unwrap();
+        drop(writer);
         assert_eq!(stream.read(&mut [0; 16]).await.unwrap(), Read::Unexpected);
-        assert_eq!(open(), before);
+        let mut polled = [PollFd::new(&reader, PollFlags::IN)];
+        poll(&mut polled, Some(&Timespec { tv_sec: 10, tv_nsec: 0 })).unwrap();
+        assert!(polled[0].revents().contains(PollFlags::HUP), "somebody still holds the passed descriptor");
     }
 }
