@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod identity;
+pub mod policy;
 pub mod request;
 pub mod sys;
 pub mod transport;
