@@ -3,4 +3,5 @@
 //! The modules are floors: each imports only from those below it (`docs/architecture.md`).
 
 pub mod identity;
+pub mod protocol;
 pub mod request;
