@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod identity;
 pub mod policy;
+pub mod protocol;
 pub mod request;
 pub mod sys;
 pub mod transport;
