@@ -1,5 +1,6 @@
 //! From a connected socket to its `Peer`, by asking the kernel. Believes no word of the peer's own.
 
+use crate::accounts;
 use crate::identity::{Circumstances, DatabaseGroups, Gid, Groups, Namespace, Peer, Uid, UnusableId};
 use crate::sys;
 use nix::sys::socket::{getsockopt, sockopt};
@@ -107,6 +108,24 @@ pub fn is_alive(pidfd: BorrowedFd<'_>) -> bool {
 fn label(socket: BorrowedFd<'_>) -> Option<String> {
     let octets = sys::peer_label(socket).ok()?;
     String::from_utf8(octets).ok().filter(|text| !text.is_empty())
+}
+
+/// The peer of a connected socket with all that can be learnt of it: from the kernel, from `/proc`, and from the user
+/// database its names and, where a rule needs them, its groups.
+///
+/// # Errors
+/// [`NoPeer`]; a connection without a peer is refused.
+pub async fn recognise(socket: BorrowedFd<'_>, with_database_groups: bool) -> Result<Peer, NoPeer> {
+    let mut peer = peer_of(socket)?;
+    let look = move || {
+        look_closer(&mut peer);
+        accounts::name(&mut peer);
+        if with_database_groups {
+            peer.database_groups = accounts::groups_of(peer.uid);
+        }
+        peer
+    };
+    tokio::task::spawn_blocking(look).await.map_err(|error| NoPeer::Unreadable(io::Error::other(error)))
 }
 
 /// Fills in what `/proc` tells of the peer: its namespace, and what is for the record. What this process may not read

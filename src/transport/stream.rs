@@ -43,12 +43,20 @@ impl Stream {
         Ok(Self { socket, connector })
     }
 
-    /// Reads what has come, at most what `room` takes. Dropping the future loses nothing.
+    /// Waits until there is something to read. Holds no buffer while it waits.
     ///
     /// # Errors
-    /// Those of `recvmsg(2)`; `ECONNRESET` for a client that is gone.
-    pub async fn read(&self, room: &mut [u8]) -> io::Result<Read> {
-        self.socket.async_io(Interest::READABLE, || self.read_now(room)).await
+    /// Those of the event loop.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.socket.readable().await
+    }
+
+    /// Reads what has come, at most what `room` takes.
+    ///
+    /// # Errors
+    /// `WouldBlock` where nothing has come; those of `recvmsg(2)`: `ECONNRESET` for a client that is gone.
+    pub fn try_read(&self, room: &mut [u8]) -> io::Result<Read> {
+        self.socket.try_io(Interest::READABLE, || self.read_now(room))
     }
 
     fn read_now(&self, room: &mut [u8]) -> io::Result<Read> {
@@ -113,6 +121,16 @@ mod tests {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use std::io::IoSlice;
 
+    async fn read(stream: &Stream) -> Read {
+        loop {
+            stream.readable().await.unwrap();
+            match stream.try_read(&mut [0; 16]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return result.unwrap(),
+            }
+        }
+    }
+
     fn connected_by(connector: u32) -> (Stream, UnixStream) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         (Stream::new(ours, Uid::new(connector).unwrap()).unwrap(), theirs)
@@ -122,10 +140,9 @@ mod tests {
     async fn octets_of_the_connector_are_read() {
         let (stream, client) = connected_by(nix::unistd::getuid().as_raw());
         client.try_write(b"ping\n").unwrap();
-        let mut room = [0; 16];
-        assert_eq!(stream.read(&mut room).await.unwrap(), Read::Octets(5));
+        assert_eq!(read(&stream).await, Read::Octets(5));
         drop(client);
-        assert_eq!(stream.read(&mut room).await.unwrap(), Read::End);
+        assert_eq!(read(&stream).await, Read::End);
     }
 
     #[tokio::test]
@@ -134,7 +151,7 @@ mod tests {
         let (stream, client) = connected_by(me + 1);
         client.try_write(b"ping\n").unwrap();
         let pid = i32::try_from(std::process::id()).unwrap();
-        assert_eq!(stream.read(&mut [0; 16]).await.unwrap(), Read::OtherSender { uid: me, pid });
+        assert_eq!(read(&stream).await, Read::OtherSender { uid: me, pid });
     }
 
     #[tokio::test]
@@ -152,7 +169,7 @@ mod tests {
         )
         .unwrap();
         drop(writer);
-        assert_eq!(stream.read(&mut [0; 16]).await.unwrap(), Read::Unexpected);
+        assert_eq!(read(&stream).await, Read::Unexpected);
         let mut polled = [PollFd::new(&reader, PollFlags::IN)];
         poll(&mut polled, Some(&Timespec { tv_sec: 10, tv_nsec: 0 })).unwrap();
         assert!(polled[0].revents().contains(PollFlags::HUP), "somebody still holds the passed descriptor");
