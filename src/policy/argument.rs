@@ -150,7 +150,7 @@ impl Reader<'_> {
 
 fn type_count_error(given: &[&str]) -> String {
     if given.is_empty() {
-        format!("an argument needs a type: one of {}", TYPES.join(", "))
+        "an argument needs a type: one-of, pattern, integer or text".to_owned()
     } else {
         format!("an argument has one type, and this has {}", given.join(" and "))
     }

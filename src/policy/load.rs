@@ -10,7 +10,7 @@ use crate::request::{Builtin, CommandName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use toml::Spanned;
-use toml::de::{DeString, DeTable};
+use toml::de::{DeArray, DeString, DeTable};
 
 /// The sections of a file.
 const SECTIONS: [&str; 5] = ["allow", "deny", "builtins", "commands", "audit"];
@@ -29,9 +29,12 @@ pub(super) fn load(sources: &[Source], names: &dyn Names) -> Result<Loaded, Vec<
     for (document, table) in &files {
         draft.all_rules(&mut Reader { document, names, findings: &mut findings }, table);
     }
-    draft.unused_commands(&mut findings);
+    let broken = findings.iter().any(|finding| finding.severity() == Severity::Error);
+    if !broken {
+        draft.unused_commands(&mut findings);
+    }
     findings.sort_by_key(Diagnostic::order);
-    if findings.iter().any(|finding| finding.severity() == Severity::Error) {
+    if broken {
         return Err(findings);
     }
     Ok(Loaded { policy: draft.policy, warnings: findings })
@@ -92,7 +95,7 @@ impl Draft {
 
     fn builtin(&mut self, reader: &mut Reader<'_>, key: &Spanned<DeString<'_>>, item: &Item<'_>) {
         let Some(builtin) = granted_builtin(reader, key) else { return };
-        let Some(table) = reader.table(item) else { return };
+        let Some(table) = section(reader, item) else { return };
         reader.known_keys(table, "a built-in", &["allow"]);
         let Some(allow) = table.get("allow") else { return };
         let rules = reader.grants(allow);
@@ -100,7 +103,7 @@ impl Draft {
     }
 
     fn command(&mut self, reader: &mut Reader<'_>, key: &Spanned<DeString<'_>>, item: &Item<'_>) {
-        let Some(table) = reader.table(item) else { return };
+        let Some(table) = section(reader, item) else { return };
         let Some(name) = reader.command_name(key) else { return };
         if adds_rules_only(table) {
             return;
@@ -155,13 +158,19 @@ impl Draft {
 
 /// Reads `[allow]` or `[deny]`.
 fn gate(reader: &mut Reader<'_>, item: &Item<'_>, purpose: Purpose) -> Principals {
-    if item.get_ref().is_array() {
-        reader.error(&item.span(), "this is one table: write it with single brackets");
-        return Principals::default();
-    }
-    let Some(table) = reader.table(item) else { return Principals::default() };
+    let Some(table) = section(reader, item) else { return Principals::default() };
     reader.known_keys(table, "allow and deny", &["users", "groups"]);
     reader.principals(table, purpose)
+}
+
+/// The table of a section that has a header of its own.
+fn section<'t, 'i>(reader: &mut Reader<'_>, item: &'t Item<'i>) -> Option<&'t DeTable<'i>> {
+    let doubled = |list: &DeArray<'_>| list.first().is_some_and(|first| first.get_ref().is_table());
+    if item.get_ref().as_array().is_some_and(doubled) {
+        reader.error(&item.span(), "this is one table: write it with single brackets");
+        return None;
+    }
+    reader.table(item)
 }
 
 /// Reads `audit`, which has one value: nothing runs without its record.

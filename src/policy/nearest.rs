@@ -19,25 +19,50 @@ fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&
     known.into_iter().min_by_key(far).filter(|best| far(best) <= limit)
 }
 
-/// Levenshtein's distance: insertions, deletions and replacements of one character.
+/// The optimal string alignment distance: insertions, deletions, replacements and swaps of neighbours each count 1.
 fn distance(from: &[char], to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=from.len()).collect();
-    for (index, wanted) in to.chars().enumerate() {
-        row = next_row(&row, (from, wanted), index + 1);
+    let to: Vec<char> = to.chars().collect();
+    let mut table = Table { from, to: &to, rows: vec![(0..=from.len()).collect()] };
+    for _ in &to {
+        table.add_row();
     }
-    row.last().copied().unwrap_or(0)
+    table.cell(0, from.len())
 }
 
-/// The next row of the distance table, whose first cell is `first`.
-fn next_row(row: &[usize], (from, wanted): (&[char], char), first: usize) -> Vec<usize> {
-    let mut next = vec![first];
-    for (pair, letter) in row.windows(2).zip(from) {
-        let [diagonal, above] = *pair else { continue };
-        let left = next.last().copied().unwrap_or(first);
-        let replaced = diagonal + usize::from(*letter != wanted);
-        next.push(replaced.min(above + 1).min(left + 1));
+/// The distances of all beginnings of two words; a row for each letter of `to`.
+struct Table<'a> {
+    from: &'a [char],
+    to: &'a [char],
+    rows: Vec<Vec<usize>>,
+}
+
+impl Table<'_> {
+    fn add_row(&mut self) {
+        self.rows.push(vec![self.rows.len()]);
+        for column in 1..=self.from.len() {
+            let best = self.best(column);
+            self.rows.last_mut().into_iter().for_each(|row| row.push(best));
+        }
     }
-    next
+
+    /// The cell of the last row but so many.
+    fn cell(&self, rows_up: usize, column: usize) -> usize {
+        let row = self.rows.iter().rev().nth(rows_up);
+        row.and_then(|row| row.get(column)).copied().unwrap_or(usize::MAX / 2)
+    }
+
+    /// What the cell of that column in the last row has to be.
+    fn best(&self, column: usize) -> usize {
+        let line = self.rows.len() - 1;
+        let (left, above) =
+            (self.from.get(..column).unwrap_or_default(), self.to.get(..line).unwrap_or_default());
+        let replaced = self.cell(1, column - 1) + usize::from(left.last() != above.last());
+        let best = replaced.min(self.cell(1, column) + 1).min(self.cell(0, column - 1) + 1);
+        match (left, above) {
+            ([.., a, b], [.., c, d]) if a == d && b == c => best.min(self.cell(2, column - 2) + 1),
+            _ => best,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -49,13 +74,21 @@ mod tests {
         let known = ["users", "groups", "when"];
         assert_eq!(nearest("user", known), Some("users"));
         assert_eq!(nearest("gruops", known), Some("groups"));
-        assert_eq!(nearest("wehn", ["when"]), None);
+        assert_eq!(nearest("wehn", known), Some("when"));
         assert_eq!(nearest("whom", known), None);
     }
 
     #[test]
-    fn distances_are_those_of_levenshtein() {
-        for (from, to, expected) in [("", "", 0), ("", "ab", 2), ("kitten", "sitting", 3), ("öl", "ol", 1)] {
+    fn distances_count_single_slips() {
+        for (from, to, expected) in [
+            ("", "", 0),
+            ("", "ab", 2),
+            ("ab", "", 2),
+            ("kitten", "sitting", 3),
+            ("öl", "ol", 1),
+            ("unti", "unit", 1),
+            ("ba", "ab", 1),
+        ] {
             let letters: Vec<char> = from.chars().collect();
             assert_eq!(distance(&letters, to), expected, "{from} {to}");
         }

@@ -46,7 +46,6 @@ impl fmt::Display for Origin {
 }
 
 /// A source with its lines counted.
-#[derive(Debug)]
 pub(super) struct Document {
     name: Arc<str>,
     text: String,
@@ -72,7 +71,7 @@ impl Document {
 }
 
 /// A range of octets of a document.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Place {
     document: Arc<Document>,
     span: Range<usize>,
@@ -124,6 +123,12 @@ impl Place {
     fn line_start(&self) -> usize {
         let index = self.document.line_index(self.span.start);
         self.document.line_starts.get(index).copied().unwrap_or(0)
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file(), self.line(), self.column())
     }
 }
 

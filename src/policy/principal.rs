@@ -159,7 +159,7 @@ impl Reader<'_> {
         raw: i64,
         checked: fn(u32) -> Result<Id, UnusableId>,
     ) -> Option<Id> {
-        let id = u32::try_from(raw).map_err(|_| format!("{raw} is no id: ids are from 0 to 4294967293"));
+        let id = u32::try_from(raw).map_err(|_| format!("{raw} is no id: ids are from 0 to 4294967294"));
         match id.and_then(|raw| checked(raw).map_err(|unusable| unusable.to_string())) {
             Ok(id) => Some(id),
             Err(message) => {
