@@ -80,9 +80,7 @@ impl From<BadEscape> for Unreadable {
 /// # Errors
 /// What about the line is not of this protocol.
 pub fn parse_reply_line(line: &[u8]) -> Result<ReplyLine, Unreadable> {
-    if !text::is_plain(line) {
-        word::check(line)?;
-    }
+    word::check(line)?;
     let (tag, rest) = split_tag(line)?;
     let part = match rest {
         [b'|', end, text @ ..] => stream(Kind::Stdout, *end, text)?,

@@ -56,6 +56,11 @@ pub(super) fn width(octets: &[u8]) -> usize {
     if character.and_then(|text| text.chars().next()).is_some_and(is_printable) { width } else { 0 }
 }
 
+/// Whether a UTF-8 sequence of several octets may begin with these two: one test, so that it seldom surprises a processor.
+pub(super) fn may_begin(lead: u8, next: u8) -> bool {
+    u8::from(lead >= 0xc2) & u8::from(next & 0xc0 == 0x80) == 1
+}
+
 /// The octets of a UTF-8 sequence with this first octet, 0 for an octet that begins none of several octets (RFC 3629).
 pub(super) fn sequence_width(lead: u8) -> usize {
     match lead {

@@ -29,7 +29,8 @@ impl Kind {
 /// Writes one stream of one job.
 #[derive(Debug)]
 pub struct StreamWriter {
-    prefix: Vec<u8>,
+    whole: Vec<u8>,
+    partial: Vec<u8>,
     held: Vec<u8>,
 }
 
@@ -37,22 +38,24 @@ impl StreamWriter {
     /// At the start of a stream of the request with this tag.
     #[must_use]
     pub fn new(kind: Kind, tag: Option<&Tag>) -> Self {
-        let mut prefix = Vec::new();
-        Tag::write_prefix(tag, &mut prefix);
-        prefix.push(kind.mark());
-        Self { prefix, held: Vec::new() }
+        let prefix = |end| {
+            let mut prefix = Vec::new();
+            Tag::write_prefix(tag, &mut prefix);
+            prefix.extend_from_slice(&[kind.mark(), end]);
+            prefix
+        };
+        Self { whole: prefix(b' '), partial: prefix(b'~'), held: Vec::new() }
     }
 
     /// Writes the lines that these octets end, and the pieces of a line that grows too long; keeps the rest back.
     pub fn push(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         out.reserve(octets.len() + octets.len() / 4);
-        let mut rest = octets;
-        while let Some(end) = memchr::memchr(b'\n', rest) {
-            let (line, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
-            self.end_line(line, out);
-            rest = after.get(1..).unwrap_or_default();
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', octets) {
+            self.end_line(octets.get(start..end).unwrap_or_default(), out);
+            start = end + 1;
         }
-        let last = self.write_pieces(rest, out);
+        let last = self.write_pieces(octets.get(start..).unwrap_or_default(), out);
         self.held.extend_from_slice(last);
     }
 
@@ -65,7 +68,7 @@ impl StreamWriter {
     /// Writes what is kept back, as a piece without a line end: for the end of the stream, and for a client that waits.
     pub fn flush(&mut self, out: &mut Vec<u8>) {
         if self.holds() {
-            self.write(b'~', &self.held, out);
+            write(&self.partial, &self.held, out);
             self.held.clear();
         }
     }
@@ -73,10 +76,10 @@ impl StreamWriter {
     fn end_line(&mut self, line: &[u8], out: &mut Vec<u8>) {
         let last = self.write_pieces(line, out);
         if self.held.is_empty() {
-            self.write(b' ', last, out);
+            write(&self.whole, last, out);
         } else {
             self.held.extend_from_slice(last);
-            self.write(b' ', &self.held, out);
+            write(&self.whole, &self.held, out);
             self.held.clear();
         }
     }
@@ -93,7 +96,7 @@ impl StreamWriter {
             } else {
                 let start = rest.get(..PIECE_MAX).unwrap_or(rest);
                 let (piece, after) = rest.split_at_checked(boundary(start)).unwrap_or((rest, &[]));
-                self.write(b'~', piece, out);
+                write(&self.partial, piece, out);
                 rest = after;
             }
         }
@@ -102,16 +105,15 @@ impl StreamWriter {
 
     fn write_held_piece(&mut self, out: &mut Vec<u8>) {
         let cut = boundary(&self.held);
-        self.write(b'~', self.held.get(..cut).unwrap_or_default(), out);
+        write(&self.partial, self.held.get(..cut).unwrap_or_default(), out);
         self.held.drain(..cut);
     }
+}
 
-    fn write(&self, end: u8, octets: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.prefix);
-        out.push(end);
-        text::write_text(octets, out);
-        out.push(b'\n');
-    }
+fn write(prefix: &[u8], octets: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(prefix);
+    text::write_text(octets, out);
+    out.push(b'\n');
 }
 
 /// Where to cut so that no UTF-8 sequence is parted: before the last one where it is not all there.

@@ -2,6 +2,7 @@
 
 use super::printable;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// An escape that no `udsadmind` writes: a backslash before something other than `\` or `x` and two hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,10 +14,19 @@ impl fmt::Display for BadEscape {
     }
 }
 
-/// Whether all octets stand for themselves in text. Without an early exit, so that it compiles to wide instructions.
+/// Whether all octets stand for themselves in text.
 pub(super) fn is_plain(octets: &[u8]) -> bool {
-    let unfit = |octet: u8| !matches!(octet, b'\t' | b' '..=b'[' | b']'..=b'~');
-    octets.iter().fold(0, |seen, octet| seen | u8::from(unfit(*octet))) == 0
+    is_all(octets, |octet| matches!(octet, b'\t' | b' '..=b'[' | b']'..=b'~'))
+}
+
+/// Whether all octets are printable ASCII or TAB.
+pub(super) fn is_printable_ascii(octets: &[u8]) -> bool {
+    is_all(octets, |octet| matches!(octet, b'\t' | b' '..=b'~'))
+}
+
+/// Without an early exit, so that it compiles to wide instructions.
+fn is_all(octets: &[u8], fits: impl Fn(u8) -> bool) -> bool {
+    octets.iter().fold(0, |seen, octet| seen | u8::from(!fits(*octet))) == 0
 }
 
 /// Writes octets as text: printable UTF-8 and TAB as they are, `\` doubled, every other octet as `\xHH`.
@@ -28,24 +38,51 @@ pub(super) fn write_text(octets: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Writes four octets for each one and counts those that spell it: no branch for most octets, so that binary output is cheap.
 fn write_mixed(octets: &[u8], out: &mut Vec<u8>) {
+    let spellings = &*SPELLINGS;
+    let mut end = out.len();
+    out.resize(end + 4 * octets.len(), 0);
     let mut rest = octets;
-    while let Some((&octet, after)) = rest.split_first() {
-        rest = match octet {
-            b'\\' => {
-                out.extend_from_slice(b"\\\\");
-                after
-            }
-            b'\t' | b' '..=b'~' => {
-                out.push(octet);
-                after
-            }
-            _ => write_printable(rest, out).unwrap_or_else(|| {
-                write_escape(octet, out);
-                after
-            }),
-        };
+    while let Some((octet, after)) = rest.split_first() {
+        let next = after.first().copied().unwrap_or_default();
+        let character = if printable::may_begin(*octet, next) { character(rest) } else { None };
+        let alone = || spellings.get(usize::from(*octet)).map(|spelling| (*spelling, after));
+        let Some((Spelling { octets, count }, after)) = character.or_else(alone) else { break };
+        if let Some(room) = out.get_mut(end..end + 4) {
+            room.copy_from_slice(&octets);
+        }
+        end += count;
+        rest = after;
     }
+    out.truncate(end);
+}
+
+/// Four octets, of which the first `count` are meant.
+#[derive(Clone, Copy)]
+struct Spelling {
+    octets: [u8; 4],
+    count: usize,
+}
+
+/// How each octet alone is spelt.
+static SPELLINGS: LazyLock<[Spelling; 256]> =
+    LazyLock::new(|| std::array::from_fn(|octet| spelling(u8::try_from(octet).unwrap_or_default())));
+
+fn spelling(octet: u8) -> Spelling {
+    match octet {
+        b'\\' => Spelling { octets: [octet; 4], count: 2 },
+        b'\t' | b' '..=b'~' => Spelling { octets: [octet; 4], count: 1 },
+        _ => Spelling { octets: escape(octet), count: 4 },
+    }
+}
+
+/// The printable character beyond ASCII at the start, and what is after it.
+fn character(octets: &[u8]) -> Option<(Spelling, &[u8])> {
+    let (character, after) = octets.split_at_checked(printable::width(octets))?;
+    let mut spelling = Spelling { octets: [0; 4], count: character.len() };
+    spelling.octets.get_mut(..character.len())?.copy_from_slice(character);
+    (!character.is_empty()).then_some((spelling, after))
 }
 
 /// Writes the printable character at the start, and tells what is after it; `None` where there is none.
@@ -55,22 +92,26 @@ pub(super) fn write_printable<'a>(octets: &'a [u8], out: &mut Vec<u8>) -> Option
     (!character.is_empty()).then_some(after)
 }
 
-/// Writes `\xHH`.
-pub(super) fn write_escape(octet: u8, out: &mut Vec<u8>) {
+/// `\xHH`.
+pub(super) fn escape(octet: u8) -> [u8; 4] {
     let digit = |value: u8| value + if value < 10 { b'0' } else { b'a' - 10 };
-    out.extend_from_slice(&[b'\\', b'x', digit(octet >> 4), digit(octet & 0xf)]);
+    [b'\\', b'x', digit(octet >> 4), digit(octet & 0xf)]
 }
 
 /// The octets that a text stands for.
 pub(super) fn read_text(text: &[u8]) -> Result<Vec<u8>, BadEscape> {
+    let start = memchr::memchr(b'\\', text).unwrap_or(text.len());
+    let (plain, mut rest) = text.split_at_checked(start).unwrap_or((text, &[]));
     let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = memchr::memchr(b'\\', rest) {
-        let (plain, escape) = rest.split_at_checked(at).ok_or(BadEscape)?;
-        octets.extend_from_slice(plain);
-        rest = read_escape(escape, &mut octets)?;
+    octets.extend_from_slice(plain);
+    while let Some((&octet, after)) = rest.split_first() {
+        rest = if octet == b'\\' {
+            read_escape(rest, &mut octets)?
+        } else {
+            octets.push(octet);
+            after
+        };
     }
-    octets.extend_from_slice(rest);
     Ok(octets)
 }
 

@@ -63,6 +63,9 @@ impl Word {
 /// # Errors
 /// The first octet that breaks this.
 pub fn check(line: &[u8]) -> Result<(), Fault> {
+    if text::is_printable_ascii(line) {
+        return Ok(());
+    }
     let malformed = std::str::from_utf8(line).err().map(|error| error.valid_up_to());
     let sound = line.get(..malformed.unwrap_or(line.len())).and_then(|sound| std::str::from_utf8(sound).ok());
     let control =
@@ -253,7 +256,7 @@ fn write_quoted(octets: &[u8], out: &mut Vec<u8>) {
         } else if let Some(after) = text::write_printable(rest, out) {
             after
         } else {
-            text::write_escape(octet, out);
+            out.extend_from_slice(&text::escape(octet));
             after
         };
     }
@@ -322,7 +325,7 @@ mod tests {
         assert_eq!(fault(r#"x a"b""#), (4, GLUED_QUOTE));
         assert_eq!(fault(r#"x "a"b"#), (6, GLUED_WORD));
         assert_eq!(fault(r#"x "a"'b'"#), (6, GLUED_WORD));
-        assert_eq!(fault(r#"x unit=a'b'"#), (9, GLUED_QUOTE));
+        assert_eq!(fault(r"x unit=a'b'"), (9, GLUED_QUOTE));
         assert_eq!(fault(r#"x "unit"=a"#), (9, GLUED_WORD));
         assert_eq!(fault(r#"x --a="b""#), (7, GLUED_QUOTE));
     }
