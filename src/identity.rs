@@ -174,6 +174,30 @@ impl Peer {
     }
 }
 
+impl fmt::Display for Peer {
+    /// For people: `alice (uid 1000)`, with nothing in it that a terminal obeys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (uid {})", self.user().escape_debug(), self.uid)
+    }
+}
+
+/// What the user database says of a user (passwd(5), group(5)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The name.
+    pub name: String,
+    /// The id.
+    pub uid: Uid,
+    /// The primary group.
+    pub gid: u32,
+    /// The supplementary groups, the primary one included.
+    pub groups: Vec<u32>,
+    /// The home directory.
+    pub home: PathBuf,
+    /// The login shell: it goes into the environment of what runs as this user, and is never started.
+    pub shell: PathBuf,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

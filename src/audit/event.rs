@@ -1,6 +1,7 @@
 //! One event: its kind, a sentence for people, and fields for programs. Formats nothing for any particular trail.
 
 use crate::identity::Peer;
+use crate::policy::Denial;
 use crate::request::{ArgumentName, Request, Value};
 use std::fmt::Display;
 
@@ -112,6 +113,17 @@ impl Event {
     #[must_use]
     pub fn request(self, request: &Request, spelling: &str) -> Self {
         self.field("UDSADMIN_COMMAND", &request.command).field("UDSADMIN_REQUEST", spelling)
+    }
+
+    /// A request that the policy refuses, in full.
+    #[must_use]
+    pub fn denied(peer: &Peer, request: &Request, spelling: &str, denial: &Denial) -> Self {
+        Self::new(Kind::Denied, format!("{peer}: {spelling}: {}", denial.reason()))
+            .peer(peer)
+            .request(request, spelling)
+            .arguments(denial.arguments())
+            .decision("deny", denial.rule())
+            .field("UDSADMIN_REASON", denial.reason())
     }
 
     /// The arguments by name, one field each.

@@ -37,7 +37,9 @@ impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotConnected => f.write_str("the passed descriptor is no connected Unix stream socket"),
-            Self::OtherDoor => f.write_str("the passed socket was not accepted from our own listening socket"),
+            Self::OtherDoor => {
+                f.write_str("the passed socket was not accepted from our own listening socket")
+            }
             Self::Closed => f.write_str("the client has closed its connection"),
             Self::Unreadable(error) => write!(f, "the passed descriptor can't be examined: {error}"),
         }
@@ -96,8 +98,9 @@ fn identity(file: &Stat) -> (u64, u64) {
 }
 
 fn is_socket_at(path: &PathBuf, theirs: (u64, u64)) -> bool {
-    statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
-        .is_ok_and(|file| FileType::from_raw_mode(file.st_mode) == FileType::Socket && identity(&file) == theirs)
+    statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|file| {
+        FileType::from_raw_mode(file.st_mode) == FileType::Socket && identity(&file) == theirs
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Packets with descriptors over a `SOCK_SEQPACKET` socket (unix(7)). A packet that does not fit ends the connection.
 
 use super::wire::PACKET_MAX;
+use crate::sys;
 use rustix::io::IoSliceMut;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
@@ -39,7 +40,7 @@ impl Packets {
     /// # Errors
     /// Those of registering with the event loop.
     pub fn new(socket: OwnedFd) -> io::Result<Self> {
-        Ok(Self { socket: AsyncFd::new(socket)? })
+        Ok(Self { socket: sys::watch(socket, Interest::READABLE | Interest::WRITABLE)? })
     }
 
     /// Connects. Never waits: a full queue of connections is an error.
@@ -123,7 +124,5 @@ fn take(socket: &OwnedFd, room: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> 
 /// Those of `accept(2)`.
 pub async fn accept(listener: &AsyncFd<OwnedFd>) -> io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    listener
-        .async_io(Interest::READABLE, |socket| Ok(rustix::net::accept_with(socket, flags)?))
-        .await
+    listener.async_io(Interest::READABLE, |socket| Ok(rustix::net::accept_with(socket, flags)?)).await
 }

@@ -3,10 +3,10 @@
 use super::service::{Service, Session};
 use super::wire::{NotRun, Report};
 use crate::audit::{Event, Kind};
-use crate::execution::{self, Account, Job, JobId, Outcome, plan};
-use crate::identity::Peer;
-use crate::limits::Place;
-use crate::policy::{Decision, Denial, Grant, Refusal, decide};
+use crate::execution::{self, Job, JobId, Outcome, plan};
+use crate::identity::{Account, Peer};
+use crate::limits::{Place, Places};
+use crate::policy::{Decision, Grant, Refusal, decide};
 use crate::protocol;
 use crate::request::Request;
 use crate::{accounts, files};
@@ -14,17 +14,24 @@ use rustix::fs::{FileType, fstat};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Runs at once, of all peers together.
-pub(super) const RUNS_MAX: usize = 512;
+const RUNS_MAX: usize = 512;
 
 /// Runs at once of one user.
-pub(super) const RUNS_PER_USER: usize = 64;
+const RUNS_PER_USER: usize = 64;
 
 /// How long the server may take to read a report before it counts as stuck.
 const REPORTING: Duration = Duration::from_secs(10);
+
+/// The places for runs.
+#[must_use]
+pub fn places() -> Arc<Places> {
+    Places::new(RUNS_MAX, RUNS_PER_USER)
+}
 
 /// What the record says of a run at each of its steps.
 struct Entry<'a> {
@@ -35,8 +42,7 @@ struct Entry<'a> {
 
 impl Entry<'_> {
     fn event(&self, kind: Kind, what: &str) -> Event {
-        let who = format!("{} (uid {})", self.peer.user().escape_debug(), self.peer.uid);
-        Event::new(kind, format!("{who}: {}: {what}", self.spelling))
+        Event::new(kind, format!("{}: {}: {what}", self.peer, self.spelling))
             .peer(self.peer)
             .request(self.request, &self.spelling)
     }
@@ -46,14 +52,6 @@ impl Entry<'_> {
             .arguments(grant.arguments())
             .decision("permit", grant.rule())
             .field("UDSADMIN_JOB", job)
-    }
-
-    fn denied(&self, denial: &Denial) -> Event {
-        let reason = denial.reason().to_string();
-        self.event(Kind::Denied, &reason)
-            .arguments(denial.arguments())
-            .decision("deny", denial.rule())
-            .field("UDSADMIN_REASON", reason)
     }
 }
 
@@ -115,7 +113,7 @@ impl Service {
         match decide(&self.policy, entry.peer, entry.request, (self.clock)()) {
             Decision::Permit(grant) => Ok(grant),
             Decision::Deny(denial) => {
-                self.trail.note(&entry.denied(&denial)).await;
+                self.trail.note(&Event::denied(entry.peer, entry.request, &entry.spelling, &denial)).await;
                 Err(match denial.refusal() {
                     Refusal::Denied => NotRun::Denied,
                     Refusal::BadArgument { name, text } => {
@@ -170,13 +168,18 @@ impl Service {
         let errno = error.raw_os_error().unwrap_or(libc::EACCES);
         let what = format!("could not be started: {error}");
         let event = entry.granted(Kind::Finished, &what, grant, &job);
-        self.trail
-            .note(&event.field("UDSADMIN_EXIT", format_args!("exec-failed:{errno}")).field("UDSADMIN_REASON", error))
-            .await;
+        let exit = format!("exec-failed:{errno}");
+        self.trail.note(&event.field("UDSADMIN_EXIT", exit).field("UDSADMIN_REASON", error)).await;
         NotRun::ExecFailed { errno, job }
     }
 
-    async fn see_to_its_end(&self, job: Job, entry: &Entry<'_>, grant: &Grant, cancel: &CancellationToken) -> End {
+    async fn see_to_its_end(
+        &self,
+        job: Job,
+        entry: &Entry<'_>,
+        grant: &Grant,
+        cancel: &CancellationToken,
+    ) -> End {
         let id = job.id().clone();
         let (outcome, took) = match job.finish(cancel.cancelled()).await {
             Ok((outcome, took)) => (Some(outcome), took),

@@ -38,7 +38,7 @@ pub struct Service {
     pub clock: fn() -> SystemTime,
     /// The runs under way, and their caps.
     pub runs: Arc<Places>,
-    /// Every task of a session or a run.
+    /// The tasks of the runs under way.
     pub tasks: TaskTracker,
     /// Cancelled when no further run may start.
     pub draining: CancellationToken,
@@ -90,7 +90,10 @@ impl Service {
     fn not_the_server(&self, connection: &OwnedFd) -> Option<String> {
         match transport::peer_of(connection.as_fd()) {
             Ok(peer) if peer.uid == self.admit => None,
-            Ok(peer) => Some(format!("uid {} connected to the broker, which serves uid {} alone", peer.uid, self.admit)),
+            Ok(peer) => Some(format!(
+                "uid {} connected to the broker, which serves uid {} alone",
+                peer.uid, self.admit
+            )),
             Err(error) => Some(error.to_string()),
         }
     }
@@ -106,9 +109,9 @@ impl Service {
         }
         match self.policy.admits(&peer) {
             Admission::Admitted { .. } => Ok(peer),
-            Admission::Refused(denial) => Err(refused(&denial.reason().to_string())
-                .peer(&peer)
-                .decision("deny", denial.rule())),
+            Admission::Refused(denial) => {
+                Err(refused(&denial.reason().to_string()).peer(&peer).decision("deny", denial.rule()))
+            }
         }
     }
 

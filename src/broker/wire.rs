@@ -99,7 +99,8 @@ mod tests {
     #[test]
     fn the_largest_request_fits_one_packet() {
         let argument = || Argument::Positional(Value::try_from("a").unwrap());
-        let request = Request { command: "a".parse().unwrap(), arguments: (0..4096).map(|_| argument()).collect() };
+        let request =
+            Request { command: "a".parse().unwrap(), arguments: (0..4096).map(|_| argument()).collect() };
         let order = Order::Run { run: u32::MAX, request };
         let octets = postcard::to_stdvec(&order).unwrap();
         assert!(octets.len() <= PACKET_MAX, "{}", octets.len());

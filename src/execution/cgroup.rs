@@ -3,13 +3,14 @@
 
 use super::JobId;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The mark that systemd puts on a cgroup with `Delegate=yes` (systemd.exec's CGROUP_DELEGATION; user-readable since 251).
+/// The mark that systemd puts on a cgroup with `Delegate=yes` (systemd's
+/// `CGROUP_DELEGATION.md`; the second since 251).
 const MARKS: [&str; 2] = ["trusted.delegate", "user.delegate"];
 
 /// How long the kernel may take to empty a killed cgroup.
@@ -43,7 +44,8 @@ impl Delegation {
 fn is_delegated(path: &Path) -> bool {
     MARKS.iter().any(|mark| {
         let mut value = [0_u8; 8];
-        rustix::fs::getxattr(path, *mark, &mut value[..]).is_ok_and(|octets| value.get(..octets) == Some(b"1"))
+        rustix::fs::getxattr(path, *mark, &mut value[..])
+            .is_ok_and(|octets| value.get(..octets) == Some(b"1"))
     })
 }
 
@@ -93,7 +95,7 @@ impl JobGroup {
         }
     }
 
-    fn members(&self) -> BTreeSet<Pid> {
+    fn members(&self) -> HashSet<Pid> {
         let text = fs::read_to_string(self.path.join("cgroup.procs")).unwrap_or_default();
         text.lines().filter_map(|line| Pid::from_raw(line.parse().ok()?)).collect()
     }

@@ -12,7 +12,6 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 /// How long a job may take to end after TERM, before KILL.
 const GRACE: Duration = Duration::from_secs(5);
@@ -94,7 +93,7 @@ impl Job {
     /// # Errors
     /// Those of waiting; the end is then unknown, and the job has been killed.
     pub async fn finish(self, cancelled: impl Future<Output = ()>) -> io::Result<(Outcome, Duration)> {
-        let ended = AsyncFd::with_interest(self.child.pidfd.as_fd().try_clone_to_owned()?, Interest::READABLE)?;
+        let ended = sys::watch(self.child.pidfd.try_clone()?, Interest::READABLE)?;
         let forced = tokio::select! {
             ready = ended.readable() => { let _ready = ready?; None }
             () = limit(self.timeout) => Some(Outcome::TimedOut),

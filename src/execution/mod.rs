@@ -6,7 +6,7 @@ mod plan;
 
 pub use cgroup::Delegation;
 pub use job::{Job, Surroundings, launch};
-pub use plan::{Account, Plan, plan};
+pub use plan::{Plan, plan};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -24,7 +24,8 @@ impl JobId {
     pub fn draw() -> io::Result<Self> {
         let mut octets = [0_u8; 6];
         rustix::rand::getrandom(&mut octets[..], rustix::rand::GetRandomFlags::empty())?;
-        Ok(Self(octets.iter().map(|octet| format!("{octet:02x}")).collect()))
+        let [a, b, c, d, e, f] = octets;
+        Ok(Self(format!("{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}{f:02x}")))
     }
 
     /// The text of the id.

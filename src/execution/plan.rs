@@ -1,7 +1,7 @@
 //! What exactly will run: a grant and the account to run as become one plan. Pure: starts nothing, looks nothing up.
 
 use super::JobId;
-use crate::identity::{Peer, Uid};
+use crate::identity::{Account, Peer, Uid};
 use crate::policy::Grant;
 use crate::sys::Credentials;
 use std::ffi::OsString;
@@ -14,23 +14,6 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 /// The C locale with UTF-8 (locale(7)): the same messages on every machine.
 const LANG: &str = "C.UTF-8";
-
-/// What the user database says of the user to run as (passwd(5)).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    /// The name.
-    pub name: String,
-    /// The id.
-    pub uid: Uid,
-    /// The primary group.
-    pub gid: u32,
-    /// The supplementary groups, the primary one included.
-    pub groups: Vec<u32>,
-    /// The home directory.
-    pub home: PathBuf,
-    /// The login shell: it goes into the environment, and is never started.
-    pub shell: PathBuf,
-}
 
 /// What will run.
 #[derive(Debug)]

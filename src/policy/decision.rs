@@ -89,27 +89,33 @@ impl Grant {
 /// A refusal: what the peer is told, and what the record says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
-    refusal: Refusal,
+    refusal: Box<Refusal>,
     rule: Origin,
     reason: Reason,
+    arguments: Vec<(ArgumentName, Value)>,
 }
 
 impl Denial {
     /// A refusal that tells the peer nothing more.
     pub(super) const fn denied(reason: Reason, rule: Origin) -> Self {
-        Self { refusal: Refusal::Denied, rule, reason }
+        Self { refusal: Box::new(Refusal::Denied), rule, reason, arguments: Vec::new() }
     }
 
     /// A refusal of an argument, told to a peer that may run the command.
     pub(super) fn bad_argument(name: &str, text: &str, rule: Origin) -> Self {
         let (name, text) = (name.to_owned(), text.to_owned());
         let reason = Reason::BadArgument { name: name.clone(), text: text.clone() };
-        Self { refusal: Refusal::BadArgument { name, text }, rule, reason }
+        Self { refusal: Box::new(Refusal::BadArgument { name, text }), rule, reason, arguments: Vec::new() }
+    }
+
+    /// The same, with the arguments that it is about.
+    pub(super) fn about(self, arguments: Vec<(ArgumentName, Value)>) -> Self {
+        Self { arguments, ..self }
     }
 
     /// What the peer is told.
     #[must_use]
-    pub const fn refusal(&self) -> &Refusal {
+    pub fn refusal(&self) -> &Refusal {
         &self.refusal
     }
 
@@ -117,6 +123,12 @@ impl Denial {
     #[must_use]
     pub const fn rule(&self) -> &Origin {
         &self.rule
+    }
+
+    /// The arguments by name, as far as the request came to have them.
+    #[must_use]
+    pub fn arguments(&self) -> &[(ArgumentName, Value)] {
+        &self.arguments
     }
 
     /// Why, for the record.

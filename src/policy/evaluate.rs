@@ -38,8 +38,12 @@ fn evaluate(policy: &Policy, peer: &Peer, request: &Request, steps: &mut Steps) 
     gate(policy, peer, steps)?;
     let (command, rules) = visible(policy, peer, &request.command, steps)?;
     let given = bind::given(command, &request.arguments, steps)?;
-    let rule = check(command, rules, &given, steps)?;
+    let checked = check(command, rules, &given, steps);
     let arguments: Vec<_> = given.into_iter().map(|(spec, value)| (spec.name.clone(), value)).collect();
+    let rule = match checked {
+        Ok(rule) => rule,
+        Err(denial) => return Err(denial.about(arguments)),
+    };
     Ok(Grant {
         command: command.name.clone(),
         program: command.program.clone(),

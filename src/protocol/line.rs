@@ -193,6 +193,14 @@ fn given(word: Word) -> Result<Given, Fault> {
     Ok(Given { argument, quoted: word.quoted })
 }
 
+/// The line, without its LF, that spells this request: one line of text, whatever the values hold.
+#[must_use]
+pub fn spell(request: &Request) -> String {
+    let mut line = Vec::new();
+    write_request(request, &mut line);
+    String::from_utf8_lossy(&line).into_owned()
+}
+
 /// Writes the line, without its LF, that spells this request. Its name stands behind `run` where it would mean something
 /// else alone. The line can be longer than a server accepts: it is for the caller to look at its length.
 pub fn write_request(request: &Request, out: &mut Vec<u8>) {

@@ -17,5 +17,5 @@ mod text;
 #[doc(hidden)]
 pub mod properties;
 
-pub use line::write_request;
+pub use line::{spell, write_request};
 pub use tag::{NotATag, Tag};

@@ -86,7 +86,9 @@ fn fault(socket: BorrowedFd<'_>, socket_type: SocketType) -> Option<&'static str
         return Some("is no Unix socket");
     }
     if sockopt::socket_type(socket) != Ok(socket_type) {
-        return Some("is of the wrong type: a stream is needed for clients (ListenStream=), packets for the broker (ListenSequentialPacket=)");
+        return Some(
+            "is of the wrong type: a stream is needed for clients (ListenStream=), packets for the broker (ListenSequentialPacket=)",
+        );
     }
     if sockopt::socket_acceptconn(socket) != Ok(true) {
         return Some("does not listen: Accept=no is needed");

@@ -19,10 +19,14 @@ pub fn start(in_journal: bool, identifier: &'static str) {
         let (lines, queue) = sync_channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&lost);
-        std::thread::spawn(move || write_all(&queue, &counted, journal.with_syslog_identifier(identifier.to_owned())));
+        std::thread::spawn(move || {
+            write_all(&queue, &counted, journal.with_syslog_identifier(identifier.to_owned()))
+        });
         install(registry().with(Queue { lines, lost }));
     } else {
-        install(registry().with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time()));
+        install(
+            registry().with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time()),
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::conversation::Conversation;
 use crate::audit::{Event, Kind};
-use crate::policy::{Command, Decision, Denial, Refusal, decide, why};
+use crate::policy::{Command, Decision, Refusal, decide, why};
 use crate::protocol::decoder::{Ask, Hello, Mode, VERSION};
 use crate::protocol::reply::{self, Final};
 use crate::protocol::{self, Tag};
@@ -53,13 +53,17 @@ impl Conversation<'_> {
             }
         }
         for (name, usage, summary) in self.visible() {
-            self.row(tag, &[("name", &*name), ("kind", "command"), ("usage", &*usage), ("summary", &*summary)]);
+            self.row(
+                tag,
+                &[("name", &*name), ("kind", "command"), ("usage", &*usage), ("summary", &*summary)],
+            );
         }
         Final::ok().text("help NAME tells more of a command")
     }
 
     fn visible(&self) -> Vec<(String, String, String)> {
-        let texts = |command: &Command| (command.name().to_string(), command.usage(), command.summary().to_owned());
+        let texts =
+            |command: &Command| (command.name().to_string(), command.usage(), command.summary().to_owned());
         self.context.policy.visible_commands(self.peer).map(texts).collect()
     }
 
@@ -78,10 +82,15 @@ impl Conversation<'_> {
         };
         let (name, usage, summary) = (command.name().as_str(), command.usage(), command.summary());
         let out = self.out.writer();
-        reply::row(tag, &[("name", name), ("kind", "command"), ("usage", &*usage), ("summary", summary)], out);
+        reply::row(
+            tag,
+            &[("name", name), ("kind", "command"), ("usage", &*usage), ("summary", summary)],
+            out,
+        );
         for argument in command.arguments() {
             let kind = argument.kind();
-            let mut fields = vec![("argument", argument.name().as_str().as_bytes()), ("takes", kind.as_bytes())];
+            let mut fields =
+                vec![("argument", argument.name().as_str().as_bytes()), ("takes", kind.as_bytes())];
             match argument.default() {
                 Some(value) => fields.push(("default", value.as_bytes())),
                 None => fields.push(("required", b"yes")),
@@ -138,14 +147,14 @@ impl Conversation<'_> {
 
     async fn unserved(&mut self, builtin: Builtin) -> Final {
         if self.may(builtin) {
-            return Final::bad_argument("verb").text(format!("{} is not served by this version", builtin.verb()));
+            return Final::bad_argument("verb")
+                .text(format!("{} is not served by this version", builtin.verb()));
         }
         self.deny_builtin(builtin).await
     }
 
     async fn deny_builtin(&self, builtin: Builtin) -> Final {
-        let who = format!("{} (uid {})", self.peer.user().escape_debug(), self.peer.uid);
-        let event = Event::new(Kind::Denied, format!("{who}: {}: not granted", builtin.verb()))
+        let event = Event::new(Kind::Denied, format!("{}: {}: not granted", self.peer, builtin.verb()))
             .peer(self.peer)
             .field("UDSADMIN_COMMAND", builtin.verb())
             .field("UDSADMIN_REQUEST", builtin.verb())
@@ -159,24 +168,14 @@ impl Conversation<'_> {
         match decide(&self.context.policy, self.peer, request, (self.context.clock)()) {
             Decision::Permit(_) => None,
             Decision::Deny(denial) => {
-                self.context.trail.note(&self.denied(request, &denial)).await;
+                let event = Event::denied(self.peer, request, &protocol::spell(request), &denial);
+                self.context.trail.note(&event).await;
                 Some(match denial.refusal() {
                     Refusal::Denied => Final::denied().text(NO_SUCH),
                     Refusal::BadArgument { name, text } => Final::bad_argument(name).text(text.as_str()),
                 })
             }
         }
-    }
-
-    fn denied(&self, request: &Request, denial: &Denial) -> Event {
-        let (spelling, reason) = (protocol::spell(request), denial.reason().to_string());
-        let who = format!("{} (uid {})", self.peer.user().escape_debug(), self.peer.uid);
-        Event::new(Kind::Denied, format!("{who}: {spelling}: {reason}"))
-            .peer(self.peer)
-            .request(request, &spelling)
-            .arguments(denial.arguments())
-            .decision("deny", denial.rule())
-            .field("UDSADMIN_REASON", reason)
     }
 }
 

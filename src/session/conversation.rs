@@ -159,7 +159,9 @@ impl<'a> Conversation<'a> {
             match item {
                 Item::Request(incoming) => self.answer_request(incoming).await,
                 Item::Malformed(error) => self.answer_malformed(&error).await,
-                Item::TooLong { desynchronised, tag } => self.answer_too_long(desynchronised, tag.as_ref()).await,
+                Item::TooLong { desynchronised, tag } => {
+                    self.answer_too_long(desynchronised, tag.as_ref()).await
+                }
                 Item::Http => self.answer_http().await,
             }
             self.is_fresh = false;
@@ -169,7 +171,8 @@ impl<'a> Conversation<'a> {
     async fn answer_request(&mut self, incoming: Incoming) {
         let Incoming { tag, ask, input } = incoming;
         if self.context.draining.is_cancelled() && !matches!(ask, Ask::Quit) {
-            return self.say(tag.as_ref(), &Final::draining().text("the service is ending; nothing was started"));
+            return self
+                .say(tag.as_ref(), &Final::draining().text("the service is ending; nothing was started"));
         }
         match ask {
             Ask::Run(request) => match self.refuse_early(&request).await {
@@ -227,9 +230,8 @@ impl<'a> Conversation<'a> {
     }
 
     async fn note_protocol_error(&self, what: &str, ends: bool) {
-        let who = format!("{} (uid {})", self.peer.user().escape_debug(), self.peer.uid);
         let fate = if ends { "; the connection is closed" } else { "" };
-        let event = Event::new(Kind::ProtocolError, format!("{who}: no request: {what}{fate}"));
+        let event = Event::new(Kind::ProtocolError, format!("{}: no request: {what}{fate}", self.peer));
         self.context.trail.note(&event.peer(self.peer).field("UDSADMIN_REASON", what)).await;
     }
 
@@ -291,7 +293,9 @@ impl<'a> Conversation<'a> {
     async fn read(&mut self) {
         let mut block = [0; BLOCK];
         match self.stream.try_read(&mut block) {
-            Ok(Read::Octets(octets)) => self.unread.extend_from_slice(block.get(..octets).unwrap_or_default()),
+            Ok(Read::Octets(octets)) => {
+                self.unread.extend_from_slice(block.get(..octets).unwrap_or_default())
+            }
             Ok(Read::End) => {
                 self.client = Client::HalfClosed;
                 self.last_said = Instant::now();
@@ -309,8 +313,7 @@ impl<'a> Conversation<'a> {
 
     /// Octets of another user end the session at once; what runs was the connector's own wish, and goes on.
     async fn end_for_another_sender(&mut self, uid: u32, pid: i32) {
-        let who = format!("{} (uid {})", self.peer.user().escape_debug(), self.peer.uid);
-        let message = format!("the connection of {who} was written to by uid {uid} (pid {pid}); it is closed");
+        let message = format!("{}: written to by uid {uid} (pid {pid}); the connection is closed", self.peer);
         let event = Event::new(Kind::SenderMismatch, message)
             .peer(self.peer)
             .field("UDSADMIN_SENDER_UID", uid)

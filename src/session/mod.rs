@@ -12,6 +12,7 @@ use crate::policy::{Admission, Policy};
 use crate::protocol::reply::{self, Final};
 use crate::transport::{self, Read, Stream};
 use conversation::Conversation;
+use rustix::net::SendFlags;
 use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
@@ -51,9 +52,7 @@ impl fmt::Debug for Context {
 }
 
 /// Serves one accepted connection to its end.
-///
-/// `place` is asked for a place once the peer is known, so that one user can't take them all; `None` turns it away.
-pub async fn serve<P>(context: &Context, socket: UnixStream, place: impl FnOnce(&Peer) -> Option<P>) {
+pub async fn serve(context: &Context, socket: UnixStream) {
     let (peer, stream) = match recognise(context, socket).await {
         Ok(known) => known,
         Err(why) => return tracing::debug!("a connection ended before its session: {why}"),
@@ -62,22 +61,23 @@ pub async fn serve<P>(context: &Context, socket: UnixStream, place: impl FnOnce(
         Admission::Refused(denial) => {
             let event = refused(&denial.reason().to_string()).peer(&peer).decision("deny", denial.rule());
             context.trail.note(&event).await;
-            let text = format!("{} (uid {}) may not connect; ask this machine's administrator", peer.user(), peer.uid);
+            let text = format!("{peer} may not connect; ask this machine's administrator");
             turn_away(&stream, &Final::denied().text(text)).await;
         }
-        Admission::Admitted { rule } => match place(&peer) {
-            None => {
-                context.trail.note(&refused("too many connections").peer(&peer)).await;
-                turn_away(&stream, &Final::busy().text("too many connections; close one and try again")).await;
-            }
-            Some(_place) => {
-                let message = format!("{} (uid {}) connected", peer.user().escape_debug(), peer.uid);
-                let event = Event::new(Kind::Connected, message).peer(&peer).decision("permit", rule);
-                context.trail.note(&event).await;
-                Conversation::new(context, &peer, &stream).hold().await;
-            }
-        },
+        Admission::Admitted { rule } => {
+            let event = Event::new(Kind::Connected, format!("{peer} connected"));
+            context.trail.note(&event.peer(&peer).decision("permit", rule)).await;
+            Conversation::new(context, &peer, &stream).hold().await;
+        }
     }
+}
+
+/// Turns a connection away unserved, with one line: for a server that has no place for it, or can't serve at all.
+pub fn turn_away_unserved(socket: &std::os::unix::net::UnixStream, last: &Final) {
+    let mut line = Vec::new();
+    reply::final_line(None, last, &mut line);
+    // Whoever does not take one line at once does without it.
+    drop(rustix::net::send(socket, &line, SendFlags::NOSIGNAL | SendFlags::DONTWAIT));
 }
 
 /// Who connected. A connection without a peer that a policy could judge is refused here.

@@ -234,7 +234,10 @@ impl Phase {
         match self {
             Self::Starting(starting) => Step::Linked(starting.await),
             Self::Ordered(connection) => match cancel {
-                Some(run) => connection.cancel(run).await.map_or_else(|error| Step::Reported(Err(error)), |()| Step::CancelSent),
+                Some(run) => connection
+                    .cancel(run)
+                    .await
+                    .map_or_else(|error| Step::Reported(Err(error)), |()| Step::CancelSent),
                 None => Step::Reported(connection.next().await),
             },
             Self::Over(_) => pending().await,
@@ -294,11 +297,14 @@ fn not_run(why: &NotRun) -> Final {
         NotRun::Busy => Final::busy().text("too many of your commands run; wait for one to end"),
         NotRun::ExecFailed { errno, job } => {
             let error = io::Error::from_raw_os_error(*errno);
-            Final::exec_failed(errno).field("job", job.as_str()).text(format!("the program could not be started: {error}"))
+            Final::exec_failed(errno)
+                .field("job", job.as_str())
+                .text(format!("the program could not be started: {error}"))
         }
         NotRun::AuditUnavailable => Final::audit_unavailable().text("nothing runs without its audit record"),
         NotRun::Draining => Final::draining().text("the service is ending; try again"),
-        NotRun::Unavailable => Final::broker_unavailable().text("nothing was started; try again, or see systemctl status udsadmin-broker"),
+        NotRun::Unavailable => Final::broker_unavailable()
+            .text("nothing was started; try again, or see systemctl status udsadmin-broker"),
         NotRun::Internal => Final::internal().text("nothing was started; the journal says more"),
     }
 }

@@ -4,7 +4,9 @@
 mod activation;
 mod socket;
 mod spawn;
+mod watch;
 
 pub use activation::{NotPassed, Passed, take_passed_sockets};
 pub use socket::{peer_groups, peer_label, socket_file};
 pub use spawn::{Child, Credentials, Launch, spawn};
+pub use watch::watch;
