@@ -2,6 +2,7 @@
 //!
 //! The modules are floors: each imports only from those below it (`docs/architecture.md`).
 
+pub mod files;
 pub mod identity;
 pub mod policy;
 pub mod request;
