@@ -189,9 +189,9 @@ pub struct Account {
     /// The id.
     pub uid: Uid,
     /// The primary group.
-    pub gid: u32,
-    /// The supplementary groups, the primary one included.
-    pub groups: Vec<u32>,
+    pub gid: Gid,
+    /// All its groups, the primary one included.
+    pub groups: Groups,
     /// The home directory.
     pub home: PathBuf,
     /// The login shell: it goes into the environment of what runs as this user, and is never started.

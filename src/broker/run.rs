@@ -140,7 +140,7 @@ impl Service {
             Ok(account) => account,
             Err(error) => return Err(self.not_started(entry, grant, id, &error).await),
         };
-        let plan = plan(grant, account, entry.peer, id.clone());
+        let plan = plan(grant, &account, entry.peer, id.clone());
         match execution::launch(plan, stdio, &self.surroundings, recorded).await {
             Ok(job) => Ok(job),
             Err(error) => Err(self.not_started(entry, grant, id, &error).await),
@@ -159,7 +159,7 @@ impl Service {
         let look = move || {
             files::check_program(&program, trust)
                 .map_err(|error| io::Error::new(io::ErrorKind::PermissionDenied, error.to_string()))?;
-            accounts::account(&run_as)
+            accounts::run_as(&run_as).map_err(io::Error::other)
         };
         tokio::task::spawn_blocking(look).await.map_err(io::Error::other)?
     }

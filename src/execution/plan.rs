@@ -36,16 +36,21 @@ pub struct Plan {
 
 /// The plan of a grant. The account is that of the grant's `run-as` user.
 #[must_use]
-pub fn plan(grant: &Grant, account: Account, peer: &Peer, job: JobId) -> Plan {
+pub fn plan(grant: &Grant, account: &Account, peer: &Peer, job: JobId) -> Plan {
     Plan {
         program: grant.program().to_owned(),
         argv: grant.argv().to_vec(),
-        environment: environment(grant, &account, peer, &job),
+        environment: environment(grant, account, peer, &job),
         no_new_privileges: account.uid != Uid::ROOT,
-        credentials: Credentials { uid: account.uid.raw(), gid: account.gid, groups: account.groups },
+        credentials: credentials(account),
         timeout: grant.timeout(),
         job,
     }
+}
+
+fn credentials(account: &Account) -> Credentials {
+    let groups = account.groups.iter().map(|gid| gid.raw()).collect();
+    Credentials { uid: account.uid.raw(), gid: account.gid.raw(), groups }
 }
 
 fn environment(grant: &Grant, account: &Account, peer: &Peer, job: &JobId) -> Vec<(OsString, OsString)> {

@@ -3,9 +3,6 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Where the policy is installed.
-pub const POLICY: &str = "/etc/udsadmin/policy.toml";
-
 /// Where the broker listens (systemd/udsadmin-broker.socket).
 pub const BROKER: &str = "/run/udsadmin/broker.sock";
 
@@ -42,7 +39,7 @@ pub enum Parsed {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            policy: POLICY.into(),
+            policy: crate::files::POLICY.into(),
             broker: BROKER.into(),
             door: DOOR.into(),
             admit: SERVER_USER.to_owned(),
