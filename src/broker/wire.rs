@@ -5,7 +5,7 @@ use crate::request::Request;
 use serde::{Deserialize, Serialize};
 
 /// Octets of one packet at most. A request of a full line is a third of it.
-pub const PACKET_MAX: usize = 32 * 1024;
+pub(super) const PACKET_MAX: usize = 32 * 1024;
 
 /// From the server to the broker.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]

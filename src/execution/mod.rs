@@ -22,10 +22,9 @@ impl JobId {
     /// # Errors
     /// Those of `getrandom(2)`.
     pub fn draw() -> io::Result<Self> {
-        let mut octets = [0_u8; 6];
+        let mut octets = [0_u8; 8];
         rustix::rand::getrandom(&mut octets[..], rustix::rand::GetRandomFlags::empty())?;
-        let [a, b, c, d, e, f] = octets;
-        Ok(Self(format!("{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}{f:02x}")))
+        Ok(Self(format!("{:012x}", u64::from_ne_bytes(octets) >> 16)))
     }
 
     /// The text of the id.

@@ -97,7 +97,7 @@ pub struct Denial {
 
 impl Denial {
     /// A refusal that tells the peer nothing more.
-    pub(super) const fn denied(reason: Reason, rule: Origin) -> Self {
+    pub(super) fn denied(reason: Reason, rule: Origin) -> Self {
         Self { refusal: Box::new(Refusal::Denied), rule, reason, arguments: Vec::new() }
     }
 

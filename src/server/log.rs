@@ -20,7 +20,7 @@ pub fn start(in_journal: bool, identifier: &'static str) {
         let lost = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&lost);
         std::thread::spawn(move || {
-            write_all(&queue, &counted, journal.with_syslog_identifier(identifier.to_owned()))
+            write_all(&queue, &counted, journal.with_syslog_identifier(identifier.to_owned()));
         });
         install(registry().with(Queue { lines, lost }));
     } else {

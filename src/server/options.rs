@@ -70,9 +70,15 @@ impl Program {
             let name = word.to_str().unwrap_or_default();
             match name {
                 "--help" | "-h" => return Ok(Parsed::Print(self.help())),
-                "--version" | "-V" => return Ok(Parsed::Print(format!("{} {}\n", self.name, env!("CARGO_PKG_VERSION")))),
+                "--version" | "-V" => {
+                    return Ok(Parsed::Print(format!("{} {}\n", self.name, env!("CARGO_PKG_VERSION"))));
+                }
                 _ if !self.options.iter().any(|(known, ..)| *known == name) => {
-                    return Err(format!("{}: unknown option {}; --help lists them", self.name, word.display()));
+                    return Err(format!(
+                        "{}: unknown option {}; --help lists them",
+                        self.name,
+                        word.display()
+                    ));
                 }
                 "--demo" => options.demo = true,
                 _ => {
@@ -85,7 +91,10 @@ impl Program {
     }
 
     fn help(&self) -> String {
-        let mut text = format!("{}: {}\n\nIt takes its sockets from systemd; start the .socket unit.\n\n", self.name, self.about);
+        let mut text = format!(
+            "{}: {}\n\nIt takes its sockets from systemd; start the .socket unit.\n\n",
+            self.name, self.about
+        );
         for (name, value, meaning) in self.options {
             text.extend([format!("  {:22} {meaning}\n", format!("{name} {value}"))]);
         }
@@ -138,7 +147,8 @@ mod tests {
 
     #[test]
     fn options_replace_what_is_installed() {
-        let expected = Options { policy: "p".into(), admit: "alice".to_owned(), demo: true, ..Options::default() };
+        let expected =
+            Options { policy: "p".into(), admit: "alice".to_owned(), demo: true, ..Options::default() };
         assert_eq!(parse(&["--policy", "p", "--demo", "--admit", "alice"]), Ok(Parsed::Serve(expected)));
     }
 

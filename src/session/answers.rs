@@ -31,12 +31,11 @@ impl Conversation<'_> {
             Ask::Commands => self.commands(tag),
             Ask::Whoami => self.whoami(tag),
             Ask::Why(request) => self.why(tag, &request),
-            Ask::Cancel => Final::ok(),
             Ask::Hello(hello) => self.hello(hello),
             Ask::Status => self.status(tag).await,
             Ask::Unserved(builtin) => self.unserved(builtin).await,
             Ask::Misused { name, text, .. } => Final::bad_argument(name).text(text),
-            Ask::Ping | Ask::Run(_) | Ask::Quit => Final::ok(),
+            Ask::Cancel | Ask::Ping | Ask::Run(_) | Ask::Quit => Final::ok(),
         };
         self.say(tag, &last);
     }
@@ -153,7 +152,7 @@ impl Conversation<'_> {
         self.deny_builtin(builtin).await
     }
 
-    async fn deny_builtin(&self, builtin: Builtin) -> Final {
+    async fn deny_builtin(&mut self, builtin: Builtin) -> Final {
         let event = Event::new(Kind::Denied, format!("{}: {}: not granted", self.peer, builtin.verb()))
             .peer(self.peer)
             .field("UDSADMIN_COMMAND", builtin.verb())
@@ -164,7 +163,7 @@ impl Conversation<'_> {
     }
 
     /// The refusal of a request that the policy does not permit, on the record; `None` where the broker is to decide.
-    pub(super) async fn refuse_early(&self, request: &Request) -> Option<Final> {
+    pub(super) async fn refuse_early(&mut self, request: &Request) -> Option<Final> {
         match decide(&self.context.policy, self.peer, request, (self.context.clock)()) {
             Decision::Permit(_) => None,
             Decision::Deny(denial) => {

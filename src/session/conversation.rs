@@ -9,6 +9,7 @@ use crate::identity::Peer;
 use crate::protocol::Tag;
 use crate::protocol::decoder::{Ask, Decoder, INPUT_MAX, Incoming, Item, SyntaxError};
 use crate::protocol::reply::{self, Final};
+use crate::request::Request;
 use crate::transport::{Read, Stream};
 use std::collections::VecDeque;
 use std::future::pending;
@@ -160,7 +161,7 @@ impl<'a> Conversation<'a> {
                 Item::Request(incoming) => self.answer_request(incoming).await,
                 Item::Malformed(error) => self.answer_malformed(&error).await,
                 Item::TooLong { desynchronised, tag } => {
-                    self.answer_too_long(desynchronised, tag.as_ref()).await
+                    self.answer_too_long(desynchronised, tag.as_ref()).await;
                 }
                 Item::Http => self.answer_http().await,
             }
@@ -177,28 +178,37 @@ impl<'a> Conversation<'a> {
         match ask {
             Ask::Run(request) => match self.refuse_early(&request).await {
                 Some(last) => self.say(tag.as_ref(), &last.field("ms", "0")),
-                None => self.begin(request, tag, input),
+                None => self.begin(request, tag.as_ref(), input),
             },
             Ask::Quit => {
                 self.say(tag.as_ref(), &Final::bye());
                 self.leave();
             }
-            ask => self.answer(tag.as_ref(), ask).await,
+            Ask::Help(_)
+            | Ask::Commands
+            | Ask::Whoami
+            | Ask::Why(_)
+            | Ask::Cancel
+            | Ask::Ping
+            | Ask::Hello(_)
+            | Ask::Status
+            | Ask::Unserved(_)
+            | Ask::Misused { .. } => self.answer(tag.as_ref(), ask).await,
         }
     }
 
-    fn begin(&mut self, request: crate::request::Request, tag: Option<Tag>, input: Option<Vec<u8>>) {
+    fn begin(&mut self, request: Request, tag: Option<&Tag>, input: Option<Vec<u8>>) {
         self.runs = self.runs.wrapping_add(1);
         let begun = self.stream.as_fd().try_clone_to_owned().and_then(|client| {
             let broker = self.context.broker.clone();
             let link = self.link.take();
-            Running::begin(Ordering { broker, link, client, number: self.runs, request }, tag.clone(), input)
+            Running::begin(Ordering { broker, link, client, number: self.runs, request }, tag.cloned(), input)
         });
         match begun {
             Ok(running) => self.running = Some(running),
             Err(error) => {
                 tracing::error!("a run can't begin: {error}");
-                self.say(tag.as_ref(), &Final::internal().text("nothing was started; try again later"));
+                self.say(tag, &Final::internal().text("nothing was started; try again later"));
             }
         }
     }
@@ -229,7 +239,7 @@ impl<'a> Conversation<'a> {
         self.leave();
     }
 
-    async fn note_protocol_error(&self, what: &str, ends: bool) {
+    async fn note_protocol_error(&mut self, what: &str, ends: bool) {
         let fate = if ends { "; the connection is closed" } else { "" };
         let event = Event::new(Kind::ProtocolError, format!("{}: no request: {what}{fate}", self.peer));
         self.context.trail.note(&event.peer(self.peer).field("UDSADMIN_REASON", what)).await;
@@ -290,12 +300,19 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    async fn read(&mut self) {
+    /// Not a future: the room for reading is on the stack for this call alone.
+    fn take(&mut self) -> io::Result<Read> {
         let mut block = [0; BLOCK];
-        match self.stream.try_read(&mut block) {
-            Ok(Read::Octets(octets)) => {
-                self.unread.extend_from_slice(block.get(..octets).unwrap_or_default())
-            }
+        let read = self.stream.try_read(&mut block)?;
+        if let Read::Octets(octets) = read {
+            self.unread.extend_from_slice(block.get(..octets).unwrap_or_default());
+        }
+        Ok(read)
+    }
+
+    async fn read(&mut self) {
+        match self.take() {
+            Ok(Read::Octets(_)) => {}
             Ok(Read::End) => {
                 self.client = Client::HalfClosed;
                 self.last_said = Instant::now();

@@ -76,8 +76,9 @@ pub async fn serve(context: &Context, socket: UnixStream) {
 pub fn turn_away_unserved(socket: &std::os::unix::net::UnixStream, last: &Final) {
     let mut line = Vec::new();
     reply::final_line(None, last, &mut line);
-    // Whoever does not take one line at once does without it.
-    drop(rustix::net::send(socket, &line, SendFlags::NOSIGNAL | SendFlags::DONTWAIT));
+    if let Err(error) = rustix::net::send(socket, &line, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+        tracing::debug!("whoever does not take one line at once does without it: {error}");
+    }
 }
 
 /// Who connected. A connection without a peer that a policy could judge is refused here.

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use tokio::net::unix::pipe;
 
 /// Octets read at once: a pipe's own capacity (pipe(7)).
-const BLOCK: usize = 64 * 1024;
+pub(super) const BLOCK: usize = 64 * 1024;
 
 /// The job's ends: stdout, stderr, and stdin where there is input.
 pub(super) type JobEnds = Vec<OwnedFd>;
@@ -63,11 +63,10 @@ impl Output {
         }
     }
 
-    /// Passes on what has come. At the end of the stream, or where it can't be read, closes it.
-    pub(super) fn pass_on(&mut self, out: &mut Vec<u8>) {
-        let mut block = [0; BLOCK];
+    /// Passes on what has come, as much as `block` takes. At the end of the stream, or where it can't be read, closes it.
+    pub(super) fn pass_on(&mut self, block: &mut [u8], out: &mut Vec<u8>) {
         let Some(pipe) = &self.pipe else { return };
-        match pipe.try_read(&mut block) {
+        match pipe.try_read(block) {
             Ok(0) => self.close(out),
             Ok(octets) => self.writer.push(block.get(..octets).unwrap_or_default(), out),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -1,6 +1,6 @@
 //! A run as its client sees it: ordered from the broker, its output passed on, its end told once. Starts nothing itself.
 
-use super::pipes::{Feed, JobEnds, Output, feed, output};
+use super::pipes::{BLOCK, Feed, JobEnds, Output, feed, output};
 use crate::broker::{Connection, NotRun, OpenError, Report};
 use crate::execution::{JobId, Outcome, signal_name};
 use crate::protocol::Tag;
@@ -67,6 +67,7 @@ pub(super) struct Running {
     partial_due: Instant,
     linger_until: Instant,
     cut: bool,
+    block: Box<[u8]>,
 }
 
 /// Everything that an order takes.
@@ -106,6 +107,7 @@ impl Running {
             partial_due: now,
             linger_until: now,
             cut: false,
+            block: vec![0; BLOCK].into_boxed_slice(),
         })
     }
 
@@ -170,8 +172,8 @@ impl Running {
     fn pass_on(&mut self, kind: Kind, out: &mut Vec<u8>) {
         let held = self.stdout.holds() || self.stderr.holds();
         match kind {
-            Kind::Stdout => self.stdout.pass_on(out),
-            Kind::Stderr => self.stderr.pass_on(out),
+            Kind::Stdout => self.stdout.pass_on(&mut self.block, out),
+            Kind::Stderr => self.stderr.pass_on(&mut self.block, out),
         }
         let now = Instant::now();
         self.linger_until = now + LINGER;
