@@ -116,6 +116,10 @@ pub enum Namespace {
 /// What else is known of the peer: for the record, and never for a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Circumstances {
+    /// The user's name, where the user database has one.
+    pub user: Option<String>,
+    /// The names of [`Peer::groups`], in their order; the number of a group without a name.
+    pub group_names: Vec<String>,
     /// The login's user id (`/proc/PID/loginuid`; `None` where unset or unreadable).
     pub loginuid: Option<u32>,
     /// The executable (`/proc/PID/exe`).
@@ -148,6 +152,12 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// The user's name, or its number where there is none: for people to read.
+    #[must_use]
+    pub fn user(&self) -> String {
+        self.circumstances.user.clone().unwrap_or_else(|| self.uid.to_string())
+    }
+
     /// A peer of these credentials in our own user namespace, with nothing else known: for tests and for `why --as`.
     #[must_use]
     pub fn of(uid: Uid, gid: Gid, supplementary: impl IntoIterator<Item = Gid>) -> Self {
@@ -162,6 +172,30 @@ impl Peer {
             circumstances: Circumstances::default(),
         }
     }
+}
+
+impl fmt::Display for Peer {
+    /// For people: `alice (uid 1000)`, with nothing in it that a terminal obeys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (uid {})", self.user().escape_debug(), self.uid)
+    }
+}
+
+/// What the user database says of a user (passwd(5), group(5)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The name.
+    pub name: String,
+    /// The id.
+    pub uid: Uid,
+    /// The primary group.
+    pub gid: Gid,
+    /// All its groups, the primary one included.
+    pub groups: Groups,
+    /// The home directory.
+    pub home: PathBuf,
+    /// The login shell: it goes into the environment of what runs as this user, and is never started.
+    pub shell: PathBuf,
 }
 
 #[cfg(test)]

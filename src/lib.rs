@@ -2,5 +2,17 @@
 //!
 //! The modules are floors: each imports only from those below it (`docs/architecture.md`).
 
+pub mod accounts;
+pub mod audit;
+pub mod broker;
+pub mod execution;
+pub mod files;
 pub mod identity;
+pub mod limits;
+pub mod policy;
+pub mod protocol;
 pub mod request;
+pub mod server;
+pub mod session;
+pub mod sys;
+pub mod transport;

@@ -1,0 +1,95 @@
+//! The server's end of the seam: one connection for one client's session. Holds no privilege and needs none.
+
+use super::wire::{Order, Report};
+use super::{Packet, Packets};
+use crate::request::Request;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long the broker may take to answer a new session; systemd may have to start it first.
+const OPENING: Duration = Duration::from_secs(20);
+
+/// Why there is no session with the broker.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The broker does not let this client in.
+    Refused,
+    /// The broker can't be reached.
+    Unavailable(io::Error),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused => f.write_str("the broker refuses this client"),
+            Self::Unavailable(error) => write!(f, "the broker can't be reached: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+/// An open session with the broker.
+#[derive(Debug)]
+pub struct Connection {
+    packets: Packets,
+}
+
+impl Connection {
+    /// Opens a session for the client of this connected socket.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing was started.
+    pub async fn open(path: &Path, client: BorrowedFd<'_>) -> Result<Self, OpenError> {
+        let packets = Packets::connect(path)?;
+        packets.send(&Order::Open, &[client]).await?;
+        let answer = tokio::time::timeout(OPENING, packets.receive()).await.map_err(io::Error::from)??;
+        match answer {
+            Some(Packet { value: Report::Opened, .. }) => Ok(Self { packets }),
+            Some(Packet { value: Report::Refused, .. }) => Err(OpenError::Refused),
+            Some(_) | None => Err(io::Error::from(io::ErrorKind::ConnectionReset).into()),
+        }
+    }
+
+    /// Orders a run, with the ends of its pipes: stdout, stderr, and stdin where there is input.
+    ///
+    /// # Errors
+    /// Those of sending: nothing was started.
+    pub async fn run(&self, run: u32, request: &Request, pipes: &[BorrowedFd<'_>]) -> io::Result<()> {
+        self.packets.send(&Order::Run { run, request: request.clone() }, pipes).await
+    }
+
+    /// Asks for the end of a run.
+    ///
+    /// # Errors
+    /// Those of sending.
+    pub async fn cancel(&self, run: u32) -> io::Result<()> {
+        self.packets.send(&Order::Cancel { run }, &[]).await
+    }
+
+    /// The next report. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// The connection has ended: the end of what runs is unknown.
+    pub async fn next(&self) -> io::Result<Report> {
+        match self.packets.receive().await? {
+            Some(packet) => Ok(packet.value),
+            None => Err(io::ErrorKind::ConnectionReset.into()),
+        }
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.packets.as_fd()
+    }
+}

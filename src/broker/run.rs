@@ -1,0 +1,239 @@
+//! One run, from the order to its report: decide, record, start, wait, record. In that order, and no step left out.
+
+use super::service::{Service, Session};
+use super::wire::{NotRun, Report};
+use crate::audit::{Event, Kind};
+use crate::execution::{self, Job, JobId, Outcome, plan};
+use crate::identity::{Account, Peer};
+use crate::limits::{Place, Places};
+use crate::policy::{Decision, Grant, Refusal, decide};
+use crate::protocol;
+use crate::request::Request;
+use crate::{accounts, files};
+use rustix::fs::{FileType, fstat};
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Runs at once, of all peers together.
+const RUNS_MAX: usize = 512;
+
+/// Runs at once of one user.
+const RUNS_PER_USER: usize = 64;
+
+/// How long the server may take to read a report before it counts as stuck.
+const REPORTING: Duration = Duration::from_secs(10);
+
+/// The places for runs.
+#[must_use]
+pub fn places() -> Arc<Places> {
+    Places::new(RUNS_MAX, RUNS_PER_USER)
+}
+
+/// What the record says of a run at each of its steps.
+struct Entry<'a> {
+    peer: &'a Peer,
+    request: &'a Request,
+    spelling: String,
+}
+
+impl Entry<'_> {
+    fn event(&self, kind: Kind, what: &str) -> Event {
+        Event::new(kind, format!("{}: {}: {what}", self.peer, self.spelling))
+            .peer(self.peer)
+            .request(self.request, &self.spelling)
+    }
+
+    fn granted(&self, kind: Kind, what: &str, grant: &Grant, job: &JobId) -> Event {
+        self.event(kind, what)
+            .arguments(grant.arguments())
+            .decision("permit", grant.rule())
+            .field("UDSADMIN_JOB", job)
+    }
+}
+
+impl Service {
+    /// Carries out one order to run, and reports on it.
+    pub(super) async fn run(
+        &self,
+        session: &Session,
+        run: u32,
+        request: &Request,
+        pipes: Vec<OwnedFd>,
+        cancel: &CancellationToken,
+    ) {
+        let peer = self.peer_now(session).await;
+        let entry = Entry { peer: &peer, request, spelling: protocol::spell(request) };
+        let report = match self.start(session, &entry, pipes).await {
+            Err(why) => Report::NotRun { run, why },
+            Ok((job, grant, _place)) => {
+                self.report(session, &Report::Started { run, job: job.id().clone() }).await;
+                self.see_to_its_end(job, &entry, &grant, cancel).await.report(run)
+            }
+        };
+        self.report(session, &report).await;
+    }
+
+    /// The session's peer, with what the user database says of it at this moment.
+    async fn peer_now(&self, session: &Session) -> Peer {
+        let mut peer = session.peer.clone();
+        if self.policy.needs_database_groups() {
+            let uid = peer.uid;
+            peer.database_groups =
+                tokio::task::spawn_blocking(move || accounts::groups_of(uid)).await.unwrap_or_default();
+        }
+        peer
+    }
+
+    async fn start(
+        &self,
+        session: &Session,
+        entry: &Entry<'_>,
+        pipes: Vec<OwnedFd>,
+    ) -> Result<(Job, Grant, Place), NotRun> {
+        let stdio = stdio(pipes).map_err(|error| internal("the pipes of a run", &error))?;
+        if self.draining.is_cancelled() {
+            return Err(NotRun::Draining);
+        }
+        if !session.is_open() {
+            self.trail.note(&entry.event(Kind::Denied, "the client has closed its connection")).await;
+            return Err(NotRun::Denied);
+        }
+        let grant = self.judge(entry).await?;
+        let place = self.runs.take(entry.peer.uid).ok_or(NotRun::Busy)?;
+        let id = JobId::draw().map_err(|error| internal("an id for a run", &error))?;
+        let job = self.execute(entry, &grant, id, stdio).await?;
+        Ok((job, grant, place))
+    }
+
+    async fn judge(&self, entry: &Entry<'_>) -> Result<Grant, NotRun> {
+        match decide(&self.policy, entry.peer, entry.request, (self.clock)()) {
+            Decision::Permit(grant) => Ok(grant),
+            Decision::Deny(denial) => {
+                self.trail.note(&Event::denied(entry.peer, entry.request, &entry.spelling, &denial)).await;
+                Err(match denial.refusal() {
+                    Refusal::Denied => NotRun::Denied,
+                    Refusal::BadArgument { name, text } => {
+                        NotRun::BadArgument { name: name.clone(), text: text.clone() }
+                    }
+                })
+            }
+        }
+    }
+
+    async fn execute(
+        &self,
+        entry: &Entry<'_>,
+        grant: &Grant,
+        id: JobId,
+        stdio: [OwnedFd; 3],
+    ) -> Result<Job, NotRun> {
+        let recorded = self
+            .trail
+            .record(&entry.granted(Kind::Started, "starts", grant, &id))
+            .await
+            .map_err(|broken| self.trail_broke(&broken))?;
+        let account = match self.make_ready(grant).await {
+            Ok(account) => account,
+            Err(error) => return Err(self.not_started(entry, grant, id, &error).await),
+        };
+        let plan = plan(grant, &account, entry.peer, id.clone());
+        match execution::launch(plan, stdio, &self.surroundings, recorded).await {
+            Ok(job) => Ok(job),
+            Err(error) => Err(self.not_started(entry, grant, id, &error).await),
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "reads as one of the steps")]
+    fn trail_broke(&self, broken: &crate::audit::TrailBroken) -> NotRun {
+        tracing::error!("nothing runs: {broken}");
+        NotRun::AuditUnavailable
+    }
+
+    /// The last look before a start: the program is still nobody else's to write, the account still the one of the policy.
+    async fn make_ready(&self, grant: &Grant) -> io::Result<Account> {
+        let (program, run_as, trust) = (grant.program().to_owned(), grant.run_as().clone(), self.trust);
+        let look = move || {
+            files::check_program(&program, trust)
+                .map_err(|error| io::Error::new(io::ErrorKind::PermissionDenied, error.to_string()))?;
+            accounts::run_as(&run_as).map_err(io::Error::other)
+        };
+        tokio::task::spawn_blocking(look).await.map_err(io::Error::other)?
+    }
+
+    async fn not_started(&self, entry: &Entry<'_>, grant: &Grant, job: JobId, error: &io::Error) -> NotRun {
+        let errno = error.raw_os_error().unwrap_or(libc::EACCES);
+        let what = format!("could not be started: {error}");
+        let event = entry.granted(Kind::Finished, &what, grant, &job);
+        let exit = format!("exec-failed:{errno}");
+        self.trail.note(&event.field("UDSADMIN_EXIT", exit).field("UDSADMIN_REASON", error)).await;
+        NotRun::ExecFailed { errno, job }
+    }
+
+    async fn see_to_its_end(
+        &self,
+        job: Job,
+        entry: &Entry<'_>,
+        grant: &Grant,
+        cancel: &CancellationToken,
+    ) -> End {
+        let id = job.id().clone();
+        let (outcome, took) = match job.finish(cancel.cancelled()).await {
+            Ok((outcome, took)) => (Some(outcome), took),
+            Err(error) => {
+                tracing::error!("job {id}: its end can't be learnt: {error}");
+                (None, Duration::ZERO)
+            }
+        };
+        let exit = outcome.map_or_else(|| "unknown".to_owned(), |outcome| outcome.to_string());
+        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let event = entry.granted(Kind::Finished, &format!("ended: {exit}"), grant, &id);
+        self.trail.note(&event.field("UDSADMIN_EXIT", &exit).field("UDSADMIN_MS", ms)).await;
+        End { job: id, outcome, ms }
+    }
+
+    /// A server that is gone, or reads nothing, does not hold up the end of a run.
+    async fn report(&self, session: &Session, report: &Report) {
+        match tokio::time::timeout(REPORTING, session.packets.send(report, &[])).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!("a report did not reach the server: {error}"),
+            Err(_) => tracing::warn!("the server takes no report"),
+        }
+    }
+}
+
+struct End {
+    job: JobId,
+    outcome: Option<Outcome>,
+    ms: u64,
+}
+
+impl End {
+    fn report(self, run: u32) -> Report {
+        Report::Ended { run, job: self.job, outcome: self.outcome, ms: self.ms }
+    }
+}
+
+fn internal(what: &str, error: &io::Error) -> NotRun {
+    tracing::error!("{what}: {error}");
+    NotRun::Internal
+}
+
+/// Standard input, output and error, in this order, of what was passed: pipes and nothing else, so that a job writes to
+/// nothing that the server could not have written to.
+fn stdio(pipes: Vec<OwnedFd>) -> io::Result<[OwnedFd; 3]> {
+    for pipe in &pipes {
+        if FileType::from_raw_mode(fstat(pipe)?.st_mode) != FileType::Fifo {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a passed descriptor is no pipe"));
+        }
+    }
+    let mut pipes = pipes.into_iter();
+    match (pipes.next(), pipes.next(), pipes.next()) {
+        (Some(stdout), Some(stderr), Some(stdin)) => Ok([stdin, stdout, stderr]),
+        (Some(stdout), Some(stderr), None) => Ok([File::open("/dev/null")?.into(), stdout, stderr]),
+        (_, _, _) => Err(io::Error::new(io::ErrorKind::InvalidInput, "too few pipes were passed")),
+    }
+}

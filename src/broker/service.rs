@@ -1,0 +1,160 @@
+//! The broker's service: one connection of the server is one client's session. Asks the kernel who the client is, and
+//! decides for itself; what the server says counts for nothing in that.
+
+use super::door::{Doors, still_open};
+use super::wire::{Order, Report};
+use super::{Packet, Packets};
+use crate::audit::{Event, Kind, Trail};
+use crate::execution::Surroundings;
+use crate::files::Trust;
+use crate::identity::{Namespace, Peer, Uid};
+use crate::limits::Places;
+use crate::policy::{Admission, Policy};
+use crate::transport;
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What the broker works with.
+#[derive(Debug)]
+pub struct Service {
+    /// The policy in force.
+    pub policy: Arc<Policy>,
+    /// The record.
+    pub trail: Arc<Trail>,
+    /// Where clients connect.
+    pub doors: Doors,
+    /// The one user who may open sessions: the server's.
+    pub admit: Uid,
+    /// Whose files may be run.
+    pub trust: Trust,
+    /// What jobs get from this process.
+    pub surroundings: Surroundings,
+    /// The wall clock.
+    pub clock: fn() -> SystemTime,
+    /// The runs under way, and their caps.
+    pub runs: Arc<Places>,
+    /// The tasks of the runs under way.
+    pub tasks: TaskTracker,
+    /// Cancelled when no further run may start.
+    pub draining: CancellationToken,
+    /// Cancelled when the runs under way must end.
+    pub ending: CancellationToken,
+}
+
+/// One client's session.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) packets: Packets,
+    pub(super) client: OwnedFd,
+    pub(super) peer: Peer,
+}
+
+impl Service {
+    /// Serves one connection of the server to its end. Runs that it ordered go on after that.
+    pub async fn session(self: Arc<Self>, connection: OwnedFd) {
+        match self.open(connection).await {
+            Ok(Some(session)) => self.follow_orders(Arc::new(session)).await,
+            Ok(None) => {}
+            Err(error) => tracing::warn!("a connection of the server ended before its session: {error}"),
+        }
+    }
+
+    async fn open(&self, connection: OwnedFd) -> io::Result<Option<Session>> {
+        if let Some(why) = self.not_the_server(&connection) {
+            self.trail.note(&refused(&why)).await;
+            return Ok(None);
+        }
+        let packets = Packets::new(connection)?;
+        let Some(client) = opened_for(packets.receive().await?) else {
+            self.trail.note(&refused("the server did not open its session with one socket")).await;
+            return Ok(None);
+        };
+        match self.recognise(&client).await {
+            Ok(peer) => {
+                packets.send(&Report::Opened, &[]).await?;
+                Ok(Some(Session { packets, client, peer }))
+            }
+            Err(event) => {
+                self.trail.note(&event).await;
+                packets.send(&Report::Refused, &[]).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn not_the_server(&self, connection: &OwnedFd) -> Option<String> {
+        match transport::peer_of(connection.as_fd()) {
+            Ok(peer) if peer.uid == self.admit => None,
+            Ok(peer) => Some(format!(
+                "uid {} connected to the broker, which serves uid {} alone",
+                peer.uid, self.admit
+            )),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    /// The client behind a passed socket, as the kernel names it; or the record of why it is refused.
+    async fn recognise(&self, client: &OwnedFd) -> Result<Peer, Event> {
+        self.doors.check(client.as_fd()).map_err(|foreign| refused(&foreign.to_string()))?;
+        let peer = transport::recognise(client.as_fd(), self.policy.needs_database_groups())
+            .await
+            .map_err(|error| refused(&error.to_string()))?;
+        if peer.namespace != Namespace::Own {
+            return Err(refused("the client lives in another user namespace").peer(&peer));
+        }
+        match self.policy.admits(&peer) {
+            Admission::Admitted { .. } => Ok(peer),
+            Admission::Refused(denial) => {
+                Err(refused(&denial.reason().to_string()).peer(&peer).decision("deny", denial.rule()))
+            }
+        }
+    }
+
+    async fn follow_orders(self: Arc<Self>, session: Arc<Session>) {
+        let mut cancels: HashMap<u32, CancellationToken> = HashMap::new();
+        loop {
+            match session.packets.receive::<Order>().await {
+                Ok(Some(Packet { value: Order::Run { run, request }, descriptors })) => {
+                    cancels.retain(|_, token| !token.is_cancelled());
+                    let cancel = self.ending.child_token();
+                    cancels.insert(run, cancel.clone());
+                    let (service, session) = (Arc::clone(&self), Arc::clone(&session));
+                    self.tasks.spawn(async move {
+                        service.run(&session, run, &request, descriptors, &cancel).await;
+                        cancel.cancel();
+                    });
+                }
+                Ok(Some(Packet { value: Order::Cancel { run }, .. })) => {
+                    cancels.get(&run).inspect(|token| token.cancel());
+                }
+                Ok(Some(Packet { value: Order::Open, .. }) | None) => return,
+                Err(error) => {
+                    tracing::warn!("the connection of the server for {} broke: {error}", session.peer.user());
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn is_open(&self) -> bool {
+        still_open(self.client.as_fd()).is_ok()
+    }
+}
+
+fn opened_for(packet: Option<Packet<Order>>) -> Option<OwnedFd> {
+    match packet {
+        Some(Packet { value: Order::Open, mut descriptors }) if descriptors.len() == 1 => descriptors.pop(),
+        Some(_) | None => None,
+    }
+}
+
+fn refused(why: &str) -> Event {
+    Event::new(Kind::Refused, format!("the broker refused a session: {why}")).field("UDSADMIN_REASON", why)
+}

@@ -1,0 +1,109 @@
+//! What crosses the seam, one value a packet. Carries no identity: that is asked of the kernel.
+
+use crate::execution::{JobId, Outcome};
+use crate::request::Request;
+use serde::{Deserialize, Serialize};
+
+/// Octets of one packet at most. A request of a full line is a third of it.
+pub(super) const PACKET_MAX: usize = 32 * 1024;
+
+/// From the server to the broker.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Order {
+    /// Opens the session of the client whose connected socket comes along. The first order, and only the first.
+    Open,
+    /// Runs a request. The ends of pipes come along: stdout, stderr, and stdin where there is input.
+    Run {
+        /// The server's number for this run, in the reports on it.
+        run: u32,
+        /// What the client asks for.
+        request: Request,
+    },
+    /// Ends a run.
+    Cancel {
+        /// Its number.
+        run: u32,
+    },
+}
+
+/// From the broker to the server.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Report {
+    /// The session is open.
+    Opened,
+    /// The session is refused, and the connection will be closed. The broker's record says why.
+    Refused,
+    /// The program runs.
+    Started {
+        /// The run's number.
+        run: u32,
+        /// The run's id.
+        job: JobId,
+    },
+    /// Nothing was started.
+    NotRun {
+        /// The run's number.
+        run: u32,
+        /// Why.
+        why: NotRun,
+    },
+    /// The run has ended.
+    Ended {
+        /// The run's number.
+        run: u32,
+        /// The run's id.
+        job: JobId,
+        /// How it ended; `None` where that could not be learnt.
+        outcome: Option<Outcome>,
+        /// Milliseconds from its start to its end.
+        ms: u64,
+    },
+}
+
+/// Why nothing was started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotRun {
+    /// Refused, or no such command.
+    Denied,
+    /// A value that the peer may not give.
+    BadArgument {
+        /// The argument's name.
+        name: String,
+        /// What would be right.
+        text: String,
+    },
+    /// Too many runs at once.
+    Busy,
+    /// The program could not be started.
+    ExecFailed {
+        /// The error's number (errno(3)).
+        errno: i32,
+        /// The run's id on the record.
+        job: JobId,
+    },
+    /// The record could not be taken.
+    AuditUnavailable,
+    /// The broker is ending.
+    Draining,
+    /// The broker can't be reached. The server's own word, for a broker that says nothing.
+    Unavailable,
+    /// A fault of the broker.
+    Internal,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::{Argument, Value};
+
+    #[test]
+    fn the_largest_request_fits_one_packet() {
+        let argument = || Argument::Positional(Value::try_from("a").unwrap());
+        let request =
+            Request { command: "a".parse().unwrap(), arguments: (0..4096).map(|_| argument()).collect() };
+        let order = Order::Run { run: u32::MAX, request };
+        let octets = postcard::to_stdvec(&order).unwrap();
+        assert!(octets.len() <= PACKET_MAX, "{}", octets.len());
+        assert_eq!(postcard::from_bytes::<Order>(&octets).unwrap(), order);
+    }
+}

@@ -1,0 +1,132 @@
+//! Reads policy files and looks at programs, whose every owner and mode it checks. Refuses, and never skips in silence.
+//!
+//! What is checked is what was opened: each component of a path is opened beneath the one before it.
+
+mod fault;
+mod walk;
+
+pub use fault::{Fault, FileError};
+
+use crate::policy::Source;
+use rustix::fs::{Dir, OFlags};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use walk::{Directory, check_file, enter, enter_parent, enter_parent_of_target};
+
+/// Where the installed policy is.
+pub const POLICY: &str = "/etc/udsadmin/policy.toml";
+
+/// Octets in a policy file at most.
+pub const FILE_MAX: u64 = 4 << 20;
+
+/// Whose files are believed. Their directories, up to the root, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Root's alone.
+    RootOnly,
+    /// Root's and those of the calling (effective) user, who only decides for itself: for `check` and `demo`.
+    /// Directories that all may write to will do if they are sticky, like /tmp.
+    CallingUser,
+}
+
+/// Reads a policy: the file, then the `*.toml` of the directory beside it (`policy.d` for `policy.toml`) in the order
+/// of their names, if there is such a directory.
+///
+/// # Errors
+/// The first file or directory that is not as it must be; neither file nor directory may be a symbolic link.
+pub fn read_policy(path: &Path, trust: Trust) -> Result<Vec<Source>, FileError> {
+    let (directory, name) = enter_parent(&absolute(path)?, trust)?;
+    let mut sources = vec![read_from(&directory, &name, path)?];
+    let beside = path.with_extension("d");
+    match directory.descend(beside.file_name().unwrap_or_default()) {
+        Err(error) if error.is_missing() => {}
+        found => sources.extend(read_all(&found?, &beside)?),
+    }
+    Ok(sources)
+}
+
+/// Reads one policy file.
+///
+/// # Errors
+/// The file or a directory above it is not as it must be: a regular file of at most [`FILE_MAX`] octets of UTF-8, no symbolic link.
+pub fn read_file(path: &Path, trust: Trust) -> Result<Source, FileError> {
+    let (directory, name) = enter_parent(&absolute(path)?, trust)?;
+    read_from(&directory, &name, path)
+}
+
+/// Reads the `*.toml` of a directory, in the order of their names. Names that begin with a dot are no policies.
+///
+/// # Errors
+/// The first file or directory that is not as it must be.
+pub fn read_directory(path: &Path, trust: Trust) -> Result<Vec<Source>, FileError> {
+    read_all(&enter(&absolute(path)?, trust)?, path)
+}
+
+/// Checks that a program may be run: a regular, executable file that nobody but those trusted can change, by way
+/// of whatever directory or symbolic link.
+///
+/// # Errors
+/// The component of the path that is not as it must be.
+pub fn check_program(path: &Path, trust: Trust) -> Result<(), FileError> {
+    if !path.is_absolute() {
+        return Err(FileError::new(path, Fault::NotAbsolute));
+    }
+    let (directory, name) = enter_parent_of_target(path, trust)?;
+    let (_, stat) = directory.open(&name, OFlags::PATH)?;
+    let shown = directory.path().join(&name);
+    check_file(&shown, &stat, trust)?;
+    if stat.st_mode & 0o111 == 0 {
+        return Err(FileError::new(&shown, Fault::NotExecutable));
+    }
+    Ok(())
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, FileError> {
+    std::path::absolute(path).map_err(|error| FileError::new(path, Fault::Io(error.kind())))
+}
+
+fn read_all(directory: &Directory, shown: &Path) -> Result<Vec<Source>, FileError> {
+    let listable = directory.list()?;
+    let names = policy_names(&listable).map_err(|errno| directory.error(Fault::System(errno)))?;
+    names.iter().map(|name| read_from(directory, name, &shown.join(name))).collect()
+}
+
+/// The names of a directory that are policies, sorted.
+fn policy_names(directory: &OwnedFd) -> rustix::io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(directory.as_fd())? {
+        let name = entry?.file_name().to_bytes().to_vec();
+        if name.ends_with(b".toml") && !name.starts_with(b".") {
+            names.push(OsString::from_vec(name));
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Reads a file that may not be a symbolic link. A FIFO or a device must not block the opening, nor be read.
+fn read_from(directory: &Directory, name: &OsStr, shown: &Path) -> Result<Source, FileError> {
+    let (opened, stat) = directory.open(name, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+    let path = directory.path().join(name);
+    check_file(&path, &stat, directory.trust())?;
+    let text = String::from_utf8(read_octets(opened, &path)?);
+    let text = text.map_err(|error| FileError::not_utf8(&path, &error))?;
+    Ok(Source { name: shown.display().to_string(), text })
+}
+
+fn read_octets(opened: OwnedFd, path: &Path) -> Result<Vec<u8>, FileError> {
+    let mut octets = Vec::new();
+    let read = File::from(opened).take(FILE_MAX + 1).read_to_end(&mut octets);
+    match read.map(u64::try_from) {
+        Ok(Ok(..=FILE_MAX)) => Ok(octets),
+        Ok(_) => Err(FileError::new(path, Fault::TooLarge)),
+        Err(error) => Err(FileError::new(path, Fault::Io(error.kind()))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

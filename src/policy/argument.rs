@@ -1,0 +1,212 @@
+//! Reads `args`: each argument has one name and exactly one type. Refuses defaults that the type would refuse.
+
+use super::kind::{ArgumentSpec, Kind, VALUE_MAX};
+use super::reader::{Item, Reader, Word};
+use crate::request::{ArgumentName, Value};
+use regex::{Regex, RegexBuilder};
+use std::ops::Range;
+use toml::de::{DeTable, DeValue};
+
+/// Octets of memory that a compiled pattern may take, and its matching cache again.
+const PATTERN_MEMORY_MAX: usize = 1 << 20;
+
+/// The keys that give an argument its type.
+const TYPES: [&str; 4] = ["one-of", "pattern", "integer", "text"];
+
+/// Every key of an argument.
+const KEYS: [&str; 7] = ["name", "one-of", "pattern", "integer", "text", "default", "dash"];
+
+impl Reader<'_> {
+    /// Reads the list of arguments; `None` where one of them has an error.
+    pub(super) fn arguments(&mut self, item: &Item<'_>) -> Option<Vec<ArgumentSpec>> {
+        let list = self.list(item);
+        let mut specs: Vec<ArgumentSpec> = Vec::new();
+        for element in list {
+            let Some(spec) = self.argument(element) else { continue };
+            if specs.iter().any(|earlier| earlier.name == spec.name) {
+                self.error(&element.span(), &format!("argument {:?} is declared twice", spec.name.as_str()));
+            }
+            specs.push(spec);
+        }
+        (specs.len() == list.len() && item.get_ref().is_array()).then_some(specs)
+    }
+
+    fn argument(&mut self, item: &Item<'_>) -> Option<ArgumentSpec> {
+        let table = self.table(item)?;
+        self.known_keys(table, "an argument", &KEYS);
+        let name = self.argument_name(table, &item.span());
+        let dash = table.get("dash").map_or(Some(false), |dash| self.truth(dash));
+        let kind = self.kind(table, &item.span(), dash.unwrap_or(false));
+        let (name, kind, dash) = (name?, kind?, dash?);
+        let mut spec = ArgumentSpec { name, kind, dash, default: None, place: self.place(&item.span()) };
+        if let Some(default) = table.get("default") {
+            spec.default = Some(self.value(default, &spec)?);
+        }
+        Some(spec)
+    }
+
+    fn argument_name(&mut self, table: &DeTable<'_>, span: &Range<usize>) -> Option<ArgumentName> {
+        let Some(item) = table.get("name") else {
+            self.error(span, "an argument needs a name");
+            return None;
+        };
+        let word = self.word(item)?;
+        let name = word.text.parse();
+        name.map_err(|error| self.error(&word.span, &format!("{:?} is no name: {error}", word.text))).ok()
+    }
+
+    fn kind(&mut self, table: &DeTable<'_>, span: &Range<usize>, dash: bool) -> Option<Kind> {
+        let given: Vec<&str> = TYPES.into_iter().filter(|key| table.contains_key(*key)).collect();
+        let [key] = *given else {
+            self.error(span, &type_count_error(&given));
+            return None;
+        };
+        let item = table.get(key)?;
+        match key {
+            "one-of" => self.alternatives(item),
+            "pattern" => self.pattern(item),
+            "integer" => self.bounds(item, dash),
+            _ => self.length(item),
+        }
+    }
+
+    fn alternatives(&mut self, item: &Item<'_>) -> Option<Kind> {
+        let words = self.words(item);
+        if words.is_empty() {
+            self.error(&item.span(), "one-of needs at least one value");
+            return None;
+        }
+        for (index, word) in words.iter().enumerate() {
+            if words.iter().take(index).any(|earlier| earlier.text == word.text) {
+                self.error(&word.span, &format!("{:?} is listed twice", word.text));
+            }
+            self.not_too_long(word);
+        }
+        Some(Kind::OneOf(words.into_iter().map(|word| word.text).collect()))
+    }
+
+    fn not_too_long(&mut self, word: &Word) {
+        if word.text.len() > VALUE_MAX {
+            self.error(&word.span, &format!("a value has at most {VALUE_MAX} octets"));
+        }
+    }
+
+    fn pattern(&mut self, item: &Item<'_>) -> Option<Kind> {
+        let word = self.word(item)?;
+        match anchored(&word.text) {
+            Ok(regex) => Some(Kind::Pattern(regex, word.text)),
+            Err(message) => {
+                self.error(&word.span, &message);
+                None
+            }
+        }
+    }
+
+    /// Without `min`, negative integers need `dash = true` like everything that begins with a dash.
+    fn bounds(&mut self, item: &Item<'_>, dash: bool) -> Option<Kind> {
+        let table = self.table(item)?;
+        self.known_keys(table, "integer", &["min", "max"]);
+        let lowest = if dash { i64::MIN } else { 0 };
+        let min = table.get("min").map_or(Some(lowest), |min| self.integer(min));
+        let max = table.get("max").map_or(Some(i64::MAX), |max| self.integer(max));
+        let (min, max) = (min?, max?);
+        if min > max {
+            self.error(&item.span(), &format!("no integer is from {min} to {max}"));
+            return None;
+        }
+        Some(Kind::Integer(min, max))
+    }
+
+    fn length(&mut self, item: &Item<'_>) -> Option<Kind> {
+        let table = self.table(item)?;
+        self.known_keys(table, "text", &["max-length"]);
+        let Some(longest) = table.get("max-length") else {
+            self.error(&item.span(), "text needs max-length, in characters");
+            return None;
+        };
+        let number = self.integer(longest)?;
+        let length = usize::try_from(number).ok().filter(|length| (1..=VALUE_MAX).contains(length));
+        if length.is_none() {
+            self.error(&longest.span(), &format!("max-length is from 1 to {VALUE_MAX}"));
+        }
+        length.map(Kind::Text)
+    }
+
+    /// Reads a value of the argument, which must be one that a peer could give.
+    pub(super) fn value(&mut self, item: &Item<'_>, spec: &ArgumentSpec) -> Option<Value> {
+        let text = match (&spec.kind, item.get_ref()) {
+            (Kind::Integer(..), DeValue::Integer(_)) => self.integer(item)?.to_string(),
+            _ => self.word(item)?.text,
+        };
+        let value = Value::try_from(text.as_str()).ok()?;
+        let Err(allowed) = spec.check(&value) else { return Some(value) };
+        self.error(
+            &item.span(),
+            &format!("{text:?} is no value of argument {:?}: it {allowed}", spec.name.as_str()),
+        );
+        None
+    }
+}
+
+fn type_count_error(given: &[&str]) -> String {
+    if given.is_empty() {
+        "an argument needs a type: one-of, pattern, integer or text".to_owned()
+    } else {
+        format!("an argument has one type, and this has {}", given.join(" and "))
+    }
+}
+
+/// Compiles the pattern so that it matches whole values only. It must also stand alone: `a)|(?:b` would
+/// step out of the anchors.
+fn anchored(pattern: &str) -> Result<Regex, String> {
+    compiled(pattern)?;
+    compiled(&format!(r"\A(?:{pattern})\z"))
+}
+
+fn compiled(pattern: &str) -> Result<Regex, String> {
+    RegexBuilder::new(pattern)
+        .size_limit(PATTERN_MEMORY_MAX)
+        .dfa_size_limit(PATTERN_MEMORY_MAX)
+        .build()
+        .map_err(|error| pattern_error(&error))
+}
+
+fn pattern_error(error: &regex::Error) -> String {
+    if let regex::Error::CompiledTooBig(limit) = error {
+        return format!("the pattern takes more than {limit} octets when compiled");
+    }
+    format!("bad pattern: {}", last_line(&error.to_string()))
+}
+
+/// The regex crate draws its own picture and says what is wrong last.
+fn last_line(text: &str) -> &str {
+    let line = text.lines().next_back().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_whole_values_only() {
+        let regex = anchored("a|b").unwrap();
+        for (text, expected) in [("a", true), ("b", true), ("ab", false), ("xa", false), ("a\n", false)] {
+            assert_eq!(regex.is_match(text), expected, "{text:?}");
+        }
+        assert!(!anchored("(?m)^a$").unwrap().is_match("a\nb"));
+    }
+
+    #[test]
+    fn a_pattern_can_not_step_out_of_its_anchors() {
+        for pattern in ["a)|(?:b", "(?x) a # b", "a\\"] {
+            assert!(anchored(pattern).is_err(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_takes_much_memory_is_refused() {
+        let message = anchored(r"\pL{1000}{1000}").unwrap_err();
+        assert!(message.starts_with("the pattern takes more than"), "{message}");
+    }
+}

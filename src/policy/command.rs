@@ -1,0 +1,115 @@
+//! A command of the policy as it stands after loading: checked, and not to be changed.
+
+use super::kind::ArgumentSpec;
+use super::origin::{Origin, Place};
+use super::principal::{Matched, Principals};
+use super::template::Template;
+use crate::identity::{Peer, Uid};
+use crate::request::{ArgumentName, CommandName, Value};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The user as whom a program runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunAs {
+    /// The name, as the policy gives it.
+    pub name: String,
+    /// Its id when the policy was loaded.
+    pub uid: Uid,
+}
+
+impl RunAs {
+    /// The superuser, who runs what says nothing else.
+    #[must_use]
+    pub fn root() -> Self {
+        Self { name: "root".to_owned(), uid: Uid::ROOT }
+    }
+}
+
+/// An operation that the policy knows.
+#[derive(Clone, Debug)]
+pub struct Command {
+    pub(super) name: CommandName,
+    pub(super) summary: String,
+    pub(super) program: PathBuf,
+    pub(super) exec: Vec<Template>,
+    pub(super) arguments: Vec<ArgumentSpec>,
+    pub(super) run_as: RunAs,
+    pub(super) timeout: Option<Duration>,
+    pub(super) rules: Vec<Rule>,
+    pub(super) place: Place,
+    pub(super) program_place: Place,
+}
+
+impl Command {
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &CommandName {
+        &self.name
+    }
+
+    /// What it does, in one line; empty where the policy doesn't say.
+    #[must_use]
+    pub fn summary(&self) -> &str {
+        &self.summary
+    }
+
+    /// Its arguments, in the order in which positional ones fill them.
+    #[must_use]
+    pub fn arguments(&self) -> &[ArgumentSpec] {
+        &self.arguments
+    }
+
+    /// How it is written: `restart UNIT [LINES]`.
+    #[must_use]
+    pub fn usage(&self) -> String {
+        let arguments =
+            self.arguments.iter().map(|spec| match (spec.name.as_str().to_uppercase(), &spec.default) {
+                (name, None) => format!(" {name}"),
+                (name, Some(_)) => format!(" [{name}]"),
+            });
+        std::iter::once(self.name.to_string()).chain(arguments).collect()
+    }
+
+    /// The file and line that define it.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.place.origin()
+    }
+
+    /// The absolute path of its program.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// The rules whose users or groups the peer is one of, in order.
+    pub(super) fn rules_for<'a>(&'a self, peer: &Peer) -> impl Iterator<Item = (&'a Rule, Matched<'a>)> {
+        self.rules.iter().filter_map(|rule| Some((rule, rule.who.matching(peer)?)))
+    }
+
+    /// The argument vector: the program's path, then the filled elements.
+    pub(super) fn argv(&self, values: &[(ArgumentName, Value)]) -> Vec<Vec<u8>> {
+        self.exec.iter().map(|element| element.fill(values)).collect()
+    }
+}
+
+/// Who may run a command, and with which values.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    pub(super) who: Principals,
+    pub(super) when: Vec<(ArgumentName, Vec<Value>)>,
+    pub(super) origin: Origin,
+}
+
+impl Rule {
+    /// The values to which the rule narrows the argument, if it does.
+    pub(super) fn narrowed(&self, argument: &ArgumentName) -> Option<&[Value]> {
+        self.when.iter().find(|(name, _)| name == argument).map(|(_, values)| &**values)
+    }
+
+    /// Whether the rule permits this value of the argument.
+    pub(super) fn permits(&self, argument: &ArgumentName, value: &Value) -> bool {
+        self.narrowed(argument).is_none_or(|values| values.contains(value))
+    }
+}

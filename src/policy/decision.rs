@@ -1,0 +1,196 @@
+//! The verdict and what comes with it. A grant can be made by the policy alone, and nothing runs without one.
+
+use super::command::RunAs;
+use super::origin::Origin;
+use crate::request::{ArgumentName, CommandName, Value};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Whether a request may run.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It may: this is everything that running it takes.
+    Permit(Grant),
+    /// It may not.
+    Deny(Denial),
+}
+
+/// Whether a peer may connect at all.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It may, by this rule.
+    Admitted {
+        /// Where `[allow]` names the peer's user or group.
+        rule: Origin,
+    },
+    /// It may not.
+    Refused(Denial),
+}
+
+/// A run that the policy permits, in every detail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    pub(super) command: CommandName,
+    pub(super) program: PathBuf,
+    pub(super) argv: Vec<Vec<u8>>,
+    pub(super) run_as: RunAs,
+    pub(super) timeout: Option<Duration>,
+    pub(super) rule: Origin,
+    pub(super) arguments: Vec<(ArgumentName, Value)>,
+}
+
+impl Grant {
+    /// The command's name.
+    #[must_use]
+    pub const fn command(&self) -> &CommandName {
+        &self.command
+    }
+
+    /// The absolute path of the program.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// The whole argument vector; its first element is the program's path. No element holds NUL.
+    #[must_use]
+    pub fn argv(&self) -> &[Vec<u8>] {
+        &self.argv
+    }
+
+    /// As whom the program runs.
+    #[must_use]
+    pub const fn run_as(&self) -> &RunAs {
+        &self.run_as
+    }
+
+    /// How long it may take; `None` is no limit.
+    #[must_use]
+    pub const fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// The rule that permits it.
+    #[must_use]
+    pub const fn rule(&self) -> &Origin {
+        &self.rule
+    }
+
+    /// The arguments in the order that the command declares, defaults filled in.
+    #[must_use]
+    pub fn arguments(&self) -> &[(ArgumentName, Value)] {
+        &self.arguments
+    }
+}
+
+/// A refusal: what the peer is told, and what the record says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    refusal: Box<Refusal>,
+    rule: Origin,
+    reason: Reason,
+    arguments: Vec<(ArgumentName, Value)>,
+}
+
+impl Denial {
+    /// A refusal that tells the peer nothing more.
+    pub(super) fn denied(reason: Reason, rule: Origin) -> Self {
+        Self { refusal: Box::new(Refusal::Denied), rule, reason, arguments: Vec::new() }
+    }
+
+    /// A refusal of an argument, told to a peer that may run the command.
+    pub(super) fn bad_argument(name: &str, text: &str, rule: Origin) -> Self {
+        let (name, text) = (name.to_owned(), text.to_owned());
+        let reason = Reason::BadArgument { name: name.clone(), text: text.clone() };
+        Self { refusal: Box::new(Refusal::BadArgument { name, text }), rule, reason, arguments: Vec::new() }
+    }
+
+    /// The same, with the arguments that it is about.
+    pub(super) fn about(self, arguments: Vec<(ArgumentName, Value)>) -> Self {
+        Self { arguments, ..self }
+    }
+
+    /// What the peer is told.
+    #[must_use]
+    pub fn refusal(&self) -> &Refusal {
+        &self.refusal
+    }
+
+    /// The rule, or the declaration of the argument, that refused.
+    #[must_use]
+    pub const fn rule(&self) -> &Origin {
+        &self.rule
+    }
+
+    /// The arguments by name, as far as the request came to have them.
+    #[must_use]
+    pub fn arguments(&self) -> &[(ArgumentName, Value)] {
+        &self.arguments
+    }
+
+    /// Why, for the record.
+    #[must_use]
+    pub const fn reason(&self) -> &Reason {
+        &self.reason
+    }
+}
+
+/// What a refused peer is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No: there is no such command, or it isn't for this peer. Both are the same to it.
+    Denied,
+    /// The peer may run the command, but not like this.
+    BadArgument {
+        /// The argument, as far as it has a name: a surplus positional one has its number, from 1.
+        name: String,
+        /// What is allowed. Never the value that was given.
+        text: String,
+    },
+}
+
+/// Why a peer was refused: for the record, and not for the peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A deny names the user.
+    DeniedUser(String),
+    /// A deny names one of the groups.
+    DeniedGroup(String),
+    /// A deny names a group, and the user database doesn't say who is in it.
+    GroupsUnknown,
+    /// `[allow]` names neither the user nor a group of the peer.
+    NotAdmitted,
+    /// The peer is in another user namespace.
+    ForeignNamespace,
+    /// There is no such command.
+    NoSuchCommand,
+    /// No rule of the command names the user or a group of the peer.
+    NotForThisPeer,
+    /// An argument is not as it must be.
+    BadArgument {
+        /// Which.
+        name: String,
+        /// What is allowed.
+        text: String,
+    },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DeniedUser(name) => write!(f, "user {name} is denied"),
+            Self::DeniedGroup(name) => write!(f, "group {name} is denied"),
+            Self::GroupsUnknown => {
+                f.write_str("the groups of the user database are unknown, and some are denied")
+            }
+            Self::NotAdmitted => f.write_str("no rule lets this peer connect"),
+            Self::ForeignNamespace => f.write_str("the peer is in another user namespace"),
+            Self::NoSuchCommand => f.write_str("no such command"),
+            Self::NotForThisPeer => f.write_str("no rule of the command is for this peer"),
+            Self::BadArgument { name, text } => write!(f, "argument {name} {text}"),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Reads what one command is: its program, arguments, user and time. Refuses what it doesn't know, place by place.
+
+use super::command::{Command, RunAs};
+use super::diagnostic::{Diagnostic, Severity};
+use super::kind::ArgumentSpec;
+use super::nearest::did_you_mean;
+use super::reader::{Item, Reader, Word};
+use super::template::Template;
+use crate::request::{ArgumentName, Builtin, CommandName, HTTP_METHODS};
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+use toml::Spanned;
+use toml::de::{DeString, DeTable};
+
+/// How long a command may take that says nothing of it.
+const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10 * 60);
+
+/// The longest limit that is a limit.
+const TIMEOUT_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// `in` begins a line of the protocol's frame mode (udsadmin-protocol(7)).
+const FRAME_INPUT: &str = "in";
+
+/// The keys that define a command.
+const KEYS: [&str; 6] = ["summary", "exec", "args", "run-as", "timeout", "allow"];
+
+/// How long a command may take; `None` is no limit.
+struct Limit(Option<Duration>);
+
+/// What `exec` says: the program, its place, and every element of the argument vector.
+struct Exec {
+    program: PathBuf,
+    elements: Vec<(Template, Range<usize>)>,
+}
+
+impl Reader<'_> {
+    /// Reads the name of a command: none that the protocol already uses.
+    pub(super) fn command_name(&mut self, key: &Spanned<DeString<'_>>) -> Option<CommandName> {
+        let text: &str = key.get_ref();
+        let taken = Builtin::from_verb(text).is_some() || HTTP_METHODS.contains(&text) || text == FRAME_INPUT;
+        let name = text.parse().map_err(|error| format!("{text:?} is no name: {error}"));
+        let name =
+            if taken { Err(format!("the protocol itself uses {text:?}; choose another name")) } else { name };
+        name.map_err(|message| self.error(&key.span(), &message)).ok()
+    }
+
+    /// Reads the definition of a command, without its rules; `None` where it has an error.
+    pub(super) fn definition(&mut self, name: CommandName, item: &Item<'_>) -> Option<Command> {
+        let table = item.get_ref().as_table()?;
+        self.known_keys(table, "a command", &KEYS);
+        let summary = table.get("summary").map_or(Some(String::new()), |item| self.summary(item));
+        let arguments = table.get("args").map_or(Some(Vec::new()), |item| self.arguments(item));
+        let run_as = table.get("run-as").map_or(Some(RunAs::root()), |item| self.run_as(item));
+        let timeout =
+            table.get("timeout").map_or(Some(Limit(Some(TIMEOUT_DEFAULT))), |item| self.timeout(item));
+        let exec = self.required_exec(table, &item.span());
+        let (arguments, exec) = (arguments?, exec?);
+        self.placeholders(&exec, &arguments);
+        let program_place = self.place(&exec.elements.first()?.1);
+        Some(Command {
+            name,
+            summary: summary?,
+            program: exec.program,
+            exec: exec.elements.into_iter().map(|(element, _)| element).collect(),
+            arguments,
+            run_as: run_as?,
+            timeout: timeout?.0,
+            rules: Vec::new(),
+            place: self.place(&item.span()),
+            program_place,
+        })
+    }
+
+    fn summary(&mut self, item: &Item<'_>) -> Option<String> {
+        let word = self.word(item)?;
+        if word.text.chars().any(char::is_control) {
+            self.error(&word.span, "a summary is one line, without control characters");
+            return None;
+        }
+        Some(word.text)
+    }
+
+    fn run_as(&mut self, item: &Item<'_>) -> Option<RunAs> {
+        self.user(item).map(|(name, uid)| RunAs { name, uid })
+    }
+
+    fn timeout(&mut self, item: &Item<'_>) -> Option<Limit> {
+        let word = self.word(item)?;
+        if word.text == "infinity" {
+            return Some(Limit(None));
+        }
+        let message = match humantime::parse_duration(&word.text) {
+            Ok(Duration::ZERO) => "a timeout is longer than zero; \"infinity\" is none".to_owned(),
+            Ok(limit) if limit <= TIMEOUT_MAX => return Some(Limit(Some(limit))),
+            Ok(_) => "a timeout is at most 366 days; \"infinity\" is none".to_owned(),
+            Err(_) => format!("{:?} is no timeout; write \"30s\" or \"10min\"", word.text),
+        };
+        self.error(&word.span, &message);
+        None
+    }
+
+    fn required_exec(&mut self, table: &DeTable<'_>, span: &Range<usize>) -> Option<Exec> {
+        let Some(item) = table.get("exec") else {
+            self.error(span, "a command needs exec: the program's absolute path, then its arguments");
+            return None;
+        };
+        let list = self.list(item);
+        let words: Vec<Word> = list.iter().filter_map(|element| self.word(element)).collect();
+        let Some(first) = words.first().filter(|_| words.len() == list.len()) else {
+            self.empty_exec(item);
+            return None;
+        };
+        let program = self.program(first);
+        let elements: Vec<_> = words.iter().filter_map(|word| self.element(word)).collect();
+        (elements.len() == words.len()).then_some(Exec { program: program?, elements })
+    }
+
+    fn empty_exec(&mut self, item: &Item<'_>) {
+        if item.get_ref().as_array().is_some_and(|list| list.is_empty()) {
+            self.error(&item.span(), "exec is empty; it begins with the program's absolute path");
+        }
+    }
+
+    fn element(&mut self, word: &Word) -> Option<(Template, Range<usize>)> {
+        let template =
+            Template::parse(&word.text).map_err(|error| self.error(&word.span, &error.to_string()));
+        template.ok().map(|template| (template, word.span.clone()))
+    }
+
+    fn program(&mut self, word: &Word) -> Option<PathBuf> {
+        let Ok(template) = Template::parse(&word.text) else { return None };
+        let literal = String::from_utf8(template.fill(&[])).ok()?;
+        let path = Path::new(&literal);
+        let message = if template.placeholders().next().is_some() {
+            "the program is fixed: no placeholder in its path"
+        } else if !path.is_absolute() {
+            "the program's path is absolute: it begins with '/'"
+        } else if !is_plain(path) {
+            "the program's path has no \".\" or \"..\" and ends with the program's name"
+        } else {
+            return Some(path.to_owned());
+        };
+        self.error(&word.span, message);
+        None
+    }
+
+    fn placeholders(&mut self, exec: &Exec, arguments: &[ArgumentSpec]) {
+        let used: BTreeSet<&ArgumentName> =
+            exec.elements.iter().flat_map(|(element, _)| element.placeholders()).collect();
+        for (element, span) in &exec.elements {
+            for name in element.placeholders() {
+                self.declared(name.as_str(), span, arguments);
+            }
+        }
+        for spec in arguments.iter().filter(|spec| !used.contains(&spec.name)) {
+            let message = format!("argument {:?} is never used in exec", spec.name.as_str());
+            self.findings.push(Diagnostic::new(Severity::Error, spec.place.clone(), &message));
+        }
+    }
+
+    /// The argument of that name; notes an error where there is none.
+    pub(super) fn declared<'s>(
+        &mut self,
+        name: &str,
+        span: &Range<usize>,
+        arguments: &'s [ArgumentSpec],
+    ) -> Option<&'s ArgumentSpec> {
+        let found = arguments.iter().find(|spec| spec.name.as_str() == name);
+        if found.is_none() {
+            let close = did_you_mean(name, arguments.iter().map(|spec| spec.name.as_str()));
+            self.error(span, &format!("no argument {name:?} is declared in args{close}"));
+        }
+        found
+    }
+}
+
+/// Whether the path is its own shortest spelling: what is checked is then what is written.
+fn is_plain(path: &Path) -> bool {
+    let respelt: PathBuf = path.components().collect();
+    let goes_up = path.components().any(|component| component == Component::ParentDir);
+    !goes_up && path.file_name().is_some() && respelt.as_os_str() == path.as_os_str()
+}

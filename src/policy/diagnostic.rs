@@ -1,0 +1,120 @@
+//! What is wrong with a policy, and where. Tells; decides nothing by itself and prints nothing.
+
+use super::origin::Place;
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
+use std::fmt;
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The policy is refused whole.
+    Error,
+    /// The policy loads; something in it has no effect.
+    Warning,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        })
+    }
+}
+
+/// One finding. `Display` gives it on one line: `FILE:LINE:COLUMN: error: MESSAGE`.
+#[derive(Clone, Debug)]
+pub struct Diagnostic {
+    severity: Severity,
+    message: String,
+    place: Place,
+}
+
+impl Diagnostic {
+    /// A finding at a place. Control characters of the message are escaped: it stays one line.
+    pub(super) fn new(severity: Severity, place: Place, message: &str) -> Self {
+        let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+        Self { severity, message: message.chars().map(escape).collect(), place }
+    }
+
+    /// How bad it is.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// The file's name, as its [`Source`](super::Source) gave it.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        self.place.file()
+    }
+
+    /// The line, from 1.
+    #[must_use]
+    pub fn line(&self) -> u32 {
+        self.place.line()
+    }
+
+    /// The column in characters, from 1.
+    #[must_use]
+    pub fn column(&self) -> u32 {
+        self.place.column()
+    }
+
+    /// What is wrong: one line, lower case, no full stop.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The line of the policy with the place underlined, over several lines and without colours.
+    #[must_use]
+    pub fn picture(&self) -> String {
+        let (text, span) = self.place.line_text();
+        let number = usize::try_from(self.line()).unwrap_or(usize::MAX);
+        let annotation = AnnotationKind::Primary.span(span);
+        let snippet = Snippet::source(text).line_start(number).annotation(annotation);
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        Renderer::plain().decor_style(DecorStyle::Ascii).render(&[Group::with_level(level).element(snippet)])
+    }
+
+    /// Orders findings as a reader of the files meets them.
+    pub(super) fn order(&self) -> (usize, usize) {
+        self.place.order()
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { severity, message, .. } = self;
+        write!(f, "{}:{}:{}: {severity}: {message}", self.file(), self.line(), self.column())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::origin::{Document, Source};
+    use super::*;
+    use std::sync::Arc;
+
+    fn finding(text: &str, span: std::ops::Range<usize>, message: &str) -> Diagnostic {
+        let source = Source { name: "p.toml".to_owned(), text: text.to_owned() };
+        let place = Place::new(&Arc::new(Document::new(&source, 0)), &span);
+        Diagnostic::new(Severity::Error, place, message)
+    }
+
+    #[test]
+    fn a_finding_is_one_line_even_when_its_message_is_not() {
+        let shown = finding("a = 1\n", 0..1, "unknown \"x\ny\"\u{1b}[2J").to_string();
+        assert_eq!(shown, r#"p.toml:1:1: error: unknown "x\ny"\u{1b}[2J"#);
+    }
+
+    #[test]
+    fn the_picture_underlines_the_place() {
+        let picture = finding("a = 1\nusers = [\"x\"]\n", 15..18, "no").picture();
+        assert_eq!(picture, "  |\n2 | users = [\"x\"]\n  |          ^^^");
+    }
+}

@@ -1,0 +1,199 @@
+//! The types of arguments: which values there are. Refuses what is not declared, and changes no value.
+
+use super::origin::Place;
+use crate::request::{ArgumentName, Value};
+use regex::Regex;
+use std::fmt;
+
+/// Octets in a value at most, of whatever type.
+pub(super) const VALUE_MAX: usize = 4096;
+
+/// Alternatives named to people at most; of the others the number is told.
+const ALTERNATIVES_SHOWN: usize = 16;
+
+/// What an argument's values are.
+#[derive(Clone, Debug)]
+pub(super) enum Kind {
+    /// One of these.
+    OneOf(Vec<String>),
+    /// Text that matches from its first to its last character; with the pattern as written.
+    Pattern(Regex, String),
+    /// A decimal integer from the first to the last.
+    Integer(i64, i64),
+    /// Text of that many characters at most.
+    Text(usize),
+}
+
+impl Kind {
+    /// Whether the text is a value of this type. Integers have one spelling each.
+    fn has(&self, text: &str) -> bool {
+        match self {
+            Self::OneOf(values) => values.iter().any(|value| value == text),
+            Self::Pattern(regex, _) => regex.is_match(text),
+            Self::Integer(first, last) => text
+                .parse()
+                .is_ok_and(|value: i64| (first..=last).contains(&&value) && value.to_string() == text),
+            Self::Text(longest) => text.chars().count() <= *longest,
+        }
+    }
+
+    /// Whether a dash in front is already accounted for by the type itself.
+    const fn settles_dashes(&self) -> bool {
+        matches!(self, Self::OneOf(_) | Self::Integer(..))
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OneOf(values) => f.write_str(&one_of(values.iter().map(String::as_str))),
+            Self::Pattern(_, written) => write!(f, "text that matches {written}"),
+            Self::Integer(i64::MIN, i64::MAX) => f.write_str("an integer"),
+            Self::Integer(i64::MIN, last) => write!(f, "an integer of at most {last}"),
+            Self::Integer(first, i64::MAX) => write!(f, "an integer of at least {first}"),
+            Self::Integer(first, last) => write!(f, "an integer from {first} to {last}"),
+            Self::Text(1) => f.write_str("text of at most 1 character"),
+            Self::Text(longest) => write!(f, "text of at most {longest} characters"),
+        }
+    }
+}
+
+/// `one of A, B, C`, cut where the list is long.
+pub(super) fn one_of<'a>(values: impl Iterator<Item = &'a str>) -> String {
+    let values: Vec<&str> = values.collect();
+    let shown: Vec<&str> = values.iter().copied().take(ALTERNATIVES_SHOWN).collect();
+    let more = values.len() - shown.len();
+    let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("one of {}{rest}", shown.join(", "))
+}
+
+/// An argument that a command declares.
+#[derive(Clone, Debug)]
+pub struct ArgumentSpec {
+    pub(super) name: ArgumentName,
+    pub(super) kind: Kind,
+    pub(super) dash: bool,
+    pub(super) default: Option<Value>,
+    pub(super) place: Place,
+}
+
+impl ArgumentSpec {
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &ArgumentName {
+        &self.name
+    }
+
+    /// What it may be, for people: `one of nginx.service, php-fpm.service`.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        self.kind.to_string()
+    }
+
+    /// The value that stands where the peer gives none.
+    #[must_use]
+    pub const fn default(&self) -> Option<&Value> {
+        self.default.as_ref()
+    }
+
+    /// Whether the peer has to give it.
+    #[must_use]
+    pub const fn is_required(&self) -> bool {
+        self.default.is_none()
+    }
+
+    /// Whether the value may be passed on; otherwise what is allowed, for people.
+    pub(super) fn check(&self, value: &Value) -> Result<(), String> {
+        let Some(text) = value.as_text() else { return Err("must be UTF-8 text".to_owned()) };
+        if text.len() > VALUE_MAX {
+            return Err(format!("must have at most {VALUE_MAX} octets"));
+        }
+        if text.starts_with('-') && !self.dash && !self.kind.settles_dashes() {
+            return Err("must not begin with '-'".to_owned());
+        }
+        if self.kind.has(text) { Ok(()) } else { Err(format!("must be {}", self.kind)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::origin::{Document, Source};
+    use super::*;
+    use std::sync::Arc;
+
+    fn spec(kind: Kind, dash: bool) -> ArgumentSpec {
+        let source = Source { name: "p.toml".to_owned(), text: String::new() };
+        let place = Place::new(&Arc::new(Document::new(&source, 0)), &(0..0));
+        ArgumentSpec { name: "x".parse().unwrap(), kind, dash, default: None, place }
+    }
+
+    fn verdict(spec: &ArgumentSpec, text: &str) -> Result<(), String> {
+        spec.check(&Value::try_from(text).unwrap())
+    }
+
+    fn must(text: &str) -> Result<(), String> {
+        Err(format!("must {text}"))
+    }
+
+    #[test]
+    fn an_integer_has_one_spelling() {
+        let port = spec(Kind::Integer(-5, 65_535), false);
+        for good in ["0", "1", "65535", "-5"] {
+            assert_eq!(verdict(&port, good), Ok(()), "{good}");
+        }
+        for bad in ["", "+1", "01", "-0", " 1", "1 ", "1\n", "0x1", "1_0", "1e3", "65536", "-6", "１"] {
+            assert_eq!(verdict(&port, bad), must("be an integer from -5 to 65535"), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn an_integer_without_bounds_ends_where_64_bits_do() {
+        let any = spec(Kind::Integer(i64::MIN, i64::MAX), false);
+        for (text, expected) in [
+            ("-9223372036854775808", Ok(())),
+            ("9223372036854775807", Ok(())),
+            ("9223372036854775808", must("be an integer")),
+        ] {
+            assert_eq!(verdict(&any, text), expected);
+        }
+    }
+
+    #[test]
+    fn text_is_counted_in_characters() {
+        let note = spec(Kind::Text(3), false);
+        assert_eq!(verdict(&note, "äöü"), Ok(()));
+        assert_eq!(verdict(&note, ""), Ok(()));
+        assert_eq!(verdict(&note, "abcd"), must("be text of at most 3 characters"));
+    }
+
+    #[test]
+    fn a_dash_in_front_needs_a_declaration() {
+        assert_eq!(verdict(&spec(Kind::Text(9), false), "-rf"), must("not begin with '-'"));
+        assert_eq!(verdict(&spec(Kind::Text(9), true), "-rf"), Ok(()));
+        assert_eq!(verdict(&spec(Kind::OneOf(vec!["-v".to_owned()]), false), "-v"), Ok(()));
+        assert_eq!(verdict(&spec(Kind::OneOf(vec!["v".to_owned()]), true), "-v"), must("be one of v"));
+    }
+
+    #[test]
+    fn octets_that_are_not_utf_8_are_no_value_of_any_type() {
+        let value = Value::try_from(vec![0xff]).unwrap();
+        for kind in [Kind::Text(9), Kind::Pattern(Regex::new(r"(?s)\A(?:.*)\z").unwrap(), ".*".to_owned())] {
+            assert_eq!(spec(kind, true).check(&value), must("be UTF-8 text"));
+        }
+    }
+
+    #[test]
+    fn a_value_is_at_most_4096_octets() {
+        let pattern = Kind::Pattern(Regex::new(r"\A(?:ö*)\z").unwrap(), "ö*".to_owned());
+        assert_eq!(verdict(&spec(pattern.clone(), false), &"ö".repeat(VALUE_MAX / 2)), Ok(()));
+        let longer = "ö".repeat(VALUE_MAX / 2 + 1);
+        assert_eq!(verdict(&spec(pattern, false), &longer), must("have at most 4096 octets"));
+    }
+
+    #[test]
+    fn a_long_list_of_alternatives_is_cut_for_people() {
+        let numbers: Vec<String> = (1..=20).map(|n| n.to_string()).collect();
+        let shown = Kind::OneOf(numbers).to_string();
+        assert_eq!(shown, "one of 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 and 4 more");
+    }
+}

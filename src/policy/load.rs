@@ -1,0 +1,209 @@
+//! Makes one policy of its files. Refuses it whole where one thing in one file is wrong.
+
+use super::diagnostic::{Diagnostic, Severity};
+use super::nearest::did_you_mean;
+use super::origin::{Document, Place, Source};
+use super::principal::{Names, Principals, Purpose};
+use super::reader::{Item, Reader};
+use super::{Loaded, Policy};
+use crate::request::{Builtin, CommandName};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use toml::Spanned;
+use toml::de::{DeArray, DeString, DeTable};
+
+/// The sections of a file.
+const SECTIONS: [&str; 5] = ["allow", "deny", "builtins", "commands", "audit"];
+
+/// A file that is TOML.
+type Parsed<'i> = (Arc<Document>, DeTable<'i>);
+
+/// Reads every file, then the rules, which may stand in another file than their command.
+pub(super) fn load(sources: &[Source], names: &dyn Names) -> Result<Loaded, Vec<Diagnostic>> {
+    let files = parse_all(sources)?;
+    let mut draft = Draft::default();
+    let mut findings = Vec::new();
+    for (document, table) in &files {
+        draft.sections(&mut Reader { document, names, findings: &mut findings }, table);
+    }
+    for (document, table) in &files {
+        draft.all_rules(&mut Reader { document, names, findings: &mut findings }, table);
+    }
+    let broken = findings.iter().any(|finding| finding.severity() == Severity::Error);
+    if !broken {
+        draft.unused_commands(&mut findings);
+    }
+    findings.sort_by_key(Diagnostic::order);
+    if broken {
+        return Err(findings);
+    }
+    Ok(Loaded { policy: draft.policy, warnings: findings })
+}
+
+fn parse_all(sources: &[Source]) -> Result<Vec<Parsed<'_>>, Vec<Diagnostic>> {
+    let parsed = sources.iter().enumerate().map(|(rank, source)| parse(source, rank));
+    let (files, broken): (Vec<_>, Vec<_>) = parsed.partition(Result::is_ok);
+    if broken.is_empty() {
+        Ok(files.into_iter().flatten().collect())
+    } else {
+        Err(broken.into_iter().filter_map(Result::err).collect())
+    }
+}
+
+/// Parses TOML. After a first error in the syntax the others are often only its consequences.
+fn parse(source: &Source, rank: usize) -> Result<Parsed<'_>, Diagnostic> {
+    let document = Arc::new(Document::new(source, rank));
+    let (table, errors) = DeTable::parse_recoverable(&source.text);
+    let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
+    match errors.into_iter().min_by_key(start) {
+        None => Ok((document, table.into_inner())),
+        Some(error) => {
+            let place = Place::new(&document, &error.span().unwrap_or(0..0));
+            Err(Diagnostic::new(Severity::Error, place, error.message()))
+        }
+    }
+}
+
+/// A policy in the making.
+#[derive(Default)]
+struct Draft {
+    policy: Policy,
+    /// Every name that some file defines, also where the definition has errors.
+    defined: BTreeMap<CommandName, Place>,
+}
+
+impl Draft {
+    /// Takes everything of one file except for the rules of commands.
+    fn sections(&mut self, reader: &mut Reader<'_>, table: &DeTable<'_>) {
+        reader.known_keys(table, "a policy", &SECTIONS);
+        if let Some(item) = table.get("allow") {
+            self.policy.allow.extend(gate(reader, item, Purpose::Allow));
+        }
+        if let Some(item) = table.get("deny") {
+            self.policy.deny.extend(gate(reader, item, Purpose::Deny));
+        }
+        if let Some(item) = table.get("audit") {
+            audit(reader, item);
+        }
+        for (key, item) in entries(reader, table.get("builtins")) {
+            self.builtin(reader, key, item);
+        }
+        for (key, item) in entries(reader, table.get("commands")) {
+            self.command(reader, key, item);
+        }
+    }
+
+    fn builtin(&mut self, reader: &mut Reader<'_>, key: &Spanned<DeString<'_>>, item: &Item<'_>) {
+        let Some(builtin) = granted_builtin(reader, key) else { return };
+        let Some(table) = section(reader, item) else { return };
+        reader.known_keys(table, "a built-in", &["allow"]);
+        let Some(allow) = table.get("allow") else { return };
+        let rules = reader.grants(allow);
+        self.policy.builtins.extend(rules.into_iter().map(|who| (builtin, who)));
+    }
+
+    fn command(&mut self, reader: &mut Reader<'_>, key: &Spanned<DeString<'_>>, item: &Item<'_>) {
+        let Some(table) = section(reader, item) else { return };
+        let Some(name) = reader.command_name(key) else { return };
+        if adds_rules_only(table) {
+            return;
+        }
+        if let Some(first) = self.defined.get(&name) {
+            let message = format!("command {:?} is already defined at {}", name.as_str(), first.origin());
+            reader.error(&key.span(), &message);
+            return;
+        }
+        self.defined.insert(name.clone(), reader.place(&key.span()));
+        if let Some(command) = reader.definition(name.clone(), item) {
+            self.policy.commands.insert(name, command);
+        }
+    }
+
+    /// Takes the rules of commands of one file.
+    fn all_rules(&mut self, reader: &mut Reader<'_>, table: &DeTable<'_>) {
+        let Some(commands) = table.get("commands").and_then(|item| item.get_ref().as_table()) else { return };
+        for (key, item) in commands {
+            let Some(allow) = item.get_ref().as_table().and_then(|table| table.get("allow")) else {
+                continue;
+            };
+            let Ok(name) = key.get_ref().parse::<CommandName>() else { continue };
+            self.rules(reader, (key, &name), allow);
+        }
+    }
+
+    fn rules(
+        &mut self,
+        reader: &mut Reader<'_>,
+        (key, name): (&Spanned<DeString<'_>>, &CommandName),
+        allow: &Item<'_>,
+    ) {
+        let command = self.policy.commands.get_mut(name);
+        let rules = reader.rules(allow, command.as_ref().map(|command| &*command.arguments));
+        if let Some(command) = command {
+            command.rules.extend(rules);
+        } else if !self.defined.contains_key(name) && Builtin::from_verb(name.as_str()).is_none() {
+            let close = did_you_mean(name.as_str(), self.defined.keys().map(CommandName::as_str));
+            reader.error(&key.span(), &format!("no file defines command {:?}{close}", name.as_str()));
+        }
+    }
+
+    /// Warns of commands that nobody may run.
+    fn unused_commands(&self, findings: &mut Vec<Diagnostic>) {
+        for command in self.policy.commands.values().filter(|command| command.rules.is_empty()) {
+            let message = format!("nobody may run {:?}: it has no allow rule", command.name.as_str());
+            findings.push(Diagnostic::new(Severity::Warning, command.place.clone(), &message));
+        }
+    }
+}
+
+/// Reads `[allow]` or `[deny]`.
+fn gate(reader: &mut Reader<'_>, item: &Item<'_>, purpose: Purpose) -> Principals {
+    let Some(table) = section(reader, item) else { return Principals::default() };
+    reader.known_keys(table, "allow and deny", &["users", "groups"]);
+    reader.principals(table, purpose)
+}
+
+/// The table of a section that has a header of its own.
+fn section<'t, 'i>(reader: &mut Reader<'_>, item: &'t Item<'i>) -> Option<&'t DeTable<'i>> {
+    let doubled = |list: &DeArray<'_>| list.first().is_some_and(|first| first.get_ref().is_table());
+    if item.get_ref().as_array().is_some_and(doubled) {
+        reader.error(&item.span(), "this is one table: write it with single brackets");
+        return None;
+    }
+    reader.table(item)
+}
+
+/// Reads `audit`, which has one value: nothing runs without its record.
+fn audit(reader: &mut Reader<'_>, item: &Item<'_>) {
+    let Some(word) = reader.word(item) else { return };
+    if word.text != "required" {
+        reader.error(&word.span, &format!("audit is \"required\", not {:?}", word.text));
+    }
+}
+
+/// The entries of a section that is a table of tables.
+fn entries<'t, 'i>(
+    reader: &mut Reader<'_>,
+    section: Option<&'t Item<'i>>,
+) -> Vec<(&'t Spanned<DeString<'i>>, &'t Item<'i>)> {
+    section.and_then(|item| reader.table(item)).map_or_else(Vec::new, |table| table.iter().collect())
+}
+
+fn granted_builtin(reader: &mut Reader<'_>, key: &Spanned<DeString<'_>>) -> Option<Builtin> {
+    let text: &str = key.get_ref();
+    let message = match Builtin::from_verb(text) {
+        Some(builtin) if builtin.needs_grant() => return Some(builtin),
+        Some(_) => format!("built-in {text:?} is open to everyone who may connect"),
+        None => {
+            let grantable = Builtin::ALL.iter().filter(|(builtin, _)| builtin.needs_grant());
+            format!("no such built-in: {text:?}{}", did_you_mean(text, grantable.map(|(_, verb)| *verb)))
+        }
+    };
+    reader.error(&key.span(), &message);
+    None
+}
+
+/// Whether the table of a command only adds to who may run it: the definition then stands in another file.
+fn adds_rules_only(table: &DeTable<'_>) -> bool {
+    table.contains_key("allow") && table.len() == 1
+}

@@ -1,0 +1,126 @@
+//! The policy: from TOML text to verdicts. Pure: no clock, no files, no sockets, no names but those handed in.
+//!
+//! Everything is denied that no rule permits, and a deny always wins. The text is refused whole for one error in it.
+
+mod argument;
+mod bind;
+mod command;
+mod decision;
+mod definition;
+mod diagnostic;
+mod evaluate;
+mod kind;
+mod load;
+mod nearest;
+mod origin;
+mod principal;
+pub mod property;
+mod reader;
+mod rule;
+mod step;
+mod template;
+#[cfg(test)]
+mod tests;
+
+pub use command::{Command, RunAs};
+pub use decision::{Admission, Decision, Denial, Grant, Reason, Refusal};
+pub use diagnostic::{Diagnostic, Severity};
+pub use evaluate::{decide, why};
+pub use kind::ArgumentSpec;
+pub use origin::{Origin, Source};
+pub use principal::{LookupFailed, Names};
+pub use step::{Explanation, Step};
+
+use crate::identity::Peer;
+use crate::request::{Builtin, CommandName};
+use principal::Principals;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Who may do what.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    allow: Principals,
+    deny: Principals,
+    builtins: Vec<(Builtin, Principals)>,
+    commands: BTreeMap<CommandName, Command>,
+}
+
+/// A policy without errors.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The policy.
+    pub policy: Policy,
+    /// What in it has no effect, in the order of the text.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl Policy {
+    /// Makes one policy of its files. Their order changes no verdict.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, warnings included, in the order of the text. Where a file isn't TOML, only the first error
+    /// of each such file.
+    pub fn parse(sources: &[Source], names: &dyn Names) -> Result<Loaded, Vec<Diagnostic>> {
+        load::load(sources, names)
+    }
+
+    /// The policy that permits nothing.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// Whether a deny names a group: the peer's groups of the user database must then be known, or it is refused.
+    #[must_use]
+    pub fn needs_database_groups(&self) -> bool {
+        self.deny.first_group().is_some()
+    }
+
+    /// Whether the peer may connect at all.
+    pub fn admits(&self, peer: &Peer) -> Admission {
+        evaluate::admission(self, peer)
+    }
+
+    /// Whether the peer may connect and use the built-in. Those that need no grant are everyone's.
+    #[must_use]
+    pub fn grants_builtin(&self, peer: &Peer, builtin: Builtin) -> bool {
+        let granted =
+            || self.builtins.iter().any(|(named, who)| *named == builtin && who.matching(peer).is_some());
+        self.is_admitted(peer) && (!builtin.needs_grant() || granted())
+    }
+
+    /// The commands of which some allow rule names the peer, by name. None for a peer that may not connect.
+    pub fn visible_commands<'a>(&'a self, peer: &Peer) -> impl Iterator<Item = &'a Command> {
+        let admitted = self.is_admitted(peer);
+        self.commands.values().filter(move |command| admitted && command.rules_for(peer).next().is_some())
+    }
+
+    /// The command, if it is visible to the peer.
+    #[must_use]
+    pub fn command<'a>(&'a self, peer: &Peer, name: &CommandName) -> Option<&'a Command> {
+        let command = self.commands.get(name).filter(|command| command.rules_for(peer).next().is_some());
+        command.filter(|_| self.is_admitted(peer))
+    }
+
+    /// Every command, by name.
+    pub fn commands(&self) -> impl Iterator<Item = &Command> {
+        self.commands.values()
+    }
+
+    /// What `fault` finds wrong with the programs of the commands, as errors at the places that name them.
+    #[must_use]
+    pub fn program_errors(&self, fault: impl Fn(&Path) -> Option<String>) -> Vec<Diagnostic> {
+        let error = |command: &Command| {
+            let message = fault(&command.program)?;
+            Some(Diagnostic::new(Severity::Error, command.program_place.clone(), &message))
+        };
+        let mut errors: Vec<Diagnostic> = self.commands.values().filter_map(error).collect();
+        errors.sort_by_key(Diagnostic::order);
+        errors
+    }
+
+    fn is_admitted(&self, peer: &Peer) -> bool {
+        matches!(self.admits(peer), Admission::Admitted { .. })
+    }
+}

@@ -1,0 +1,111 @@
+//! Reads TOML by the shapes that a policy knows, and notes every misfit with its place. Corrects nothing in silence.
+
+use super::diagnostic::{Diagnostic, Severity};
+use super::nearest::did_you_mean;
+use super::origin::{Document, Origin, Place};
+use super::principal::Names;
+use std::ops::Range;
+use std::sync::Arc;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A value of TOML with its place.
+pub(super) type Item<'i> = Spanned<DeValue<'i>>;
+
+/// Text of a policy with its place.
+#[derive(Clone, Debug)]
+pub(super) struct Word {
+    pub(super) text: String,
+    pub(super) span: Range<usize>,
+}
+
+/// Reads one document; the findings of all documents go to one list.
+pub(super) struct Reader<'a> {
+    pub(super) document: &'a Arc<Document>,
+    pub(super) names: &'a dyn Names,
+    pub(super) findings: &'a mut Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    /// Notes an error.
+    pub(super) fn error(&mut self, span: &Range<usize>, message: &str) {
+        self.findings.push(Diagnostic::new(Severity::Error, self.place(span), message));
+    }
+
+    /// Notes a warning.
+    pub(super) fn warning(&mut self, span: &Range<usize>, message: &str) {
+        self.findings.push(Diagnostic::new(Severity::Warning, self.place(span), message));
+    }
+
+    /// The place of a span of this document.
+    pub(super) fn place(&self, span: &Range<usize>) -> Place {
+        Place::new(self.document, span)
+    }
+
+    /// The file and line of a span of this document.
+    pub(super) fn origin(&self, span: &Range<usize>) -> Origin {
+        self.place(span).origin()
+    }
+
+    /// Notes every key that isn't known; `of` says what the table describes.
+    pub(super) fn known_keys(&mut self, table: &DeTable<'_>, of: &str, known: &[&str]) {
+        for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
+            let close = did_you_mean(key.get_ref(), known.iter().copied());
+            self.error(&key.span(), &format!("unknown key {:?} in {of}{close}", key.get_ref()));
+        }
+    }
+
+    /// The table that the item is.
+    pub(super) fn table<'t, 'i>(&mut self, item: &'t Item<'i>) -> Option<&'t DeTable<'i>> {
+        item.get_ref().as_table().or_else(|| self.misfit(item, "a table"))
+    }
+
+    /// The elements of the list that the item is.
+    pub(super) fn list<'t, 'i>(&mut self, item: &'t Item<'i>) -> &'t [Item<'i>] {
+        item.get_ref().as_array().or_else(|| self.misfit(item, "a list")).map_or(&[], |list| &**list)
+    }
+
+    /// The truth value that the item is.
+    pub(super) fn truth(&mut self, item: &Item<'_>) -> Option<bool> {
+        item.get_ref().as_bool().or_else(|| self.misfit(item, "true or false"))
+    }
+
+    /// The integer that the item is, within 64 bits and a sign.
+    pub(super) fn integer(&mut self, item: &Item<'_>) -> Option<i64> {
+        let Some(digits) = item.get_ref().as_integer() else { return self.misfit(item, "an integer") };
+        let value = i64::from_str_radix(digits.as_str(), digits.radix()).ok();
+        value.or_else(|| {
+            self.error(&item.span(), "integer out of range");
+            None
+        })
+    }
+
+    /// The string that the item is, without NUL.
+    pub(super) fn word(&mut self, item: &Item<'_>) -> Option<Word> {
+        let Some(text) = item.get_ref().as_str() else { return self.misfit(item, "a string") };
+        if text.contains('\0') {
+            self.error(&item.span(), "a string of a policy can't hold NUL");
+            return None;
+        }
+        Some(Word { text: text.to_owned(), span: item.span() })
+    }
+
+    /// The strings of the list that the item is.
+    pub(super) fn words(&mut self, item: &Item<'_>) -> Vec<Word> {
+        self.list(item).iter().filter_map(|element| self.word(element)).collect()
+    }
+
+    fn misfit<T>(&mut self, item: &Item<'_>, expected: &str) -> Option<T> {
+        let found = match item.get_ref() {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "an integer",
+            DeValue::Float(_) => "a float",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        self.error(&item.span(), &format!("expected {expected}, found {found}"));
+        None
+    }
+}

@@ -1,0 +1,72 @@
+//! Reads who may run a command and with which values. Refuses a rule that could never match as written.
+
+use super::command::Rule;
+use super::kind::ArgumentSpec;
+use super::principal::{Principals, Purpose};
+use super::reader::{Item, Reader};
+use crate::request::{ArgumentName, Value};
+use std::ops::Range;
+use toml::de::DeTable;
+
+impl Reader<'_> {
+    /// Reads the allow rules of a command; without its arguments (their declaration has an error) only whom they name.
+    pub(super) fn rules(&mut self, item: &Item<'_>, arguments: Option<&[ArgumentSpec]>) -> Vec<Rule> {
+        self.rule_list(item).iter().filter_map(|rule| self.rule(rule, arguments)).collect()
+    }
+
+    fn rule(&mut self, item: &Item<'_>, arguments: Option<&[ArgumentSpec]>) -> Option<Rule> {
+        let table = self.table(item)?;
+        self.known_keys(table, "an allow rule of a command", &["users", "groups", "when"]);
+        self.names_someone(table, &item.span());
+        let who = self.principals(table, Purpose::Allow);
+        let when = match (table.get("when"), arguments) {
+            (Some(when), Some(arguments)) => self.when(when, arguments),
+            _ => Vec::new(),
+        };
+        Some(Rule { who, when, origin: self.origin(&item.span()) })
+    }
+
+    /// Reads the allow rules of a built-in.
+    pub(super) fn grants(&mut self, item: &Item<'_>) -> Vec<Principals> {
+        self.rule_list(item).iter().filter_map(|rule| self.grant(rule)).collect()
+    }
+
+    fn grant(&mut self, item: &Item<'_>) -> Option<Principals> {
+        let table = self.table(item)?;
+        self.known_keys(table, "an allow rule of a built-in", &["users", "groups"]);
+        self.names_someone(table, &item.span());
+        Some(self.principals(table, Purpose::Allow))
+    }
+
+    fn rule_list<'t, 'i>(&mut self, item: &'t Item<'i>) -> &'t [Item<'i>] {
+        if item.get_ref().is_table() {
+            self.error(&item.span(), "allow rules are a list: write them with double brackets, [[ and ]]");
+            return &[];
+        }
+        self.list(item)
+    }
+
+    /// Notes an error where a rule has neither of its two lists.
+    fn names_someone(&mut self, table: &DeTable<'_>, span: &Range<usize>) {
+        if !table.contains_key("users") && !table.contains_key("groups") {
+            self.error(span, "an allow rule needs users or groups");
+        }
+    }
+
+    fn when(&mut self, item: &Item<'_>, arguments: &[ArgumentSpec]) -> Vec<(ArgumentName, Vec<Value>)> {
+        let Some(table) = self.table(item) else { return Vec::new() };
+        let narrowed = table.iter().filter_map(|(key, values)| {
+            let spec = self.declared(key.get_ref(), &key.span(), arguments)?;
+            Some((spec.name.clone(), self.when_values(values, spec)))
+        });
+        narrowed.collect()
+    }
+
+    fn when_values(&mut self, item: &Item<'_>, spec: &ArgumentSpec) -> Vec<Value> {
+        let list = self.list(item);
+        if list.is_empty() && item.get_ref().is_array() {
+            self.error(&item.span(), "when needs at least one value");
+        }
+        list.iter().filter_map(|value| self.value(value, spec)).collect()
+    }
+}

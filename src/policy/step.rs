@@ -1,0 +1,98 @@
+//! The path of a decision, step by step, for `why`. Records what the evaluator saw; decides nothing itself.
+
+use super::origin::Origin;
+use super::principal::Matched;
+use crate::request::Value;
+
+/// How a request would be decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// What was looked at, in order. A command that is not the peer's to run looks like one that doesn't exist.
+    pub steps: Vec<Step>,
+    /// Whether it would run.
+    pub permitted: bool,
+}
+
+/// One step: names and values, in the order of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step(Vec<(&'static str, String)>);
+
+impl Step {
+    /// The row: `step` and its name first, `result` last.
+    #[must_use]
+    pub fn fields(&self) -> Vec<(&'static str, String)> {
+        self.0.clone()
+    }
+
+    fn of(step: &str, fields: impl IntoIterator<Item = (&'static str, String)>, result: &str) -> Self {
+        let first = ("step", step.to_owned());
+        Self([first].into_iter().chain(fields).chain([("result", result.to_owned())]).collect())
+    }
+
+    /// A deny applies.
+    pub(super) fn deny(principal: (&'static str, String), source: &str) -> Self {
+        Self::of("deny", [principal, ("source", source.to_owned())], "yes")
+    }
+
+    /// The gate at connect refuses.
+    pub(super) fn connect(result: &str) -> Self {
+        Self::of("connect", [], result)
+    }
+
+    /// The command is there for this peer.
+    pub(super) fn command_found(name: &str, at: &Origin) -> Self {
+        Self::of("command", [("name", name.to_owned()), ("at", at.short())], "found")
+    }
+
+    /// The command is not there, as far as this peer is concerned.
+    pub(super) fn command_missing(name: &str) -> Self {
+        Self::of("command", [("name", name.to_owned())], "not-found")
+    }
+
+    /// A rule of the command is for this peer.
+    pub(super) fn allow(matched: &Matched<'_>) -> Self {
+        Self::of("allow", [matched.field(), ("source", "kernel".to_owned())], "yes")
+    }
+
+    /// An argument's value was looked at.
+    pub(super) fn value(name: &str, value: &Value, result: &str) -> Self {
+        Self::of("argument", [("name", name.to_owned()), ("value", shown(value))], result)
+    }
+
+    /// An argument could not be matched with a value.
+    pub(super) fn argument(name: &str, result: &str) -> Self {
+        Self::of("argument", [("name", name.to_owned())], result)
+    }
+}
+
+/// The value as text; what is no text is escaped, octet by octet.
+fn shown(value: &Value) -> String {
+    value.as_text().map_or_else(|| value.as_bytes().escape_ascii().to_string(), str::to_owned)
+}
+
+/// Takes down steps where someone wants them.
+pub(super) struct Steps(Option<Vec<Step>>);
+
+impl Steps {
+    /// Nobody asked why.
+    pub(super) const fn unrecorded() -> Self {
+        Self(None)
+    }
+
+    /// Somebody did.
+    pub(super) const fn recorded() -> Self {
+        Self(Some(Vec::new()))
+    }
+
+    /// Takes down a step, which is made only if it is wanted.
+    pub(super) fn note(&mut self, step: impl FnOnce() -> Step) {
+        if let Some(steps) = &mut self.0 {
+            steps.push(step());
+        }
+    }
+
+    /// All of them.
+    pub(super) fn into_vec(self) -> Vec<Step> {
+        self.0.unwrap_or_default()
+    }
+}

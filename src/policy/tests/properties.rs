@@ -1,0 +1,212 @@
+//! What holds of all policies, peers and requests that can be generated from a small vocabulary, and of all texts.
+
+use super::*;
+use crate::identity::{DatabaseGroups, Groups};
+use crate::policy::property::any_text_is_a_policy_or_is_refused_with_a_place;
+use crate::policy::{Decision, Refusal, decide, why};
+use proptest::prelude::*;
+use proptest::sample::{Index, select, subsequence};
+use proptest::strategy::ValueTree;
+use std::time::SystemTime;
+
+const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+const SOME_USERS: [&str; 4] = ["root", "alice", "bob", "erin"];
+const SOME_GROUPS: [&str; 3] = ["wheel", "webops", "dba"];
+const VALUES: [&str; 6] = ["v", "w", "v", "w", "-w", "7"];
+
+/// Definitions that stand beside any of the rules below.
+const DEFINITIONS: [&str; 2] = [
+    "[commands.one]\nexec = [\"/bin/one\", \"{x}\"]\nargs = [{ name = \"x\", one-of = [\"v\", \"w\", \"7\"] }]\n",
+    "[commands.two]\nexec = [\"/bin/two\", \"{x}={y}\"]\nrun-as = \"postgres\"\nargs = [\n\
+     { name = \"x\", pattern = \"[v-w]*\" }, { name = \"y\", text = { max-length = 1 }, default = \"w\" }]\n",
+];
+
+fn quoted(words: &[&str]) -> String {
+    format!("{words:?}")
+}
+
+/// A section with some users and some groups.
+fn section(header: &'static str) -> impl Strategy<Value = String> {
+    let users = subsequence(&SOME_USERS[..], 0..=3);
+    let groups = subsequence(&SOME_GROUPS[..], 0..=2);
+    (users, groups).prop_map(move |(users, groups)| {
+        format!("{header}\nusers = {}\ngroups = {}\n", quoted(&users), quoted(&groups))
+    })
+}
+
+fn narrowing() -> impl Strategy<Value = String> {
+    let values = subsequence(&["v", "w"][..], 1..=2);
+    prop_oneof![Just(String::new()), values.prop_map(|values| format!("when.x = {}\n", quoted(&values)))]
+}
+
+fn rule() -> impl Strategy<Value = String> {
+    let header = prop_oneof![Just("[[commands.one.allow]]"), Just("[[commands.two.allow]]")];
+    (header.prop_flat_map(section), narrowing()).prop_map(|(section, when)| section + &when)
+}
+
+/// The files of a policy without errors, each with one section.
+fn files() -> impl Strategy<Value = Vec<String>> {
+    let allows = prop::collection::vec(section("[allow]"), 0..4);
+    let denies = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(section("[deny]"), 1..3)];
+    let rules = prop::collection::vec(rule(), 0..9);
+    (allows, denies, rules).prop_map(|(allows, denies, rules)| {
+        let definitions = DEFINITIONS.map(str::to_owned).to_vec();
+        [allows, denies, definitions, rules].concat()
+    })
+}
+
+fn loaded(files: &[String]) -> Policy {
+    let sources: Vec<_> =
+        files.iter().enumerate().map(|(n, text)| source(&format!("{n}.toml"), text)).collect();
+    Policy::parse(&sources, &Table).unwrap_or_else(|errors| panic!("{errors:?}\n{files:#?}")).policy
+}
+
+fn some_peer() -> impl Strategy<Value = Peer> {
+    let groups = || subsequence(&SOME_GROUPS[..], 0..=2);
+    let database = prop_oneof![
+        1 => Just(DatabaseGroups::NotAsked),
+        1 => Just(DatabaseGroups::Unavailable),
+        8 => groups().prop_map(|g| DatabaseGroups::Known(g.into_iter().map(gid).collect::<Groups>())),
+    ];
+    (select(&SOME_USERS[..]), groups(), database)
+        .prop_map(|(user, groups, database_groups)| Peer { database_groups, ..peer(user, &groups) })
+}
+
+fn some_request() -> impl Strategy<Value = Request> {
+    let name = prop_oneof![4 => Just(""), 4 => Just("x="), 2 => Just("y="), 1 => Just("z=")];
+    let argument = (name, select(&VALUES[..])).prop_map(|(name, value)| format!(" {name}{value}"));
+    let good = prop_oneof![Just(vec![" v".to_owned()]), Just(vec![" x=w".to_owned()])];
+    let arguments = prop_oneof![2 => good, 1 => prop::collection::vec(argument, 0..3)];
+    (select(&["one", "one", "two", "two", "six"][..]), arguments)
+        .prop_map(|(command, rest)| request(&(command.to_owned() + &rest.concat())))
+}
+
+/// What a decision comes to, without the place of the rule.
+fn outcome(policy: &Policy, peer: &Peer, request: &Request) -> Result<Vec<Vec<u8>>, Refusal> {
+    match decide(policy, peer, request, NOW) {
+        Decision::Permit(grant) => Ok(grant.argv().to_vec()),
+        Decision::Deny(denial) => Err(denial.refusal().clone()),
+    }
+}
+
+/// Text that is like a policy in its pieces.
+fn almost_a_policy() -> impl Strategy<Value = String> {
+    let piece = select(
+        &[
+            "[allow]\n",
+            "[deny]\n",
+            "[[commands.a.allow]]\n",
+            "[commands.a]\n",
+            "[commands.b]\n",
+            "[[builtins.status.allow]]\n",
+            "users = [\"a\", 4]\n",
+            "groups = [\"five\"]\n",
+            "users = [0]\n",
+            "exec = [\"/bin/a\", \"{x}\"]\n",
+            "exec = [\"/bin/b\"]\n",
+            "args = [{ name = \"x\", one-of = [\"a\"] }]\n",
+            "args = [{ name = \"x\", pattern = \"(\" }]\n",
+            "timeout = \"1s\"\n",
+            "when.x = [\"a\"]\n",
+            "when.x = [\"b\"]\n",
+            "audit = \"required\"\n",
+            "run-as = \"ab\"\n",
+            "[",
+            "]",
+            "\"",
+            "=",
+            "\n",
+            "{",
+            "}}",
+            "ö",
+            "'''",
+            "\u{0}",
+            "\u{1b}",
+            "\r\n",
+            "#",
+            ".",
+            "1",
+            ",",
+        ][..],
+    );
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_empty_policy_permits_nothing(peer in some_peer(), request in some_request()) {
+        prop_assert_eq!(outcome(&Policy::empty(), &peer, &request), Err(Refusal::Denied));
+    }
+
+    #[test]
+    fn appending_a_deny_never_widens(
+        files in files(), deny in section("[deny]"), peer in some_peer(), request in some_request()
+    ) {
+        let before = outcome(&loaded(&files), &peer, &request);
+        let after = outcome(&loaded(&[files, vec![deny]].concat()), &peer, &request);
+        prop_assert!(after == before || after == Err(Refusal::Denied), "{:?} became {:?}", before, after);
+    }
+
+    #[test]
+    fn a_denied_user_may_do_nothing(mut files in files(), peer in some_peer(), request in some_request()) {
+        files.push(format!("[deny]\nusers = [{}]\n", peer.uid));
+        prop_assert_eq!(outcome(&loaded(&files), &peer, &request), Err(Refusal::Denied));
+    }
+
+    #[test]
+    fn the_order_of_files_changes_no_verdict(
+        files in files(), order in prop::collection::vec(any::<Index>(), 16), peer in some_peer(), request in some_request()
+    ) {
+        let mut left = files.clone();
+        let mut shuffled = Vec::new();
+        for index in order.iter().cycle() {
+            if left.is_empty() { break; }
+            shuffled.push(left.remove(index.index(left.len())));
+        }
+        let (one, other) = (loaded(&files), loaded(&shuffled));
+        let verdict = |policy| outcome(policy, &peer, &request).map_err(|refusal| match refusal {
+            Refusal::BadArgument { name, .. } => Some(name),
+            Refusal::Denied => None,
+        });
+        prop_assert_eq!(verdict(&one), verdict(&other));
+    }
+
+    #[test]
+    fn why_says_what_decide_does(files in files(), peer in some_peer(), request in some_request()) {
+        let policy = loaded(&files);
+        let explanation = why(&policy, &peer, &request, NOW);
+        prop_assert_eq!(outcome(&policy, &peer, &request).is_ok(), explanation.permitted);
+        prop_assert!(!explanation.steps.is_empty());
+    }
+
+    #[test]
+    fn one_value_stays_within_one_element(files in files(), peer in some_peer(), request in some_request()) {
+        if let Ok(argv) = outcome(&loaded(&files), &peer, &request) {
+            prop_assert_eq!(argv.len(), 2);
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_policy_or_is_refused(text in any::<String>()) {
+        prop_assert_eq!(any_text_is_a_policy_or_is_refused_with_a_place(&text), Ok(()));
+    }
+
+    #[test]
+    fn anything_like_a_policy_is_one_or_is_refused(text in almost_a_policy()) {
+        prop_assert_eq!(any_text_is_a_policy_or_is_refused_with_a_place(&text), Ok(()));
+    }
+}
+
+#[test]
+fn the_vocabulary_has_permits_and_refusals() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut permitted = 0;
+    for _ in 0..500 {
+        let (files, peer, request) =
+            (files(), some_peer(), some_request()).new_tree(&mut runner).unwrap().current();
+        permitted += usize::from(outcome(&loaded(&files), &peer, &request).is_ok());
+    }
+    assert!((50..450).contains(&permitted), "{permitted} of 500");
+}

@@ -1,0 +1,139 @@
+//! udsadmin-broker: serves the server's sessions. Listens to nobody else.
+
+use super::accept::accept_all;
+use super::activation::Expected;
+use super::options::BROKER_PROGRAM;
+use super::start::{self, Beginning, EX_CONFIG, told_to_end};
+use super::{clock, notify, policy};
+use crate::accounts::Database;
+use crate::broker::{self, Doors, Service};
+use crate::execution::{Delegation, Surroundings};
+use crate::identity::Uid;
+use crate::policy::{Names, Policy};
+use crate::sys;
+use rustix::net::{SocketFlags, SocketType, accept_with};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long runs may go on after the broker was told to end. `TimeoutStopSec=` of the unit leaves room for it.
+const DRAINING: Duration = Duration::from_secs(30);
+
+/// The whole program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let expected = Expected { name: "broker", socket_type: SocketType::SEQPACKET };
+    start::main(&BROKER_PROGRAM, expected, serve)
+}
+
+async fn serve(beginning: Beginning) -> ExitCode {
+    let trail = Arc::new(beginning.trail(&BROKER_PROGRAM));
+    let path = &beginning.options.policy;
+    let loaded = match policy::load(path, beginning.trust()) {
+        Ok(loaded) => loaded,
+        Err(refused) => {
+            trail.note(&refused.event()).await;
+            turn_all_away(&beginning.sockets);
+            return ExitCode::from(EX_CONFIG);
+        }
+    };
+    let event = policy::in_force(path, &loaded);
+    trail
+        .note(&loaded.warnings.iter().fold(event, |event, warning| event.field("UDSADMIN_WARNING", warning)))
+        .await;
+    let ended = match service(&beginning, loaded.policy, trail) {
+        Ok(service) => serve_all(Arc::new(service), beginning.sockets).await,
+        Err(error) => Err(error),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn service(beginning: &Beginning, policy: Policy, trail: Arc<crate::audit::Trail>) -> io::Result<Service> {
+    let options = &beginning.options;
+    Ok(Service {
+        policy: Arc::new(policy),
+        trail,
+        doors: doors(beginning),
+        admit: admitted(beginning)?,
+        trust: beginning.trust(),
+        surroundings: Surroundings {
+            delegation: Delegation::of_this_process(),
+            descriptors: beginning.descriptors,
+        },
+        clock: clock::now,
+        runs: broker::places(),
+        tasks: TaskTracker::new(),
+        draining: CancellationToken::new(),
+        ending: CancellationToken::new(),
+    })
+    .inspect(|_| tracing::debug!("clients connect to {}", options.door.display()))
+}
+
+/// A demonstration by a common user can't see the files of sockets, and has no privilege that this would protect.
+fn doors(beginning: &Beginning) -> Doors {
+    if beginning.options.demo && !rustix::process::geteuid().is_root() {
+        Doors::Anywhere
+    } else {
+        Doors::Files(vec![beginning.options.door.clone()])
+    }
+}
+
+fn admitted(beginning: &Beginning) -> io::Result<Uid> {
+    if beginning.options.demo {
+        return Uid::new(rustix::process::geteuid().as_raw()).map_err(io::Error::other);
+    }
+    let name = &beginning.options.admit;
+    match Database.uid_of(name) {
+        Ok(Some(uid)) => Ok(uid),
+        Ok(None) => Err(io::Error::other(format!("there is no user {name}, whom --admit names"))),
+        Err(error) => Err(io::Error::other(format!("user {name} can't be looked up: {}", error.0))),
+    }
+}
+
+async fn serve_all(service: Arc<Service>, sockets: Vec<OwnedFd>) -> io::Result<()> {
+    let ending = told_to_end()?;
+    for socket in sockets {
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        let listener = sys::watch(socket, Interest::READABLE)?;
+        let service = Arc::clone(&service);
+        tokio::spawn(async move {
+            let draining = service.draining.clone();
+            let admit = |connection| drop(tokio::spawn(Arc::clone(&service).session(connection)));
+            accept_all(|| broker::accept(&listener), &draining, admit).await;
+        });
+    }
+    notify::ready("serves");
+    tokio::select! { () = ending => {}, () = notify::keep_watchdog_quiet() => {} }
+    service.draining.cancel();
+    tokio::select! { () = drain(&service) => {}, () = notify::keep_watchdog_quiet() => {} }
+    Ok(())
+}
+
+/// Lets the runs under way go on for a while, then ends them.
+async fn drain(service: &Service) {
+    service.tasks.close();
+    notify::status(&format!("waits for {} runs", service.runs.count()));
+    if tokio::time::timeout(DRAINING, service.tasks.wait()).await.is_err() {
+        service.ending.cancel();
+        service.tasks.wait().await;
+    }
+}
+
+fn turn_all_away(sockets: &[OwnedFd]) {
+    for socket in sockets {
+        if rustix::io::ioctl_fionbio(socket, true).is_ok() {
+            while accept_with(socket, SocketFlags::CLOEXEC).is_ok() {}
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! udsadmind: accepts clients and holds their sessions. Has no privilege, and asks for none.
+
+use super::accept::accept_all;
+use super::activation::Expected;
+use super::options::SERVER;
+use super::start::{self, Beginning, EX_CONFIG, told_to_end};
+use super::{clock, notify, policy};
+use crate::limits::Places;
+use crate::policy::Loaded;
+use crate::protocol::reply::Final;
+use crate::session::{self, Context, StatusRow};
+use crate::transport;
+use nix::sys::socket::{setsockopt, sockopt};
+use rustix::net::SocketType;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixListener as StdListener;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::time::interval;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Connections at once, of all users together. The descriptors of `LimitNOFILE=` are several times as many.
+const CONNECTIONS: usize = 512;
+
+/// Connections at once of one user.
+const CONNECTIONS_PER_USER: usize = 64;
+
+/// How often `systemctl status` may change.
+const STATUS_EVERY: Duration = Duration::from_secs(1);
+
+/// The whole program.
+#[must_use]
+pub fn main() -> ExitCode {
+    start::main(&SERVER, Expected { name: "line", socket_type: SocketType::STREAM }, serve)
+}
+
+async fn serve(beginning: Beginning) -> ExitCode {
+    let trail = Arc::new(beginning.trail(&SERVER));
+    let path = &beginning.options.policy;
+    let loaded = match policy::load(path, beginning.trust()) {
+        Ok(loaded) => loaded,
+        Err(refused) => {
+            trail.note(&refused.event()).await;
+            turn_all_away(&beginning.sockets);
+            return ExitCode::from(EX_CONFIG);
+        }
+    };
+    trail.note(&policy::in_force(path, &loaded)).await;
+    let places = Places::new(CONNECTIONS, CONNECTIONS_PER_USER);
+    let context = Context {
+        status: status(&loaded, Arc::clone(&places)),
+        policy: Arc::new(loaded.policy),
+        trail,
+        broker: beginning.options.broker,
+        clock: clock::now,
+        draining: CancellationToken::new(),
+    };
+    match serve_all(Arc::new(context), places, beginning.sockets).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn status(loaded: &Loaded, places: Arc<Places>) -> Box<dyn Fn() -> Vec<StatusRow> + Send + Sync> {
+    let (commands, began) = (loaded.policy.commands().count(), Instant::now());
+    Box::new(move || {
+        vec![
+            ("version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("pid", std::process::id().to_string()),
+            ("uptime", format!("{}s", began.elapsed().as_secs())),
+            ("connections", places.count().to_string()),
+            ("commands", commands.to_string()),
+        ]
+    })
+}
+
+async fn serve_all(context: Arc<Context>, places: Arc<Places>, sockets: Vec<OwnedFd>) -> io::Result<()> {
+    let sessions = TaskTracker::new();
+    let ending = told_to_end()?;
+    for socket in sockets {
+        let listener = listener(socket)?;
+        let (context, places, sessions) = (Arc::clone(&context), Arc::clone(&places), sessions.clone());
+        tokio::spawn(async move {
+            let accept = || async { Ok(listener.accept().await?.0) };
+            accept_all(accept, &context.draining, |socket| admit(&context, &places, &sessions, socket)).await;
+        });
+    }
+    let tell = tell_systemd(Arc::clone(&places));
+    tokio::select! { () = ending => {}, () = notify::keep_watchdog_quiet() => {}, () = tell => {} }
+    context.draining.cancel();
+    sessions.close();
+    tokio::select! { () = sessions.wait() => {}, () = notify::keep_watchdog_quiet() => {} }
+    Ok(())
+}
+
+fn listener(socket: OwnedFd) -> io::Result<UnixListener> {
+    let listener = StdListener::from(socket);
+    listener.set_nonblocking(true)?;
+    setsockopt(&listener, sockopt::PassCred, &true)?;
+    UnixListener::from_std(listener)
+}
+
+/// Serves a connection, within its user's share of them.
+fn admit(context: &Arc<Context>, places: &Arc<Places>, sessions: &TaskTracker, socket: UnixStream) {
+    let place = match transport::peer_of(socket.as_fd()) {
+        Ok(peer) => match places.take(peer.uid) {
+            None => {
+                return turn_away(
+                    socket,
+                    &Final::busy().text("too many connections; close one and try again"),
+                );
+            }
+            place => place,
+        },
+        Err(_) => None,
+    };
+    let context = Arc::clone(context);
+    sessions.spawn(async move {
+        session::serve(&context, socket).await;
+        drop(place);
+    });
+}
+
+fn turn_away(socket: UnixStream, last: &Final) {
+    if let Ok(socket) = socket.into_std() {
+        session::turn_away_unserved(&socket, last);
+    }
+}
+
+async fn tell_systemd(places: Arc<Places>) {
+    let text = || format!("{} connections", places.count());
+    let mut told = text();
+    notify::ready(&told);
+    let mut ticks = interval(STATUS_EVERY);
+    loop {
+        ticks.tick().await;
+        let now = text();
+        if now != told {
+            notify::status(&now);
+            told = now;
+        }
+    }
+}
+
+/// Answers whoever waits already: a program that can't serve must not leave its clients to wait, nor have systemd start it
+/// for the same connection again and again.
+fn turn_all_away(sockets: &[OwnedFd]) {
+    let last = Final::internal().text("the service has no policy in force; ask this machine's administrator");
+    for listener in sockets.iter().filter_map(|socket| socket.try_clone().map(StdListener::from).ok()) {
+        if listener.set_nonblocking(true).is_ok() {
+            while let Ok((socket, _)) = listener.accept() {
+                session::turn_away_unserved(&socket, &last);
+            }
+        }
+    }
+}

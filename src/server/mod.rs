@@ -1,0 +1,12 @@
+//! The two daemons: their sockets, their start and their end. Binds, owns and removes no socket.
+
+pub mod accept;
+pub mod activation;
+pub mod broker;
+pub mod clock;
+pub mod daemon;
+pub mod log;
+pub mod notify;
+pub mod options;
+pub mod policy;
+pub mod start;

@@ -1,0 +1,182 @@
+//! The built-ins, and the refusals that need no broker. Tells a peer nothing that its credentials do not permit.
+
+use super::conversation::Conversation;
+use crate::audit::{Event, Kind};
+use crate::policy::{Command, Decision, Refusal, decide, why};
+use crate::protocol::decoder::{Ask, Hello, Mode, VERSION};
+use crate::protocol::reply::{self, Final};
+use crate::protocol::{self, Tag};
+use crate::request::{Builtin, CommandName, Request};
+
+/// What each served built-in is for, and how it is written.
+const SERVED: [(&str, &str, &str); 10] = [
+    ("help", "help [NAME]", "what there is, or how one command is used"),
+    ("commands", "commands", "the commands that you may run"),
+    ("whoami", "whoami", "who the kernel says you are"),
+    ("why", "why NAME [ARG...]", "how a request would be decided; nothing runs"),
+    ("run", "run NAME [ARG...]", "runs a command; so does NAME [ARG...] alone"),
+    ("cancel", "cancel", "ends the command that runs"),
+    ("ping", "ping", "answers"),
+    ("hello", "hello 1", "agrees on the version of the protocol"),
+    ("quit", "quit", "ends the session"),
+    ("status", "status", "how the server is, where the policy grants it"),
+];
+
+impl Conversation<'_> {
+    /// Answers whatever needs no broker.
+    pub(super) async fn answer(&mut self, tag: Option<&Tag>, ask: Ask) {
+        let last = match ask {
+            Ask::Help(None) => self.help(tag),
+            Ask::Help(Some(name)) => self.help_with(tag, &name),
+            Ask::Commands => self.commands(tag),
+            Ask::Whoami => self.whoami(tag),
+            Ask::Why(request) => self.why(tag, &request),
+            Ask::Hello(hello) => self.hello(hello),
+            Ask::Status => self.status(tag).await,
+            Ask::Unserved(builtin) => self.unserved(builtin).await,
+            Ask::Misused { name, text, .. } => Final::bad_argument(name).text(text),
+            Ask::Cancel | Ask::Ping | Ask::Run(_) | Ask::Quit => Final::ok(),
+        };
+        self.say(tag, &last);
+    }
+
+    fn row<V: AsRef<[u8]>>(&mut self, tag: Option<&Tag>, fields: &[(&str, V)]) {
+        reply::row(tag, fields, self.out.writer());
+    }
+
+    fn help(&mut self, tag: Option<&Tag>) -> Final {
+        for (name, usage, summary) in SERVED {
+            let is_granted = Builtin::from_verb(name).is_some_and(|builtin| self.may(builtin));
+            if is_granted {
+                self.row(tag, &[("name", name), ("kind", "builtin"), ("usage", usage), ("summary", summary)]);
+            }
+        }
+        for (name, usage, summary) in self.visible() {
+            self.row(
+                tag,
+                &[("name", &*name), ("kind", "command"), ("usage", &*usage), ("summary", &*summary)],
+            );
+        }
+        Final::ok().text("help NAME tells more of a command")
+    }
+
+    fn visible(&self) -> Vec<(String, String, String)> {
+        let texts =
+            |command: &Command| (command.name().to_string(), command.usage(), command.summary().to_owned());
+        self.context.policy.visible_commands(self.peer).map(texts).collect()
+    }
+
+    fn may(&self, builtin: Builtin) -> bool {
+        !builtin.needs_grant() || self.context.policy.grants_builtin(self.peer, builtin)
+    }
+
+    fn help_with(&mut self, tag: Option<&Tag>, name: &CommandName) -> Final {
+        if let Some((verb, usage, summary)) = SERVED.iter().find(|(verb, ..)| *verb == name.as_str()) {
+            self.row(tag, &[("name", *verb), ("kind", "builtin"), ("usage", *usage), ("summary", *summary)]);
+            return Final::ok();
+        }
+        let policy = &self.context.policy;
+        let Some(command) = policy.command(self.peer, name) else {
+            return Final::denied().text(NO_SUCH);
+        };
+        let (name, usage, summary) = (command.name().as_str(), command.usage(), command.summary());
+        let out = self.out.writer();
+        reply::row(
+            tag,
+            &[("name", name), ("kind", "command"), ("usage", &*usage), ("summary", summary)],
+            out,
+        );
+        for argument in command.arguments() {
+            let kind = argument.kind();
+            let mut fields =
+                vec![("argument", argument.name().as_str().as_bytes()), ("takes", kind.as_bytes())];
+            match argument.default() {
+                Some(value) => fields.push(("default", value.as_bytes())),
+                None => fields.push(("required", b"yes")),
+            }
+            reply::row(tag, &fields, out);
+        }
+        Final::ok()
+    }
+
+    fn commands(&mut self, tag: Option<&Tag>) -> Final {
+        for (name, usage, summary) in self.visible() {
+            self.row(tag, &[("name", name), ("usage", usage), ("summary", summary)]);
+        }
+        Final::ok()
+    }
+
+    fn whoami(&mut self, tag: Option<&Tag>) -> Final {
+        let (user, uid, gid) = (self.peer.user(), self.peer.uid.to_string(), self.peer.gid.to_string());
+        let groups = self.peer.circumstances.group_names.join(",");
+        self.row(
+            tag,
+            &[("user", &*user), ("uid", &*uid), ("gid", &*gid), ("groups", &*groups), ("source", "kernel")],
+        );
+        Final::ok()
+    }
+
+    fn why(&mut self, tag: Option<&Tag>, request: &Request) -> Final {
+        let explanation = why(&self.context.policy, self.peer, request, (self.context.clock)());
+        for step in &explanation.steps {
+            self.row(tag, &step.fields());
+        }
+        Final::ok().field("decision", if explanation.permitted { "permit" } else { "deny" })
+    }
+
+    fn hello(&self, hello: Hello) -> Final {
+        if hello.version != VERSION {
+            return Final::version().text(format!("this server speaks version {VERSION}"));
+        }
+        if hello.mode == Mode::Frame {
+            return Final::bad_argument("mode").text("must be text: this version has no frame mode");
+        }
+        Final::hello(env!("CARGO_PKG_VERSION"), self.peer.user(), self.peer.uid).field("concurrent", "1")
+    }
+
+    async fn status(&mut self, tag: Option<&Tag>) -> Final {
+        if !self.may(Builtin::Status) {
+            return self.deny_builtin(Builtin::Status).await;
+        }
+        for (name, value) in (self.context.status)() {
+            self.row(tag, &[(name, value)]);
+        }
+        Final::ok()
+    }
+
+    async fn unserved(&mut self, builtin: Builtin) -> Final {
+        if self.may(builtin) {
+            return Final::bad_argument("verb")
+                .text(format!("{} is not served by this version", builtin.verb()));
+        }
+        self.deny_builtin(builtin).await
+    }
+
+    async fn deny_builtin(&mut self, builtin: Builtin) -> Final {
+        let event = Event::new(Kind::Denied, format!("{}: {}: not granted", self.peer, builtin.verb()))
+            .peer(self.peer)
+            .field("UDSADMIN_COMMAND", builtin.verb())
+            .field("UDSADMIN_REQUEST", builtin.verb())
+            .decision("deny", "default-deny");
+        self.context.trail.note(&event).await;
+        Final::denied().text(NO_SUCH)
+    }
+
+    /// The refusal of a request that the policy does not permit, on the record; `None` where the broker is to decide.
+    pub(super) async fn refuse_early(&mut self, request: &Request) -> Option<Final> {
+        match decide(&self.context.policy, self.peer, request, (self.context.clock)()) {
+            Decision::Permit(_) => None,
+            Decision::Deny(denial) => {
+                let event = Event::denied(self.peer, request, &protocol::spell(request), &denial);
+                self.context.trail.note(&event).await;
+                Some(match denial.refusal() {
+                    Refusal::Denied => Final::denied().text(NO_SUCH),
+                    Refusal::BadArgument { name, text } => Final::bad_argument(name).text(text.as_str()),
+                })
+            }
+        }
+    }
+}
+
+/// The same words for a command that is not there and for one that is not for this peer.
+const NO_SUCH: &str = "no such command for you; commands lists yours, and why NAME explains";

@@ -1,0 +1,421 @@
+//! The conversation itself: requests in, replies out, one run at a time, each in its turn. Executes nothing unfinished.
+
+use super::outbox::Outbox;
+use super::running::{Ordering, Running, Step};
+use super::{Context, part};
+use crate::audit::{Event, Kind};
+use crate::broker::Connection;
+use crate::identity::Peer;
+use crate::protocol::Tag;
+use crate::protocol::decoder::{Ask, Decoder, INPUT_MAX, Incoming, Item, SyntaxError};
+use crate::protocol::reply::{self, Final};
+use crate::request::Request;
+use crate::transport::{Read, Stream};
+use std::collections::VecDeque;
+use std::future::pending;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// Requests that may wait before no more is read (udsadmin-protocol(7)).
+const WAITING_MAX: usize = 32;
+
+/// Octets read at once.
+const BLOCK: usize = 16 * 1024;
+
+/// The longest silence after a half-close while a command runs: `socat` gives up after 0.5 s (its option -t).
+const HEARTBEAT: Duration = Duration::from_millis(400);
+
+/// How long `quit` waits for what was asked before it.
+const QUITTING: Duration = Duration::from_secs(1);
+
+/// What the client's side of the connection is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Client {
+    /// It may still write.
+    Talking,
+    /// It has shut its writing side, and waits for the answers.
+    HalfClosed,
+    /// Nothing more is read from it: the connection ends when what is to be said is said.
+    Leaving,
+    /// It is gone.
+    Gone,
+}
+
+/// Why the conversation goes on.
+enum Wake {
+    Readable(io::Result<()>),
+    Written(io::Result<usize>),
+    Run(Step),
+    Heartbeat,
+    QuittingIsOver,
+    Draining,
+}
+
+/// One client's conversation.
+pub(super) struct Conversation<'a> {
+    pub(super) context: &'a Context,
+    pub(super) peer: &'a Peer,
+    pub(super) out: Outbox,
+    stream: &'a Stream,
+    decoder: Decoder,
+    unread: Vec<u8>,
+    decoded: usize,
+    waiting: VecDeque<Item>,
+    running: Option<Running>,
+    link: Option<Arc<Connection>>,
+    runs: u32,
+    client: Client,
+    is_fresh: bool,
+    quitting: Option<Instant>,
+    last_said: Instant,
+}
+
+impl<'a> Conversation<'a> {
+    pub(super) fn new(context: &'a Context, peer: &'a Peer, stream: &'a Stream) -> Self {
+        Self {
+            context,
+            peer,
+            out: Outbox::default(),
+            stream,
+            decoder: Decoder::new(),
+            unread: Vec::new(),
+            decoded: 0,
+            waiting: VecDeque::new(),
+            running: None,
+            link: None,
+            runs: 0,
+            client: Client::Talking,
+            is_fresh: true,
+            quitting: None,
+            last_said: Instant::now(),
+        }
+    }
+
+    /// Holds it, to the end of the connection and of what runs for it.
+    pub(super) async fn hold(mut self) {
+        loop {
+            self.answer_in_turn().await;
+            self.decode_ahead();
+            if self.client != Client::Gone && self.has_said_all() {
+                self.client = Client::Gone;
+                part(self.stream).await;
+            }
+            if self.client == Client::Gone && self.running.is_none() {
+                return;
+            }
+            let wake = self.wake().await;
+            self.act(wake).await;
+        }
+    }
+
+    /// The next request in turn.
+    fn next_in_turn(&mut self) -> Option<Item> {
+        self.waiting.pop_front().or_else(|| self.decode_next())
+    }
+
+    /// While a command runs: reads ahead, as far as requests may wait. `cancel` and `quit` are acted on right here.
+    fn decode_ahead(&mut self) {
+        while self.running.is_some() && self.quitting.is_none() && self.waits_for_little() {
+            let Some(item) = self.decode_next() else { return };
+            self.act_at_once(&item);
+            self.waiting.push_back(item);
+        }
+    }
+
+    fn decode_next(&mut self) -> Option<Item> {
+        let mut rest = self.unread.get(self.decoded..).unwrap_or_default();
+        let item = self.decoder.next(&mut rest);
+        self.decoded = self.unread.len() - rest.len();
+        if self.decoded == self.unread.len() {
+            (self.unread, self.decoded) = (Vec::new(), 0);
+        }
+        if item.is_none() && self.client == Client::HalfClosed { self.decoder.finish() } else { item }
+    }
+
+    fn act_at_once(&mut self, item: &Item) {
+        let Item::Request(Incoming { ask, .. }) = item else { return };
+        if matches!(ask, Ask::Cancel) {
+            self.running.iter_mut().for_each(Running::cancel);
+        }
+        if matches!(ask, Ask::Quit) {
+            self.quitting = Some(Instant::now() + QUITTING);
+        }
+    }
+
+    fn waits_for_little(&self) -> bool {
+        let input = |item: &Item| match item {
+            Item::Request(Incoming { input: Some(octets), .. }) => octets.len(),
+            Item::Request(_) | Item::Malformed(_) | Item::TooLong { .. } | Item::Http => 0,
+        };
+        self.waiting.len() < WAITING_MAX && self.waiting.iter().map(input).sum::<usize>() < INPUT_MAX
+    }
+
+    /// Answers what waits, until something runs or nobody reads the answers.
+    async fn answer_in_turn(&mut self) {
+        while self.running.is_none() && !self.out.is_full() {
+            let Some(item) = self.next_in_turn() else { return };
+            match item {
+                Item::Request(incoming) => self.answer_request(incoming).await,
+                Item::Malformed(error) => self.answer_malformed(&error).await,
+                Item::TooLong { desynchronised, tag } => {
+                    self.answer_too_long(desynchronised, tag.as_ref()).await;
+                }
+                Item::Http => self.answer_http().await,
+            }
+            self.is_fresh = false;
+        }
+    }
+
+    async fn answer_request(&mut self, incoming: Incoming) {
+        let Incoming { tag, ask, input } = incoming;
+        if self.context.draining.is_cancelled() && !matches!(ask, Ask::Quit) {
+            return self
+                .say(tag.as_ref(), &Final::draining().text("the service is ending; nothing was started"));
+        }
+        match ask {
+            Ask::Run(request) => match self.refuse_early(&request).await {
+                Some(last) => self.say(tag.as_ref(), &last.field("ms", "0")),
+                None => self.begin(request, tag.as_ref(), input),
+            },
+            Ask::Quit => {
+                self.say(tag.as_ref(), &Final::bye());
+                self.leave();
+            }
+            Ask::Help(_)
+            | Ask::Commands
+            | Ask::Whoami
+            | Ask::Why(_)
+            | Ask::Cancel
+            | Ask::Ping
+            | Ask::Hello(_)
+            | Ask::Status
+            | Ask::Unserved(_)
+            | Ask::Misused { .. } => self.answer(tag.as_ref(), ask).await,
+        }
+    }
+
+    fn begin(&mut self, request: Request, tag: Option<&Tag>, input: Option<Vec<u8>>) {
+        self.runs = self.runs.wrapping_add(1);
+        let begun = self.stream.as_fd().try_clone_to_owned().and_then(|client| {
+            let broker = self.context.broker.clone();
+            let link = self.link.take();
+            Running::begin(Ordering { broker, link, client, number: self.runs, request }, tag.cloned(), input)
+        });
+        match begun {
+            Ok(running) => self.running = Some(running),
+            Err(error) => {
+                tracing::error!("a run can't begin: {error}");
+                self.say(tag, &Final::internal().text("nothing was started; try again later"));
+            }
+        }
+    }
+
+    async fn answer_malformed(&mut self, error: &SyntaxError) {
+        self.say(error.tag.as_ref(), &Final::syntax(error.column).text(error.message));
+        let ends = self.is_fresh || error.desynchronised;
+        self.note_protocol_error(&format!("column {}: {}", error.column, error.message), ends).await;
+        if error.desynchronised {
+            self.inform("closing: an input may follow that line, and input must not be taken for requests");
+        }
+        if ends {
+            self.leave();
+        }
+    }
+
+    async fn answer_too_long(&mut self, desynchronised: bool, tag: Option<&Tag>) {
+        self.say(tag, &Final::too_long().text("a line has at most 8192 octets, an input at most 1048576"));
+        if desynchronised {
+            self.note_protocol_error("a line too long that may have announced an input", true).await;
+            self.leave();
+        }
+    }
+
+    async fn answer_http(&mut self) {
+        self.out.writer().extend_from_slice(reply::http_refusal());
+        self.note_protocol_error("the session began like one of HTTP", true).await;
+        self.leave();
+    }
+
+    async fn note_protocol_error(&mut self, what: &str, ends: bool) {
+        let fate = if ends { "; the connection is closed" } else { "" };
+        let event = Event::new(Kind::ProtocolError, format!("{}: no request: {what}{fate}", self.peer));
+        self.context.trail.note(&event.peer(self.peer).field("UDSADMIN_REASON", what)).await;
+    }
+
+    pub(super) fn say(&mut self, tag: Option<&Tag>, last: &Final) {
+        self.out.say(tag, last);
+        self.last_said = Instant::now();
+    }
+
+    fn inform(&mut self, text: &str) {
+        reply::info(None, text, self.out.writer());
+    }
+
+    /// Reads nothing more; what is said is still sent.
+    fn leave(&mut self) {
+        self.waiting.clear();
+        (self.unread, self.decoded) = (Vec::new(), 0);
+        self.client = Client::Leaving;
+    }
+
+    fn has_said_all(&self) -> bool {
+        let expects_nothing = self.client != Client::Talking || self.context.draining.is_cancelled();
+        let is_idle = self.waiting.is_empty() && self.unread.is_empty() && self.running.is_none();
+        let abandons = self.client == Client::Leaving;
+        expects_nothing && (is_idle || abandons) && self.out.is_empty()
+    }
+
+    /// Waits for whatever comes first. Dropping a future of these loses nothing.
+    async fn wake(&mut self) -> Wake {
+        let may_read = self.client == Client::Talking
+            && self.quitting.is_none()
+            && !self.context.draining.is_cancelled()
+            && self.unread.is_empty()
+            && self.waits_for_little();
+        let may_write = !self.out.is_empty();
+        let may_pass_on = !self.out.is_full();
+        let beats = self.client == Client::HalfClosed && self.running.is_some();
+        tokio::select! {
+            written = self.stream.write(self.out.unsent()), if may_write => Wake::Written(written),
+            ready = self.stream.readable(), if may_read => Wake::Readable(ready),
+            step = next_step(&mut self.running, may_pass_on) => Wake::Run(step),
+            () = sleep_until(self.last_said + HEARTBEAT), if beats => Wake::Heartbeat,
+            () = at(self.quitting), if self.client != Client::Gone => Wake::QuittingIsOver,
+            () = self.context.draining.cancelled(), if !self.context.draining.is_cancelled() => Wake::Draining,
+        }
+    }
+
+    async fn act(&mut self, wake: Wake) {
+        match wake {
+            Wake::Readable(Ok(())) => self.read().await,
+            Wake::Written(Ok(octets)) => self.out.sent(octets),
+            Wake::Readable(Err(error)) | Wake::Written(Err(error)) => self.lose_client(&error),
+            Wake::Run(step) => self.proceed(step),
+            Wake::Heartbeat => self.beat(),
+            Wake::QuittingIsOver => self.abandon(),
+            Wake::Draining => {}
+        }
+    }
+
+    /// Not a future: the room for reading is on the stack for this call alone.
+    fn take(&mut self) -> io::Result<Read> {
+        let mut block = [0; BLOCK];
+        let read = self.stream.try_read(&mut block)?;
+        if let Read::Octets(octets) = read {
+            self.unread.extend_from_slice(block.get(..octets).unwrap_or_default());
+        }
+        Ok(read)
+    }
+
+    async fn read(&mut self) {
+        match self.take() {
+            Ok(Read::Octets(_)) => {}
+            Ok(Read::End) => {
+                self.client = Client::HalfClosed;
+                self.last_said = Instant::now();
+            }
+            Ok(Read::OtherSender { uid, pid }) => self.end_for_another_sender(uid, pid).await,
+            Ok(Read::Unexpected) => {
+                self.note_protocol_error("a descriptor came with it", true).await;
+                self.say(None, &Final::syntax(1).text("this socket takes no descriptors"));
+                self.leave();
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => self.lose_client(&error),
+        }
+    }
+
+    /// Octets of another user end the session at once; what runs was the connector's own wish, and goes on.
+    async fn end_for_another_sender(&mut self, uid: u32, pid: i32) {
+        let message = format!("{}: written to by uid {uid} (pid {pid}); the connection is closed", self.peer);
+        let event = Event::new(Kind::SenderMismatch, message)
+            .peer(self.peer)
+            .field("UDSADMIN_SENDER_UID", uid)
+            .field("UDSADMIN_SENDER_PID", pid);
+        self.context.trail.note(&event).await;
+        if let Err(error) = self.stream.end() {
+            tracing::debug!("the connection had ended: {error}");
+        }
+        self.forget_client();
+    }
+
+    fn lose_client(&mut self, error: &io::Error) {
+        tracing::debug!("{} has gone: {error}", self.peer.user());
+        if let Err(error) = self.stream.end() {
+            tracing::debug!("the connection had ended: {error}");
+        }
+        self.forget_client();
+    }
+
+    fn forget_client(&mut self) {
+        self.leave();
+        self.client = Client::Gone;
+        self.out = Outbox::default();
+    }
+
+    fn proceed(&mut self, step: Step) {
+        let Some(running) = &mut self.running else { return };
+        let listens = matches!(self.client, Client::Talking | Client::HalfClosed);
+        let mut unheard = Vec::new();
+        let out = if listens { self.out.writer() } else { &mut unheard };
+        let before = out.len();
+        let is_over = running.take(step, out);
+        if out.len() > before {
+            self.last_said = Instant::now();
+        }
+        self.link = running.link(self.link.take());
+        if is_over {
+            let (tag, last) = (running.tag().cloned(), running.last_line());
+            self.running = None;
+            if listens {
+                self.say(tag.as_ref(), &last);
+            }
+        }
+    }
+
+    fn beat(&mut self) {
+        if let Some(running) = &self.running {
+            let text = format!("running ms={}", running.ms());
+            reply::info(running.tag(), &text, self.out.writer());
+        }
+        self.last_said = Instant::now();
+    }
+
+    /// `quit` has waited long enough: every request still gets its final line, and what runs goes on by itself.
+    fn abandon(&mut self) {
+        self.quitting = None;
+        if let Some(running) = &self.running {
+            let (tag, last) = (running.tag().cloned(), running.last_line());
+            self.say(tag.as_ref(), &last);
+        }
+        for item in std::mem::take(&mut self.waiting) {
+            let (tag, last) = match item {
+                Item::Request(Incoming { tag, ask: Ask::Quit, .. }) => (tag, Final::bye()),
+                Item::Request(Incoming { tag, .. }) | Item::TooLong { tag, .. } => {
+                    (tag, Final::draining().text("the session is ending; nothing was started"))
+                }
+                Item::Malformed(error) => (error.tag, Final::syntax(error.column).text(error.message)),
+                Item::Http => continue,
+            };
+            self.say(tag.as_ref(), &last);
+        }
+        self.leave();
+    }
+}
+
+async fn next_step(running: &mut Option<Running>, may_pass_on: bool) -> Step {
+    match running {
+        Some(running) => running.next(may_pass_on).await,
+        None => pending().await,
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
+}

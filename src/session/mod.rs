@@ -1,0 +1,135 @@
+//! One client's session, from the gate to the goodbye. Trusts no word of the client's about who it is.
+
+mod answers;
+mod conversation;
+mod outbox;
+mod pipes;
+mod running;
+
+use crate::audit::{Event, Kind, Trail};
+use crate::identity::Peer;
+use crate::policy::{Admission, Policy};
+use crate::protocol::reply::{self, Final};
+use crate::transport::{self, Read, Stream};
+use conversation::Conversation;
+use rustix::net::SendFlags;
+use std::fmt;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// How long a client that was told to go may take to read that, before the connection ends under it.
+const PARTING: Duration = Duration::from_secs(1);
+
+/// A row of `status`: what, and how much of it.
+pub type StatusRow = (&'static str, String);
+
+/// What every session works with.
+pub struct Context {
+    /// The policy in force.
+    pub policy: Arc<Policy>,
+    /// The record.
+    pub trail: Arc<Trail>,
+    /// Where the broker listens.
+    pub broker: PathBuf,
+    /// The wall clock.
+    pub clock: fn() -> SystemTime,
+    /// How the server is.
+    pub status: Box<dyn Fn() -> Vec<StatusRow> + Send + Sync>,
+    /// Cancelled when the server is ending.
+    pub draining: CancellationToken,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("broker", &self.broker).finish_non_exhaustive()
+    }
+}
+
+/// Serves one accepted connection to its end.
+pub async fn serve(context: &Context, socket: UnixStream) {
+    let (peer, stream) = match recognise(context, socket).await {
+        Ok(known) => known,
+        Err(why) => return tracing::debug!("a connection ended before its session: {why}"),
+    };
+    match context.policy.admits(&peer) {
+        Admission::Refused(denial) => {
+            let event = refused(&denial.reason().to_string()).peer(&peer).decision("deny", denial.rule());
+            context.trail.note(&event).await;
+            let text = format!("{peer} may not connect; ask this machine's administrator");
+            turn_away(&stream, &Final::denied().text(text)).await;
+        }
+        Admission::Admitted { rule } => {
+            let event = Event::new(Kind::Connected, format!("{peer} connected"));
+            context.trail.note(&event.peer(&peer).decision("permit", rule)).await;
+            Conversation::new(context, &peer, &stream).hold().await;
+        }
+    }
+}
+
+/// Turns a connection away unserved, with one line: for a server that has no place for it, or can't serve at all.
+pub fn turn_away_unserved(socket: &std::os::unix::net::UnixStream, last: &Final) {
+    let mut line = Vec::new();
+    reply::final_line(None, last, &mut line);
+    if let Err(error) = rustix::net::send(socket, &line, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+        tracing::debug!("whoever does not take one line at once does without it: {error}");
+    }
+}
+
+/// Who connected. A connection without a peer that a policy could judge is refused here.
+async fn recognise(context: &Context, socket: UnixStream) -> io::Result<(Peer, Stream)> {
+    match transport::recognise(socket.as_fd(), context.policy.needs_database_groups()).await {
+        Ok(peer) => {
+            let stream = Stream::new(socket, peer.uid)?;
+            Ok((peer, stream))
+        }
+        Err(why) => {
+            context.trail.note(&refused(&why.to_string())).await;
+            let mut line = Vec::new();
+            reply::final_line(None, &Final::denied().text(why.to_string()), &mut line);
+            // The peer may be gone; there is no session to end.
+            drop(socket.try_write(&line));
+            Err(io::Error::other(why))
+        }
+    }
+}
+
+fn refused(why: &str) -> Event {
+    Event::new(Kind::Refused, format!("a connection was refused: {why}")).field("UDSADMIN_REASON", why)
+}
+
+/// Says one line and ends the connection.
+async fn turn_away(stream: &Stream, last: &Final) {
+    let mut line = Vec::new();
+    reply::final_line(None, last, &mut line);
+    if let Ok(Ok(_)) = timeout(PARTING, stream.write(&line)).await {
+        part(stream).await;
+    }
+}
+
+/// Ends the connection so that the client reads all that was said to it: closing with unread octets would cost it the
+/// rest (unix(7) gives it `ECONNRESET`).
+async fn part(stream: &Stream) {
+    let read_to_the_end = async {
+        stream.finish()?;
+        loop {
+            stream.readable().await?;
+            match stream.try_read(&mut [0; 4096]) {
+                Ok(Read::Octets(_)) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(_) | Err(_) => return io::Result::Ok(()),
+            }
+        }
+    };
+    if let Ok(Err(error)) = timeout(PARTING, read_to_the_end).await {
+        tracing::debug!("the client went first: {error}");
+    }
+    if let Err(error) = stream.end() {
+        tracing::debug!("the connection had ended: {error}");
+    }
+}

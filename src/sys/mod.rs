@@ -1,0 +1,12 @@
+//! The system calls that no crate wraps, and the one place with `unsafe`. Decides nothing.
+#![expect(unsafe_code, reason = "the one module that may; each block argues its safety")]
+
+mod activation;
+mod socket;
+mod spawn;
+mod watch;
+
+pub use activation::{NotPassed, Passed, take_passed_sockets};
+pub use socket::{peer_groups, peer_label, socket_file};
+pub use spawn::{Child, Credentials, Launch, spawn};
+pub use watch::watch;

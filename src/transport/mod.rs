@@ -1,0 +1,7 @@
+//! Connections: who made them, and what they say. Knows no protocol and decides nothing.
+
+mod peer;
+mod stream;
+
+pub use peer::{NoPeer, is_alive, look_closer, peer_of, recognise};
+pub use stream::{Read, Stream};
