@@ -229,28 +229,34 @@ class Machine:
 
     # --- the journal ---
 
+    def settled(self):
+        """Waits until the journal has all that was sent to it; gives the cursor of that moment."""
+        return self.root(f"{TOOLS}/settle").well().text
+
     def since_now(self):
-        self.cursor = self.entries("-n", "1")[-1]["__CURSOR"]
+        self.cursor = self.settled()
 
-    def entries(self, *match):
-        """Journal entries as objects."""
-        self.root("journalctl", "--sync")
-        out = self.root("journalctl", "-o", "json", "--all", "--no-pager", *match).well().out
-        return [json.loads(line) for line in out.splitlines()]
+    def journal(self, **wanted):
+        """Entries since the scenario began, as objects; with these fields."""
+        self.settled()
+        command = ["journalctl", f"--after-cursor={self.cursor}", "-o", "json", "--all", "--no-pager"]
+        entries = [json.loads(line) for line in self.root(*command).well().out.splitlines()]
+        # Not by matches of journalctl, which lose the first entry after a cursor on systemd 252.
+        return [entry for entry in entries if all(entry.get(key) == value for key, value in wanted.items())]
 
-    def journal(self, *match):
-        """Entries since the scenario began."""
-        return self.entries(f"--after-cursor={self.cursor}", *match)
+    def complaints(self, **wanted):
+        """What was said since the scenario began, at the level of an error (syslog(3))."""
+        return [entry["MESSAGE"] for entry in self.journal(**wanted) if int(entry.get("PRIORITY", "6")) <= 3]
 
     def events(self, kind, count=1):
         """The audit's events of one kind since the scenario began; waits for that many."""
 
         def enough():
-            found = self.journal(f"UDSADMIN_EVENT={kind}")
+            found = self.journal(UDSADMIN_EVENT=kind)
             return found if len(found) >= count else None
 
         return until(enough, f"the journal has {count} events {kind}")
 
     def no_event(self, kind):
         """To be asked after the reply: the record is written before it."""
-        equal(self.journal(f"UDSADMIN_EVENT={kind}"), [], f"events {kind}")
+        equal(self.journal(UDSADMIN_EVENT=kind), [], f"events {kind}")

@@ -36,7 +36,7 @@ class Final:
         self.fields = pairs(match[3])
         self.text = (match[4] or b"").decode()
 
-    def must_be(self, code, name=None, **fields):
+    def must_be(self, code, name=None, /, **fields):
         right = self.code == code and name in (None, self.name)
         right = right and all(self.fields.get(key) == value for key, value in fields.items())
         if not right:
@@ -84,7 +84,7 @@ class Reply:
     def stderr(self):
         return b"".join(self.streams[b"!"])
 
-    def must_be(self, code, name=None, **fields):
+    def must_be(self, code, name=None, /, **fields):
         """The reply has one final line, and this one."""
         if len(self.finals) != 1:
             raise AssertionError(f"wanted one final line, got {self.octets[:400]!r}")

@@ -89,7 +89,7 @@ def an_argument_forges_no_line_of_the_journal(rig):
     text = text_of(started["UDSADMIN_ARG_TEXT"])
     equal(text, "x\nMESSAGE=forged\nUDSADMIN_EVENT=finished\n\x1b[2Jend", "the argument, whole and in its field")
     equal(len(rig.events("finished")), 1, "events finished")
-    equal(rig.journal("MESSAGE=forged"), [], "entries that the argument made")
+    equal(rig.journal(MESSAGE="forged"), [], "entries that the argument made")
     for entry in rig.journal():
         message = text_of(entry.get("MESSAGE", ""))
         holds("\n" not in message and "\x1b" not in message, f"one clean line: {message!r}")
