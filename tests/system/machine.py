@@ -15,7 +15,8 @@ DOOR = "/run/udsadmin/udsadmin.sock"
 BROKER = "/run/udsadmin/broker.sock"
 TOOLS = "/usr/libexec/udsadmin-tests"
 POLICY = "/etc/udsadmin/policy.toml"
-UNITS = ("udsadmin.socket", "udsadmin.service", "udsadmin-broker.socket", "udsadmin-broker.service")
+PROGRAMS = ("udsadmin.service", "udsadmin-broker.service")
+SOCKETS = ("udsadmin.socket", "udsadmin-broker.socket")
 PATIENCE = 30  # seconds until a condition that must come counts as missing
 
 
@@ -63,7 +64,7 @@ class Session:
     """A client that stays connected: socat, run as a user of the rig."""
 
     def __init__(self, machine, user):
-        command = machine.as_user(user, ["socat", "-t", "600", "-", f"UNIX-CONNECT:{DOOR}"])
+        command = machine.as_user(user, ["socat", "-", f"UNIX-CONNECT:{DOOR}"])
         self.client = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         self.heard = b""
 
@@ -78,9 +79,6 @@ class Session:
 
     def say(self, text):
         self.client.stdin.write(octets(text))
-
-    def end_of_requests(self):
-        self.client.stdin.close()
 
     def hear(self, enough, what):
         """Reads until a condition on what was heard, or the end."""
@@ -144,7 +142,7 @@ class Machine:
             self.holder.wait()
 
     def fresh(self):
-        """Back to the start: the test policy, nothing running, the socket listening."""
+        """Back to the start: the test policy, both programs running and idle."""
         self.root(f"{TOOLS}/fresh").well()
         self.since_now()
 
@@ -196,17 +194,23 @@ class Machine:
     def put(self, path, text, mode="0644"):
         self.root("sh", "-c", 'cat >"$1" && chmod "$2" "$1"', "sh", path, mode, given=text).well()
 
-    def policy(self, text, mode="0644"):
-        """Replaces the policy: it counts from the next start of a program."""
-        self.put(POLICY, text, mode)
+    def policy(self, text, daemon_too=True):
+        """Replaces the policy, for programs that start on demand from here on."""
+        self.put(POLICY, text)
+        self.systemctl("stop", *(PROGRAMS if daemon_too else PROGRAMS[1:])).well()
 
     def drop_in(self, unit, text):
         directory = f"/run/systemd/system/{unit}.d"
         self.root("mkdir", "-p", directory).well()
         self.put(f"{directory}/test.conf", text)
         self.systemctl("daemon-reload").well()
+        self.cold()
 
     # --- units ---
+
+    def cold(self):
+        """Stops both programs; their sockets listen."""
+        self.systemctl("stop", *PROGRAMS).well()
 
     def show(self, unit, key):
         return self.systemctl("show", "--value", "-p", key, unit).well().text

@@ -1,14 +1,12 @@
 """Both programs under systemd: they start on demand, stop in good order, survive being killed, and say what is wrong."""
 
-from machine import BROKER, DOOR, POLICY, UNITS, equal, holds, until
+from machine import BROKER, DOOR, POLICY, PROGRAMS, SOCKETS, TOOLS, equal, holds, until
 
 from . import scenario
 
-PROGRAMS = ("udsadmin.service", "udsadmin-broker.service")
-
-
 @scenario
 def both_programs_start_on_demand_from_nothing(rig):
+    rig.cold()
     equal([rig.is_active(unit) for unit in PROGRAMS], [False, False], "running before")
     rig.ask("alice", "mark on-demand\n").must_be(200)
     equal([rig.is_active(unit) for unit in PROGRAMS], [True, True], "running after")
@@ -16,6 +14,8 @@ def both_programs_start_on_demand_from_nothing(rig):
 
 @scenario
 def starting_the_socket_brings_the_brokers_socket(rig):
+    rig.systemctl("stop", *SOCKETS).well()
+    rig.systemctl("start", "udsadmin.socket").well()
     equal([rig.exists(path) for path in (DOOR, BROKER)], [True, True], "socket files")
     modes = rig.root("stat", "-c", "%a %U %G", DOOR, BROKER).text.splitlines()
     equal(modes, ["666 root root", "600 udsadmin root"], "modes and owners")
@@ -25,7 +25,7 @@ def starting_the_socket_brings_the_brokers_socket(rig):
 def stopping_the_socket_stops_everything_and_removes_the_files(rig):
     rig.ask("alice", "mark before\n").must_be(200)
     rig.systemctl("stop", "udsadmin.socket").well()
-    equal([rig.is_active(unit) for unit in UNITS], [False] * 4, "running")
+    equal([rig.is_active(unit) for unit in (*PROGRAMS, *SOCKETS)], [False] * 4, "running")
     equal([rig.exists(path) for path in (DOOR, BROKER)], [False, False], "socket files")
     rig.systemctl("start", "udsadmin.socket").well()
     rig.ask("alice", "mark after\n").must_be(200)
@@ -33,7 +33,7 @@ def stopping_the_socket_stops_everything_and_removes_the_files(rig):
 
 @scenario
 def stopping_both_sockets_removes_the_files(rig):
-    rig.systemctl("stop", "udsadmin.socket", "udsadmin-broker.socket").well()
+    rig.systemctl("stop", *SOCKETS).well()
     equal([rig.exists(path) for path in (DOOR, BROKER)], [False, False], "socket files")
 
 
@@ -154,7 +154,7 @@ def a_watched_program_lives_on(rig):
 
 # --- a policy with an error ---
 
-BROKEN = '[allow]\ngroups = ["webops"]\n\n[commands.mark]\nexecute = ["/usr/bin/touch"]\n'
+BROKEN = '[allow]\ngroups = ["webops"]\n\n[commands.mark]\nexec = ["/usr/bin/touch", "/run/marks/broken"]\ntime-out = "1s"\n'
 
 
 def complaints(rig, unit):
@@ -174,7 +174,7 @@ def a_broken_policy_ends_both_programs_with_78_and_one_line(rig):
         fails_with_78(rig, unit)
         said = complaints(rig, unit)
         equal(len(said), 1, f"lines of {unit}: {said}")
-        holds(f"{POLICY}:5:1" in said[0] and "execute" in said[0], f"file, line, column and fact: {said[0]!r}")
+        holds(f"{POLICY}:6:1" in said[0] and "time-out" in said[0], f"file, line, column and fact: {said[0]!r}")
 
 
 @scenario
@@ -185,21 +185,21 @@ def a_client_of_a_broken_policy_gets_an_answer_and_the_mended_one_works(rig):
         holds(b"\n200" not in b"\n" + done.out, f"no success: {done.out!r}")
     rig.no_mark("broken")
     equal(rig.show("udsadmin.socket", "ActiveState"), "active", "the socket")
-    rig.root("cp", "/usr/libexec/udsadmin-tests/policy.toml", POLICY).well()
+    rig.root("cp", f"{TOOLS}/policy.toml", POLICY).well()
     rig.ask("alice", "mark mended\n").must_be(200)
 
 
 @scenario
 def a_broken_policy_of_the_broker_alone_is_503(rig):
     rig.ask("alice", "mark before\n").must_be(200)
-    rig.systemctl("stop", "udsadmin-broker.service").well()
-    rig.policy(BROKEN)
+    rig.policy(BROKEN, daemon_too=False)
     rig.ask("alice", "mark broken\n").must_be(503, "broker-unavailable")
     rig.no_mark("broken")
 
 
 @scenario
 def a_policy_that_others_may_write_is_refused(rig):
+    rig.cold()
     for spoil, mend in SPOILT.items():
         rig.shell(spoil).well()
         for unit in PROGRAMS:
@@ -222,6 +222,7 @@ SPOILT = {
 
 @scenario
 def a_missing_policy_is_refused(rig):
+    rig.cold()
     rig.root("rm", POLICY).well()
     for unit in PROGRAMS:
         fails_with_78(rig, unit)
@@ -229,7 +230,7 @@ def a_missing_policy_is_refused(rig):
 
 @scenario
 def the_shipped_policy_starts_and_permits_nobody(rig):
-    rig.root("cp", "/usr/libexec/udsadmin-tests/shipped-policy.toml", POLICY).well()
+    rig.policy(rig.root("cat", f"{TOOLS}/shipped-policy.toml").well().out)
     for user in ("alice", "root", "wendy"):
         rig.ask(user, "ping\n").must_be(403, "denied")
 
@@ -237,21 +238,24 @@ def the_shipped_policy_starts_and_permits_nobody(rig):
 # --- what systemd passes ---
 
 WRONG_SOCKETS = {
-    "an unknown name": "[Socket]\nFileDescriptorName=other\n",
-    "an abstract address": "[Socket]\nListenStream=\nListenStream=@udsadmin\n",
-    "another family": "[Socket]\nListenStream=\nListenStream=127.0.0.1:7777\n",
-    "another kind of socket": f"[Socket]\nListenStream=\nListenDatagram={DOOR}\n",
+    "an unknown name": ("[Socket]\nFileDescriptorName=other\n", "other"),
+    "an abstract address": ("[Socket]\nListenStream=\nListenStream=@udsadmin\n", "abstract"),
+    "another family": ("[Socket]\nListenStream=\nListenStream=127.0.0.1:7777\n", "AF_UNIX"),
+    "another kind of socket": (f"[Socket]\nListenStream=\nListenDatagram={DOOR}\n", "SOCK_STREAM"),
 }
 
 
 @scenario
 def a_socket_that_is_not_as_it_should_be_is_a_clear_fatal_error(rig):
-    for name, text in WRONG_SOCKETS.items():
+    for name, (text, about) in WRONG_SOCKETS.items():
         rig.systemctl("stop", "udsadmin.socket").well()
         rig.drop_in("udsadmin.socket", text)
         rig.systemctl("start", "udsadmin.service")
         holds(not rig.is_active("udsadmin.service"), f"the daemon does not start with {name}")
-        holds(complaints(rig, "udsadmin.service"), f"a line about {name}")
+        equal(rig.show("udsadmin.service", "ExecMainStatus"), "78", f"the exit status with {name}")
+        said = [entry["MESSAGE"] for entry in rig.journal(_SYSTEMD_UNIT="udsadmin.service")]
+        equal(len(said), 1, f"lines about {name}: {said}")
+        holds(about in said[0], f"{about} in {said[0]!r}")
         rig.since_now()
 
 

@@ -109,11 +109,14 @@ def input_reaches_the_command_by_count_and_by_word(rig):
 
 
 @scenario
-def input_of_several_mib_arrives_whole(rig):
-    body = BIG[: 8 << 20]
-    reply = rig.ask("alice", b"digest <%d\n%s" % (len(body), body))
-    reply.must_be(200, "exit", code="0")
+def input_of_one_mib_arrives_whole_and_not_an_octet_more(rig):
+    body = BIG[: 1 << 20]
+    reply = rig.ask("alice", b"digest <%d\n%sping\n" % (len(body), body))
+    reply.must_be_all(200, 200)
     equal(reply.stdout.split()[0].decode(), hashlib.sha256(body).hexdigest(), "SHA-256")
+    lines = b"mark smuggled\n" * (1 << 17)
+    holds(rig.ask("alice", b"digest <%d\n%s" % (len(lines), lines)).finals[0].code == 413, "too long")
+    rig.no_mark("smuggled")
 
 
 @scenario
