@@ -1,0 +1,50 @@
+//! The command line, `udsadmin`. Asks the daemons, checks their policy, shows them at work; holds no privilege.
+
+mod activated;
+mod demo;
+mod demo_session;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// What `udsadmin --help` ends with.
+const AFTER_HELP: &str = "\
+Commands of the policy are asked for over the socket, by any program that can write a line to it:
+  echo 'help' | socat - UNIX-CONNECT:/run/udsadmin/udsadmin.sock
+
+Manual: udsadmin-protocol(7). Policy: /etc/udsadmin/policy.toml.";
+
+/// Runs a fixed set of privileged operations for groups of people, each request proven by the kernel.
+#[derive(Debug, Parser)]
+#[command(name = "udsadmin", version, after_help = AFTER_HELP, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Show both programs at work, for the calling user: no root, no systemd, nothing left behind
+    Demo(demo::Arguments),
+    /// Start one of the demonstration's programs with its socket, as systemd would
+    #[command(hide = true)]
+    Activated(activated::Arguments),
+}
+
+/// The whole program.
+#[must_use]
+pub fn main() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(Cli { task: Task::Demo(arguments) }) => demo::run(&arguments),
+        Ok(Cli { task: Task::Activated(arguments) }) => activated::run(&arguments),
+        Err(error) => {
+            // A closed standard error is no reason to fail differently.
+            drop(error.print());
+            if error.use_stderr() {
+                ExitCode::from(crate::server::start::EX_USAGE)
+            } else {
+                ExitCode::SUCCESS
+            }
+        }
+    }
+}
