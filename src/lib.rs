@@ -2,6 +2,9 @@
 //!
 //! The modules are floors: each imports only from those below it (`docs/architecture.md`).
 
+pub mod accounts;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod files;
 pub mod identity;
 pub mod policy;

@@ -1,0 +1,217 @@
+//! The user database: ids of names, names of ids, groups. Tells "no such name" from "no answer", and guesses neither.
+
+use crate::identity::{DatabaseGroups, Gid, Groups, Uid};
+use crate::policy::{LookupFailed, Names, RunAs};
+use nix::errno::Errno;
+use nix::unistd::{self, Group, User, getgrouplist};
+use std::ffi::CString;
+use std::fmt;
+use std::path::PathBuf;
+
+/// The system's own database, by whatever nsswitch.conf(5) names.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Database;
+
+impl Names for Database {
+    fn uid_of(&self, user: &str) -> Result<Option<Uid>, LookupFailed> {
+        let found = User::from_name(user).map_err(|errno| failed(&errno))?;
+        found.map(|user| Uid::new(user.uid.as_raw())).transpose().map_err(|unusable| failed(&unusable))
+    }
+
+    fn gid_of(&self, group: &str) -> Result<Option<Gid>, LookupFailed> {
+        let found = Group::from_name(group).map_err(|errno| failed(&errno))?;
+        found.map(|group| Gid::new(group.gid.as_raw())).transpose().map_err(|unusable| failed(&unusable))
+    }
+}
+
+fn failed(why: &dyn fmt::Display) -> LookupFailed {
+    LookupFailed(why.to_string())
+}
+
+/// The user's name for people, or the number where it has none. Never for a decision.
+#[must_use]
+pub fn user_name(uid: Uid) -> String {
+    let user = users::get_user_by_uid(uid.raw());
+    user.map_or_else(|| uid.to_string(), |user| user.name().to_string_lossy().into_owned())
+}
+
+/// The group's name for people, or the number where it has none. Never for a decision.
+#[must_use]
+pub fn group_name(gid: Gid) -> String {
+    let group = users::get_group_by_gid(gid.raw());
+    group.map_or_else(|| gid.to_string(), |group| group.name().to_string_lossy().into_owned())
+}
+
+/// The groups that the database gives the user, the primary one included. A user that it doesn't know, or an answer that may
+/// be incomplete, is [`DatabaseGroups::Unavailable`].
+#[must_use]
+pub fn groups_of(uid: Uid) -> DatabaseGroups {
+    let user = User::from_uid(unistd::Uid::from_raw(uid.raw()));
+    let groups = user.ok().flatten().and_then(|user| complete_groups(&user).ok());
+    groups.map_or(DatabaseGroups::Unavailable, DatabaseGroups::Known)
+}
+
+/// Asks for the groups of a user. `getgrouplist(3)` can't say that it failed: without descriptors left, for one, it returns the
+/// primary group alone. So an answer counts only if the database still answers after it.
+fn complete_groups(user: &User) -> Result<Groups, NoAccount> {
+    let name = CString::new(user.name.as_str()).map_err(|_| NoAccount::Unknown(user.name.clone()))?;
+    let listed = getgrouplist(&name, user.gid).map_err(NoAccount::Failed)?;
+    let again = User::from_uid(user.uid).map_err(NoAccount::Failed)?;
+    Group::from_gid(user.gid).map_err(NoAccount::Failed)?;
+    if again.is_none_or(|again| again.name != user.name || again.gid != user.gid) {
+        return Err(NoAccount::Changed(user.name.clone()));
+    }
+    Ok(listed.into_iter().filter_map(|gid| Gid::new(gid.as_raw()).ok()).collect())
+}
+
+/// A user as whom a program can be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The name.
+    pub name: String,
+    /// The user id.
+    pub uid: Uid,
+    /// The primary group.
+    pub gid: Gid,
+    /// All its groups, the primary one included.
+    pub groups: Groups,
+    /// The home directory.
+    pub home: PathBuf,
+    /// The login shell: for the environment, never to be run.
+    pub shell: PathBuf,
+}
+
+/// Why a program can't be run as the user whom the policy names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoAccount {
+    /// There is no such user any more.
+    Unknown(String),
+    /// The name has another id, or other groups, than it had before.
+    Changed(String),
+    /// The primary group is one that stands for nobody.
+    UnusableGroup(u32),
+    /// The database gave no answer.
+    Failed(Errno),
+}
+
+impl fmt::Display for NoAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(name) => write!(f, "no such user: {name:?}"),
+            Self::Changed(name) => write!(f, "user {name:?} has changed since the policy was loaded"),
+            Self::UnusableGroup(gid) => write!(f, "the primary group is {gid}, which names nobody"),
+            Self::Failed(errno) => write!(f, "the user database doesn't answer: {}", errno.desc()),
+        }
+    }
+}
+
+impl std::error::Error for NoAccount {}
+
+/// Looks the user up as whom a granted program runs.
+///
+/// # Errors
+/// The name is gone, has another id than when the policy was loaded, or can't be looked up completely.
+pub fn run_as(user: &RunAs) -> Result<Account, NoAccount> {
+    let found = User::from_name(&user.name).map_err(NoAccount::Failed)?;
+    let found = found.ok_or_else(|| NoAccount::Unknown(user.name.clone()))?;
+    if found.uid.as_raw() != user.uid.raw() {
+        return Err(NoAccount::Changed(user.name.clone()));
+    }
+    let gid = Gid::new(found.gid.as_raw()).map_err(|unusable| NoAccount::UnusableGroup(unusable.0))?;
+    let groups = complete_groups(&found)?;
+    Ok(Account { name: found.name, uid: user.uid, gid, groups, home: found.dir, shell: found.shell })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(raw: u32) -> Uid {
+        Uid::new(raw).unwrap()
+    }
+
+    /// An id that no system gives to anyone: the last but one.
+    fn stranger() -> Uid {
+        id(u32::MAX - 1)
+    }
+
+    #[test]
+    fn names_have_ids_and_ids_have_names() {
+        assert_eq!(Database.uid_of("root"), Ok(Some(Uid::ROOT)));
+        assert_eq!(Database.gid_of("root"), Ok(Some(Gid::new(0).unwrap())));
+        assert_eq!(user_name(Uid::ROOT), "root");
+        assert_eq!(group_name(Gid::new(0).unwrap()), "root");
+    }
+
+    #[test]
+    fn a_name_that_nobody_has_is_no_failure() {
+        assert_eq!(Database.uid_of("no such user"), Ok(None));
+        assert_eq!(Database.gid_of("no such group"), Ok(None));
+    }
+
+    #[test]
+    fn an_id_without_a_name_is_shown_as_a_number() {
+        assert_eq!(user_name(stranger()), "4294967294");
+        assert_eq!(group_name(Gid::new(u32::MAX - 1).unwrap()), "4294967294");
+    }
+
+    #[test]
+    fn a_name_of_an_id_that_names_nobody_is_a_failure() {
+        let nobody = User::from_uid(unistd::Uid::from_raw(65_534)).unwrap();
+        let answer = nobody.map(|user| Database.uid_of(&user.name));
+        let expected = Err(LookupFailed("id 65534 names nobody".to_owned()));
+        assert!(answer.is_none_or(|answer| answer == expected));
+    }
+
+    #[test]
+    fn the_groups_of_a_user_include_the_primary_one() {
+        let DatabaseGroups::Known(groups) = groups_of(Uid::ROOT) else { panic!() };
+        assert!(groups.contains(&Gid::new(0).unwrap()), "{groups:?}");
+    }
+
+    #[test]
+    fn the_groups_of_an_unknown_user_are_unavailable() {
+        assert_eq!(groups_of(stranger()), DatabaseGroups::Unavailable);
+    }
+
+    #[test]
+    fn an_account_is_complete() {
+        let root = run_as(&RunAs::root()).unwrap();
+        assert_eq!((root.name.as_str(), root.uid, root.gid.raw()), ("root", Uid::ROOT, 0));
+        assert_eq!(root.home, PathBuf::from("/root"));
+        assert!(root.groups.contains(&root.gid));
+    }
+
+    #[test]
+    fn a_name_that_came_to_another_user_runs_nothing() {
+        let root = RunAs { name: "root".to_owned(), uid: id(1) };
+        assert_eq!(run_as(&root), Err(NoAccount::Changed("root".to_owned())));
+        let ghost = RunAs { name: "no such user".to_owned(), uid: id(1) };
+        assert_eq!(run_as(&ghost), Err(NoAccount::Unknown("no such user".to_owned())));
+    }
+
+    #[test]
+    fn without_descriptors_the_groups_are_unavailable() {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the limit holds for a whole process: this needs one of its own"
+        )]
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        let test = "accounts::tests::in_a_process_without_descriptors";
+        let run = child.args([test, "--exact", "--ignored"]).output().unwrap();
+        let told = String::from_utf8_lossy(&run.stdout);
+        assert!(run.status.success() && told.contains("1 passed"), "{told}");
+    }
+
+    #[test]
+    #[ignore = "takes all descriptors of its process: the test before it runs it in one of its own"]
+    fn in_a_process_without_descriptors() {
+        let root = User::from_uid(unistd::Uid::from_raw(0)).unwrap().unwrap();
+        let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+        rustix::process::setrlimit(rustix::process::Resource::Nofile, none).unwrap();
+        assert_eq!(groups_of(Uid::ROOT), DatabaseGroups::Unavailable);
+        assert_eq!(run_as(&RunAs::root()), Err(NoAccount::Failed(Errno::EMFILE)));
+        assert_eq!(Database.uid_of("root"), Err(LookupFailed("EMFILE: Too many open files".to_owned())));
+        assert_eq!(complete_groups(&root), Err(NoAccount::Failed(Errno::EMFILE)));
+    }
+}

@@ -1,0 +1,3 @@
+//! The command-line client. Asks as the calling user, and decides nothing for anyone.
+
+pub mod check;
