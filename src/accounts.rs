@@ -42,8 +42,8 @@ pub fn group_name(gid: Gid) -> String {
     group.map_or_else(|| gid.to_string(), |group| group.name().to_string_lossy().into_owned())
 }
 
-/// The groups that the database gives the user, the primary one included. A user that it doesn't know, or an answer that may
-/// be incomplete, is [`DatabaseGroups::Unavailable`].
+/// The groups that the database gives the user, the primary one included. A user that it doesn't know, or an
+/// answer that may be incomplete, is [`DatabaseGroups::Unavailable`].
 #[must_use]
 pub fn groups_of(uid: Uid) -> DatabaseGroups {
     let user = User::from_uid(unistd::Uid::from_raw(uid.raw()));
@@ -51,8 +51,8 @@ pub fn groups_of(uid: Uid) -> DatabaseGroups {
     groups.map_or(DatabaseGroups::Unavailable, DatabaseGroups::Known)
 }
 
-/// Asks for the groups of a user. `getgrouplist(3)` can't say that it failed: without descriptors left, for one, it returns the
-/// primary group alone. So an answer counts only if the database still answers after it.
+/// Asks for the groups of a user. `getgrouplist(3)` can't say that it failed: without descriptors left, for
+/// one, it returns the primary group alone. So an answer counts only if the database still answers after it.
 fn complete_groups(user: &User) -> Result<Groups, NoAccount> {
     let name = CString::new(user.name.as_str()).map_err(|_| NoAccount::Unknown(user.name.clone()))?;
     let listed = getgrouplist(&name, user.gid).map_err(NoAccount::Failed)?;

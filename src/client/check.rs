@@ -23,15 +23,16 @@ Warnings change nothing: they tell of lines without effect, such as a user who d
 
 /// Tell what is wrong with a policy, with file, line and column
 ///
-/// A policy is checked as the daemons do when they start: its text, the users and groups that it names, and that nobody but
-/// root (or you) can change the files, the programs, or a directory above them.
+/// A policy is checked as the daemons do when they start: its text, the users and groups that it names, and
+/// that nobody but root (or you) can change the files, the programs, or a directory above them.
 #[derive(Args, Clone, Debug, Default)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
     /// Files, and directories with *.toml in them, that make one policy
     ///
-    /// Without any, /etc/udsadmin/policy.toml and the *.toml in /etc/udsadmin/policy.d. A file that is named alone is checked
-    /// alone, so name the file with the commands together with one that only adds rules to them.
+    /// Without any, /etc/udsadmin/policy.toml and the *.toml in /etc/udsadmin/policy.d. A file that is named
+    /// alone is checked alone, so name the file with the commands together with one that only adds rules to
+    /// them.
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
@@ -219,7 +220,8 @@ exec = [\"/bin/sh\"]
             path
         }
 
-        /// What a check says of these files on each of the two streams, without the directory's name, and its status.
+        /// What a check says of these files on each of the two streams, without the directory's name, and its
+        /// status.
         fn check(&self, files: &[&Path], json: bool) -> (ExitCode, String, String) {
             let files = files.iter().map(|path| path.to_path_buf()).collect();
             let (mut out, mut err) = (Vec::new(), Vec::new());

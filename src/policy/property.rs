@@ -18,7 +18,8 @@ impl Names for EveryName {
     }
 }
 
-/// Any text is a policy, of which `decide` and `why` say the same, or is refused with at least one error, each with a place.
+/// Any text is a policy, of which `decide` and `why` say the same, or is refused with at least one error,
+/// each with a place.
 ///
 /// # Errors
 /// What doesn't hold, in words.
