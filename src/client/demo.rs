@@ -5,6 +5,7 @@ use super::demo_session::show;
 use crate::accounts;
 use crate::identity::Uid;
 use command_fds::{CommandFdExt, FdMapping};
+use listenfd::ListenFd;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use std::fs;
@@ -82,7 +83,8 @@ impl Drop for Program {
 #[derive(Debug)]
 struct Demo {
     programs: [Program; 2],
-    folder: Folder,
+    socket: PathBuf,
+    _folder: Folder,
 }
 
 impl Demo {
@@ -92,12 +94,13 @@ impl Demo {
         let ready = UnixDatagram::bind(folder.file("notify"))?;
         ready.set_read_timeout(Some(STARTING))?;
         let broker = listen_for_packets(&folder.file("broker.sock"))?;
-        let line = UnixListener::bind(folder.file("udsadmin.sock"))?;
+        let line = line_socket(&folder)?;
+        let socket = path_of(&line)?;
         let programs = [
-            start(&folder, "broker", "broker", broker, &["--door", "udsadmin.sock"])?,
-            start(&folder, "server", "line", line.into(), &["--broker", "broker.sock"])?,
+            start(&folder, "broker", ("broker", broker), ("--door", &socket))?,
+            start(&folder, "server", ("line", line.into()), ("--broker", &folder.file("broker.sock")))?,
         ];
-        let mut demo = Self { programs, folder };
+        let mut demo = Self { programs, socket, _folder: folder };
         demo.await_both(&ready)?;
         Ok(demo)
     }
@@ -121,10 +124,9 @@ impl Demo {
         let signals = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let _context = signals.enter();
         let told_to_end = crate::server::start::told_to_end()?;
-        let socket = self.folder.file("udsadmin.sock");
-        show(&socket, &mut io::stdout())?;
+        show(&self.socket, &mut io::stdout())?;
         if !once {
-            invite(&socket)?;
+            invite(&self.socket)?;
             signals.block_on(told_to_end);
         }
         Ok(())
@@ -162,7 +164,7 @@ fn start(
     #[expect(clippy::disallowed_methods, reason = "starts this same program, which plays both parts")]
     let mut command = Command::new("/proc/self/exe");
     command.args(["activated", program, "--", "--demo", "--policy"]).arg(folder.file("policy.toml"));
-    command.arg(option).arg(folder.file(file));
+    command.arg(option).arg(file);
     command.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", name).env("NOTIFY_SOCKET", folder.file("notify"));
     command.env_remove("WATCHDOG_USEC").env_remove("JOURNAL_STREAM");
     command.fd_mappings(vec![FdMapping { parent_fd: socket, child_fd: 3 }]).map_err(io::Error::other)?;
