@@ -151,16 +151,26 @@ fn listen_for_packets(path: &Path) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Starts one program with its socket as descriptor 3, named as systemd names it. Of its options, the last is a file of
-/// the folder.
+/// The socket that clients connect to: the one that systemfd or systemd-socket-activate passed, if one did, or our own.
+fn line_socket(folder: &Folder) -> io::Result<UnixListener> {
+    match ListenFd::from_env().take_unix_listener(0)? {
+        Some(passed) => Ok(passed),
+        None => UnixListener::bind(folder.file("udsadmin.sock")),
+    }
+}
+
+fn path_of(socket: &UnixListener) -> io::Result<PathBuf> {
+    let address = socket.local_addr()?;
+    address.as_pathname().map(Path::to_owned).ok_or_else(|| io::Error::other("the passed socket has no file"))
+}
+
+/// Starts one program with its socket as descriptor 3, named as systemd names it.
 fn start(
     folder: &Folder,
     program: &str,
-    name: &str,
-    socket: OwnedFd,
-    options: &[&str; 2],
+    (name, socket): (&str, OwnedFd),
+    (option, file): (&str, &Path),
 ) -> io::Result<Program> {
-    let [option, file] = options;
     #[expect(clippy::disallowed_methods, reason = "starts this same program, which plays both parts")]
     let mut command = Command::new("/proc/self/exe");
     command.args(["activated", program, "--", "--demo", "--policy"]).arg(folder.file("policy.toml"));
