@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode};
@@ -55,6 +55,12 @@ impl Folder {
     fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
+
+    /// Writable for its owner alone, whatever the umask: the programs believe no other policy.
+    fn write(&self, name: &str, text: &str) -> io::Result<()> {
+        let mut file = fs::File::options().write(true).create_new(true).mode(0o600).open(self.file(name))?;
+        file.write_all(text.as_bytes())
+    }
 }
 
 impl Drop for Folder {
@@ -90,7 +96,7 @@ struct Demo {
 impl Demo {
     fn start() -> io::Result<Self> {
         let folder = Folder::make()?;
-        fs::write(folder.file("policy.toml"), policy()?)?;
+        folder.write("policy.toml", &policy()?)?;
         let ready = UnixDatagram::bind(folder.file("notify"))?;
         ready.set_read_timeout(Some(STARTING))?;
         let broker = listen_for_packets(&folder.file("broker.sock"))?;
