@@ -4,6 +4,8 @@ mod activated;
 pub mod check;
 mod demo;
 mod demo_session;
+mod exit;
+mod run;
 
 use clap::{Parser, Subcommand};
 use std::io;
@@ -11,7 +13,7 @@ use std::process::ExitCode;
 
 /// What `udsadmin --help` ends with.
 const AFTER_HELP: &str = "\
-Commands of the policy are asked for over the socket, by any program that can write a line to it:
+Any program that can write a line to the socket is a client, too:
   echo 'help' | socat - UNIX-CONNECT:/run/udsadmin/udsadmin.sock
 
 Manual: udsadmin-protocol(7). Policy: /etc/udsadmin/policy.toml.";
@@ -26,6 +28,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    Run(run::Arguments),
     Check(check::CheckArgs),
     /// Show both programs at work, for the calling user: no root, no systemd, nothing left behind
     Demo(demo::Arguments),
@@ -42,6 +45,7 @@ pub fn main() -> ExitCode {
             // A reader that has gone does not want the rest.
             check::run(&arguments, &mut io::stdout(), &mut io::stderr()).unwrap_or(ExitCode::FAILURE)
         }
+        Ok(Cli { task: Task::Run(arguments) }) => run::run(&arguments),
         Ok(Cli { task: Task::Demo(arguments) }) => demo::run(&arguments),
         Ok(Cli { task: Task::Activated(arguments) }) => activated::run(&arguments),
         Err(error) => {
