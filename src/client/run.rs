@@ -41,8 +41,8 @@ pub(super) struct Arguments {
     name: CommandName,
 
     /// Its arguments, in the order declared; or NAME=VALUE
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    arguments: Vec<OsString>,
+    #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<OsString>,
 }
 
 /// Asks, waits, and tells.
@@ -65,7 +65,7 @@ type Failure = (u8, String);
 
 /// The octets of the request: its line, and the input that follows it.
 fn request(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
-    let given = arguments.arguments.iter().cloned().map(argument).collect::<Result<_, _>>()?;
+    let given = arguments.words.iter().cloned().map(argument).collect::<Result<_, _>>()?;
     let mut line = Vec::new();
     write_request(&Request { command: arguments.name.clone(), arguments: given }, &mut line);
     let mut input = Vec::new();
