@@ -5,6 +5,8 @@
 pub mod accounts;
 pub mod audit;
 pub mod broker;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod execution;
 pub mod files;
 pub mod identity;

@@ -12,6 +12,7 @@ use crate::identity::Uid;
 use crate::policy::{Names, Policy};
 use crate::sys;
 use rustix::net::{SocketFlags, SocketType, accept_with};
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
@@ -27,8 +28,14 @@ const DRAINING: Duration = Duration::from_secs(30);
 /// The whole program.
 #[must_use]
 pub fn main() -> ExitCode {
+    main_with(std::env::args_os().skip(1))
+}
+
+/// The whole program, with this command line.
+#[must_use]
+pub fn main_with(words: impl Iterator<Item = OsString>) -> ExitCode {
     let expected = Expected { name: "broker", socket_type: SocketType::SEQPACKET };
-    start::main(&BROKER_PROGRAM, expected, serve)
+    start::main(&BROKER_PROGRAM, words, expected, serve)
 }
 
 async fn serve(beginning: Beginning) -> ExitCode {

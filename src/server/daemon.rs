@@ -12,6 +12,7 @@ use crate::session::{self, Context, StatusRow};
 use crate::transport;
 use nix::sys::socket::{setsockopt, sockopt};
 use rustix::net::SocketType;
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener as StdListener;
@@ -35,7 +36,13 @@ const STATUS_EVERY: Duration = Duration::from_secs(1);
 /// The whole program.
 #[must_use]
 pub fn main() -> ExitCode {
-    start::main(&SERVER, Expected { name: "line", socket_type: SocketType::STREAM }, serve)
+    main_with(std::env::args_os().skip(1))
+}
+
+/// The whole program, with this command line.
+#[must_use]
+pub fn main_with(words: impl Iterator<Item = OsString>) -> ExitCode {
+    start::main(&SERVER, words, Expected { name: "line", socket_type: SocketType::STREAM }, serve)
 }
 
 async fn serve(beginning: Beginning) -> ExitCode {

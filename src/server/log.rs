@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry;
 
@@ -22,11 +23,11 @@ pub fn start(in_journal: bool, identifier: &'static str) {
         std::thread::spawn(move || {
             write_all(&queue, &counted, journal.with_syslog_identifier(identifier.to_owned()));
         });
-        install(registry().with(Queue { lines, lost }));
+        install(registry().with(LevelFilter::INFO).with(Queue { lines, lost }));
     } else {
-        install(
-            registry().with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time()),
-        );
+        let lines =
+            tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time().with_target(false);
+        install(registry().with(LevelFilter::INFO).with(lines));
     }
 }
 
@@ -48,10 +49,6 @@ struct Queue {
 }
 
 impl<S: Subscriber> Layer<S> for Queue {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
-        *metadata.level() <= Level::INFO
-    }
-
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut text = Text(String::new());
         event.record(&mut text);

@@ -48,10 +48,11 @@ impl Beginning {
 #[must_use]
 pub fn main<F: Future<Output = ExitCode>>(
     program: &Program,
+    words: impl Iterator<Item = OsString>,
     expected: Expected,
     serve: impl FnOnce(Beginning) -> F,
 ) -> ExitCode {
-    let options = match program.parse(std::env::args_os().skip(1)) {
+    let options = match program.parse(words) {
         Ok(Parsed::Serve(options)) => options,
         Ok(Parsed::Print(text)) => return print(&mut io::stdout(), &text, 0),
         Err(why) => return print(&mut io::stderr(), &format!("{why}\n"), EX_USAGE),

@@ -1,0 +1,33 @@
+//! The demonstration's short session: what is said, and what comes back. Sends nothing that could change the machine.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+/// What is shown: a remark, and the request that it is about.
+const SESSION: [(&str, &str); 6] = [
+    ("Who does the kernel say you are?", "whoami"),
+    ("What may you run?", "commands"),
+    ("An allowed request runs; its output and its end come back.", "restart nginx.service"),
+    ("A value that the policy does not list is refused, by name.", "restart sshd.service"),
+    ("Why? Every step of the decision.", "why restart sshd.service"),
+    ("What is not in the policy can't be told from what does not exist.", "reboot"),
+];
+
+/// Holds the session, and prints both sides of it.
+pub(super) fn show(socket: &Path, out: &mut dyn Write) -> io::Result<()> {
+    let stream = UnixStream::connect(socket)?;
+    let mut replies = BufReader::new(stream.try_clone()?).lines();
+    for (remark, request) in SESSION {
+        writeln!(out, "\n# {remark}\n> {request}")?;
+        writeln!(&stream, "{request}")?;
+        for line in replies.by_ref() {
+            let line = line?;
+            writeln!(out, "{line}")?;
+            if line.starts_with(|first: char| first.is_ascii_digit()) {
+                break;
+            }
+        }
+    }
+    out.flush()
+}
