@@ -34,6 +34,9 @@ impl Outbox {
         self.sent += octets;
         if self.is_empty() {
             *self = Self::default();
+        } else if self.sent >= FULL {
+            self.octets.drain(..self.sent);
+            self.sent = 0;
         }
     }
 
@@ -43,5 +46,22 @@ impl Outbox {
 
     pub(super) fn is_full(&self) -> bool {
         self.unsent().len() >= FULL
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_given_back_though_more_keeps_coming() {
+        let mut out = Outbox::default();
+        out.writer().extend_from_slice(b"first");
+        for _ in 0..64 {
+            out.writer().extend_from_slice(&[b'x'; FULL / 4]);
+            out.sent(FULL / 4);
+        }
+        assert_eq!(out.unsent(), b"xxxxx");
+        assert!(out.octets.len() <= 2 * FULL, "{} octets are held", out.octets.len());
     }
 }
