@@ -174,9 +174,10 @@ class Machine:
 
     # --- requests ---
 
-    def ask(self, user, text, login=False):
+    def ask(self, user, text, login=False, patience=None):
         """What a person does: printf '…' | socat - UNIX-CONNECT:…"""
-        done = self.run("socat", "-", f"UNIX-CONNECT:{DOOR}", user=user, given=text, login=login).well()
+        patient = ["-t", str(patience)] if patience else []
+        done = self.run("socat", *patient, "-", f"UNIX-CONNECT:{DOOR}", user=user, given=text, login=login).well()
         return Reply(done.out)
 
     def session(self, user):

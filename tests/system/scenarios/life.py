@@ -240,8 +240,8 @@ def the_shipped_policy_starts_and_permits_nobody(rig):
 WRONG_SOCKETS = {
     "an unknown name": ("[Socket]\nFileDescriptorName=other\n", "other"),
     "an abstract address": ("[Socket]\nListenStream=\nListenStream=@udsadmin\n", "abstract"),
-    "another family": ("[Socket]\nListenStream=\nListenStream=127.0.0.1:7777\n", "AF_UNIX"),
-    "another kind of socket": (f"[Socket]\nListenStream=\nListenDatagram={DOOR}\n", "SOCK_STREAM"),
+    "another family": ("[Socket]\nListenStream=\nListenStream=127.0.0.1:7777\n", "Unix"),
+    "another kind of socket": (f"[Socket]\nListenStream=\nListenDatagram={DOOR}\n", "wrong type"),
 }
 
 

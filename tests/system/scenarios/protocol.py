@@ -32,6 +32,12 @@ def a_silent_command_outlasts_the_patience_of_socat(rig):
 
 
 @scenario
+def a_silent_command_outlasts_it_from_a_cold_start_too(rig):
+    rig.cold()
+    rig.ask("alice", "mute\n").must_be(200, "exit", code="0")
+
+
+@scenario
 def a_line_of_8193_octets_is_too_long_and_the_next_one_works(rig):
     longest = b"#" * 8191 + b"\n"
     too_long = b"#" * 8192 + b"\n"

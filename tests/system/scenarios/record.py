@@ -130,7 +130,7 @@ def nothing_runs_while_the_journal_takes_no_record(rig):
     rig.kill("systemd-journald.service", "STOP")
     try:
         rig.root(f"{TOOLS}/fill-journal").well()
-        rig.ask("alice", "mark unrecorded\n").must_be(503, "audit-unavailable")
+        rig.ask("alice", "mark unrecorded\n", patience=30).must_be(503, "audit-unavailable")
         rig.no_mark("unrecorded")
     finally:
         rig.kill("systemd-journald.service", "CONT")

@@ -1,6 +1,6 @@
 """The seams: between users, between the programs, between the daemon and the rest of the machine."""
 
-from machine import BROKER, TOOLS, equal, holds
+from machine import BROKER, TOOLS, equal, holds, until
 
 from . import scenario
 
@@ -97,6 +97,84 @@ def the_broker_bears_the_daemons_user_alone(rig):
     rig.root("chmod", "0666", BROKER).well()
     holds(rig.run(f"{TOOLS}/knock", user="alice").text in ("closed", "ECONNRESET"), "alice's connection is closed")
     rig.ask("alice", "mark after-knock\n").must_be(200)
+
+
+# --- a daemon that was taken over ---
+
+ROOT_TOO = """
+[allow]
+users = ["root", "udsadmin"]
+groups = ["webops"]
+[commands.mark]
+exec = ["/usr/bin/touch", "/run/marks/{name}"]
+args = [{ name = "name", pattern = "[a-z]+" }]
+[[commands.mark.allow]]
+users = ["root", "udsadmin"]
+"""
+
+UNBOUND = """
+[Service]
+Type=exec
+ExecStart=
+ExecStart={tools}/impostor {case}
+NoExecPaths=
+ExecPaths=
+MemoryDenyWriteExecute=no
+SystemCallFilter=
+"""
+
+
+def in_the_daemons_place(rig, case):
+    """Runs the impostor as the service, with its user and its listening socket; gives the broker's answer."""
+    rig.policy(ROOT_TOO)
+    rig.drop_in("udsadmin.service", UNBOUND.format(tools=TOOLS, case=case))
+    with rig.session("alice"):
+        answers = set(ANSWERS)
+        said = until(lambda: answers & {entry.get("MESSAGE") for entry in rig.journal()}, "the broker answered")
+    return said.pop()
+
+
+ANSWERS = ("opened", "refused", "closed")
+
+
+@scenario
+def the_broker_takes_a_client_of_our_own_listening_socket(rig):
+    equal(in_the_daemons_place(rig, "accepted"), "opened", "the answer")
+
+
+@scenario
+def the_listening_socket_itself_is_no_client(rig):
+    equal(in_the_daemons_place(rig, "listening"), "refused", "the answer")
+    rig.events("refused")
+
+
+@scenario
+def the_asking_end_of_a_connection_is_no_client(rig):
+    rig.policy(ROOT_TOO)
+    equal(rig.run(f"{TOOLS}/impostor", "asking", user="udsadmin").text, "refused", "the answer")
+    rig.events("refused")
+
+
+@scenario
+def root_lured_to_another_socket_is_no_client(rig):
+    rig.policy(ROOT_TOO)
+    impostor = rig.start("udsadmin", f"{TOOLS}/impostor", "lure")
+    equal(impostor.stdout.readline(), b"lure\n", "the lure")
+    victim = rig.start("root", "socat", "-u", "UNIX-CONNECT:/tmp/udsadmin-lure", "-")
+    equal(impostor.stdout.readline(), b"refused\n", "the answer")
+    victim.wait()
+    impostor.wait()
+    rig.events("refused")
+
+
+@scenario
+def an_end_of_a_pair_is_no_client(rig):
+    rig.policy(ROOT_TOO)
+    equal(rig.run(f"{TOOLS}/impostor", "pair", user="udsadmin").text, "refused", "the answer")
+    rig.events("refused")
+
+
+# --- the sandbox ---
 
 
 @scenario
