@@ -60,7 +60,7 @@ def output_of_64_mib_arrives_whole(rig):
     for unit in ("udsadmin.service", "udsadmin-broker.service"):
         status = rig.root("cat", f"/proc/{rig.pid(unit)}/status").well().text
         peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
-        holds(peak < 48 << 10, f"{unit} kept the output out of its memory: {peak} KiB at most")
+        holds(peak < 24 << 10, f"{unit} kept the output out of its memory: {peak} KiB at most")
 
 
 @scenario
@@ -70,7 +70,7 @@ def a_client_that_reads_nothing_stops_its_job_not_the_daemon(rig):
         until(lambda: blocked_in_write(rig, "bigout"), "the job waits for its reader")
         rig.ask("bob", "say meanwhile\n").must_be(200)
         peak = rig.root("grep", "VmHWM", f"/proc/{rig.pid('udsadmin.service')}/status").text.split()[1]
-        holds(int(peak) < 48 << 10, f"the daemon holds little: {peak} KiB at most")
+        holds(int(peak) < 24 << 10, f"the daemon holds little: {peak} KiB at most")
     until(lambda: not rig.processes("udsadmin-tests/bigout"), "the job ends with its reader gone")
 
 
