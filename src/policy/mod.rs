@@ -14,7 +14,9 @@ mod load;
 mod nearest;
 mod origin;
 mod principal;
-pub mod property;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod properties;
 mod reader;
 mod rule;
 mod step;
