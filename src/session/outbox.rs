@@ -58,7 +58,7 @@ mod tests {
         let mut out = Outbox::default();
         out.writer().extend_from_slice(b"first");
         for _ in 0..64 {
-            out.writer().extend_from_slice(&[b'x'; FULL / 4]);
+            out.writer().extend_from_slice(&vec![b'x'; FULL / 4]);
             out.sent(FULL / 4);
         }
         assert_eq!(out.unsent(), b"xxxxx");
