@@ -1,0 +1,14 @@
+//! Both programs as they are built, started the way systemd starts them, and what must be true of them from outside.
+
+#[cfg(test)]
+mod activation;
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod floors;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod source;
+#[cfg(test)]
+mod world;
