@@ -5,9 +5,17 @@ mod activation;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod finals;
+#[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod input;
+#[cfg(test)]
+mod lines;
+#[cfg(test)]
 mod process;
+#[cfg(test)]
+mod session;
 #[cfg(test)]
 mod source;
 #[cfg(test)]
