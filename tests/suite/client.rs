@@ -45,6 +45,17 @@ impl Client {
         self.send(format!("{line}\n")).answer()
     }
 
+    /// As `ask`, of a server that may already have turned this client away: the code of the answer.
+    pub(crate) fn try_ask(&mut self, line: &str) -> Option<u16> {
+        // What is written to a closed connection is lost; what was said before the close is not.
+        drop(self.stream.write_all(format!("{line}\n").as_bytes()));
+        let line = self.line()?;
+        match parse_reply_line(&line).unwrap().part {
+            Part::Final(last) => Some(last.code),
+            Part::Stream { .. } | Part::Row(_) | Part::Info(_) => None,
+        }
+    }
+
     /// Shuts the writing side.
     pub(crate) fn finish(&mut self) -> &mut Self {
         self.stream.shutdown(Shutdown::Write).unwrap();

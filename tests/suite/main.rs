@@ -11,6 +11,8 @@ mod floors;
 #[cfg(test)]
 mod input;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod lines;
 #[cfg(test)]
 mod process;
