@@ -277,7 +277,8 @@ impl<'a> Conversation<'a> {
             && self.waits_for_little();
         let may_write = !self.out.is_empty();
         let may_pass_on = !self.out.is_full();
-        let beats = self.client == Client::HalfClosed && self.running.is_some();
+        // A client that has not read what was said hears no silence.
+        let beats = self.client == Client::HalfClosed && self.running.is_some() && self.out.is_empty();
         tokio::select! {
             written = self.stream.write(self.out.unsent()), if may_write => Wake::Written(written),
             ready = self.stream.readable(), if may_read => Wake::Readable(ready),
