@@ -31,6 +31,9 @@ const HEARTBEAT: Duration = Duration::from_millis(400);
 /// How long `quit` waits for what was asked before it.
 const QUITTING: Duration = Duration::from_secs(1);
 
+/// How long what runs may go on after the server was told to end: as long as the broker lets it (`server::broker`).
+const DRAINING: Duration = Duration::from_secs(30);
+
 /// What the client's side of the connection is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Client {
@@ -297,7 +300,7 @@ impl<'a> Conversation<'a> {
             Wake::Run(step) => self.proceed(step),
             Wake::Heartbeat => self.beat(),
             Wake::QuittingIsOver => self.abandon(),
-            Wake::Draining => {}
+            Wake::Draining => self.quitting = self.quitting.or(Some(Instant::now() + DRAINING)),
         }
     }
 
