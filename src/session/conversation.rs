@@ -35,6 +35,9 @@ const FIRST_BEAT: Duration = Duration::from_millis(100);
 /// How long `quit` waits for what was asked before it.
 const QUITTING: Duration = Duration::from_secs(1);
 
+/// How long what runs may go on after the server was told to end: as long as the broker lets it (`server::broker`).
+const DRAINING: Duration = Duration::from_secs(30);
+
 /// What the client's side of the connection is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Client {
@@ -281,7 +284,8 @@ impl<'a> Conversation<'a> {
             && self.waits_for_little();
         let may_write = !self.out.is_empty();
         let may_pass_on = !self.out.is_full();
-        let beats = self.client == Client::HalfClosed && self.running.is_some();
+        // A client that has not read what was said hears no silence.
+        let beats = self.client == Client::HalfClosed && self.running.is_some() && self.out.is_empty();
         tokio::select! {
             written = self.stream.write(self.out.unsent()), if may_write => Wake::Written(written),
             ready = self.stream.readable(), if may_read => Wake::Readable(ready),
@@ -300,7 +304,7 @@ impl<'a> Conversation<'a> {
             Wake::Run(step) => self.proceed(step),
             Wake::Heartbeat => self.beat(),
             Wake::QuittingIsOver => self.abandon(),
-            Wake::Draining => {}
+            Wake::Draining => self.quitting = self.quitting.or(Some(Instant::now() + DRAINING)),
         }
     }
 
