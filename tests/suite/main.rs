@@ -17,6 +17,8 @@ mod lines;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod seam;
+#[cfg(test)]
 mod session;
 #[cfg(test)]
 mod source;
