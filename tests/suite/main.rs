@@ -5,6 +5,10 @@ mod activation;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod execution;
+#[cfg(test)]
 mod finals;
 #[cfg(test)]
 mod floors;
@@ -22,5 +26,7 @@ mod seam;
 mod session;
 #[cfg(test)]
 mod source;
+#[cfg(test)]
+mod trail;
 #[cfg(test)]
 mod world;
