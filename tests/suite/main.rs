@@ -5,6 +5,10 @@ mod activation;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod execution;
+#[cfg(test)]
 mod finals;
 #[cfg(test)]
 mod floors;
@@ -17,8 +21,12 @@ mod lines;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod seam;
+#[cfg(test)]
 mod session;
 #[cfg(test)]
 mod source;
+#[cfg(test)]
+mod trail;
 #[cfg(test)]
 mod world;

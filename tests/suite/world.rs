@@ -118,10 +118,14 @@ impl World {
     }
 
     pub(crate) fn with(policy: &str) -> Self {
-        let mut world = Self::prepare(policy);
-        world.start_broker();
-        world.start_server();
-        world
+        Self::prepare(policy).started()
+    }
+
+    /// Both programs, for what was prepared.
+    pub(crate) fn started(mut self) -> Self {
+        self.start_broker();
+        self.start_server();
+        self
     }
 
     /// Nothing runs yet.
