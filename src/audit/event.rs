@@ -27,8 +27,6 @@ pub enum Kind {
     SenderMismatch,
     /// A policy is in force.
     PolicyLoaded,
-    /// A policy has an error and is not in force.
-    PolicyRefused,
 }
 
 impl Kind {
@@ -44,7 +42,6 @@ impl Kind {
             Self::ProtocolError => "protocol-error",
             Self::SenderMismatch => "sender-mismatch",
             Self::PolicyLoaded => "policy-loaded",
-            Self::PolicyRefused => "policy-refused",
         }
     }
 
@@ -60,7 +57,6 @@ impl Kind {
             Self::ProtocolError => "993d125a4efd4812b5ba296f4789dcc0",
             Self::SenderMismatch => "59c10322e3714de892f28c3680aad08b",
             Self::PolicyLoaded => "aebd644a9e084c2ab43ca38e0d6e566c",
-            Self::PolicyRefused => "3e62ea6c326d4d4885abe4bd2b0a2cd2",
         }
     }
 
@@ -68,7 +64,7 @@ impl Kind {
     #[must_use]
     pub const fn priority(self) -> &'static str {
         match self {
-            Self::SenderMismatch | Self::PolicyRefused => "3",
+            Self::SenderMismatch => "3",
             Self::Refused | Self::Denied | Self::ProtocolError => "4",
             Self::Started | Self::Finished | Self::PolicyLoaded => "5",
             Self::Connected => "6",
@@ -187,7 +183,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const KINDS: [Kind; 9] = [
+    const KINDS: [Kind; 8] = [
         Kind::Connected,
         Kind::Refused,
         Kind::Denied,
@@ -196,7 +192,6 @@ mod tests {
         Kind::ProtocolError,
         Kind::SenderMismatch,
         Kind::PolicyLoaded,
-        Kind::PolicyRefused,
     ];
 
     #[test]

@@ -2,15 +2,13 @@
 
 use crate::accounts::Database;
 use crate::files::{self, FileError, POLICY, Trust};
-use crate::policy::{Diagnostic, Loaded, Names, Policy, Severity, Source};
+use crate::policy::{Diagnostic, Names, Severity, Source};
+use crate::server::{self, start::EX_CONFIG};
 use clap::Args;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// The exit status for a configuration that can't be used (`EX_CONFIG`, sysexits.h).
-pub const EX_CONFIG: u8 = 78;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -125,18 +123,13 @@ fn check(files: &[PathBuf], names: &dyn Names) -> Outcome {
         Ok(sources) => sources,
         Err(error) => return Outcome::unusable([&error]),
     };
-    match Policy::parse(&sources, names) {
-        Ok(loaded) => check_programs(&loaded),
-        Err(errors) => Outcome::unusable(&errors),
+    match server::policy::check(&sources, names, Trust::CallingUser) {
+        Ok(loaded) => Outcome {
+            findings: loaded.warnings.iter().map(Finding::from).collect(),
+            commands: Some(loaded.policy.commands().count()),
+        },
+        Err(found) => Outcome::unusable(&found),
     }
-}
-
-fn check_programs(loaded: &Loaded) -> Outcome {
-    let fault = |program: &Path| files::check_program(program, Trust::CallingUser).err();
-    let errors = loaded.policy.program_errors(|program| fault(program).map(|error| error.to_string()));
-    let mut outcome = Outcome::unusable(loaded.warnings.iter().chain(&errors));
-    outcome.commands = errors.is_empty().then(|| loaded.policy.commands().count());
-    outcome
 }
 
 fn read(files: &[PathBuf]) -> Result<Vec<Source>, FileError> {

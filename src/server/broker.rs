@@ -3,7 +3,7 @@
 use super::accept::accept_all;
 use super::activation::Expected;
 use super::options::BROKER_PROGRAM;
-use super::start::{self, Beginning, EX_CONFIG, told_to_end};
+use super::start::{self, Beginning, Failure, told_to_end};
 use super::{clock, notify, policy};
 use crate::accounts::Database;
 use crate::broker::{self, Doors, Service};
@@ -38,32 +38,16 @@ pub fn main_with(words: impl Iterator<Item = OsString>) -> ExitCode {
     start::main(&BROKER_PROGRAM, words, expected, serve)
 }
 
-async fn serve(beginning: Beginning) -> ExitCode {
+async fn serve(beginning: Beginning) -> Result<(), Failure> {
     let trail = Arc::new(beginning.trail(&BROKER_PROGRAM));
     let path = &beginning.options.policy;
-    let loaded = match policy::load(path, beginning.trust()) {
-        Ok(loaded) => loaded,
-        Err(refused) => {
-            trail.note(&refused.event()).await;
-            turn_all_away(&beginning.sockets);
-            return ExitCode::from(EX_CONFIG);
-        }
-    };
+    let loaded = policy::load(path, beginning.trust()).inspect_err(|_| turn_all_away(&beginning.sockets))?;
     let event = policy::in_force(path, &loaded);
     trail
         .note(&loaded.warnings.iter().fold(event, |event, warning| event.field("UDSADMIN_WARNING", warning)))
         .await;
-    let ended = match service(&beginning, loaded.policy, trail) {
-        Ok(service) => serve_all(Arc::new(service), beginning.sockets).await,
-        Err(error) => Err(error),
-    };
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    let service = service(&beginning, loaded.policy, trail)?;
+    Ok(serve_all(Arc::new(service), beginning.sockets).await?)
 }
 
 fn service(beginning: &Beginning, policy: Policy, trail: Arc<crate::audit::Trail>) -> io::Result<Service> {

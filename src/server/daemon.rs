@@ -3,7 +3,7 @@
 use super::accept::accept_all;
 use super::activation::Expected;
 use super::options::SERVER;
-use super::start::{self, Beginning, EX_CONFIG, told_to_end};
+use super::start::{self, Beginning, Failure, told_to_end};
 use super::{clock, notify, policy};
 use crate::limits::Places;
 use crate::policy::Loaded;
@@ -48,17 +48,10 @@ pub fn main_with(words: impl Iterator<Item = OsString>) -> ExitCode {
     start::main(&SERVER, words, Expected { name: "line", socket_type: SocketType::STREAM }, serve)
 }
 
-async fn serve(beginning: Beginning) -> ExitCode {
+async fn serve(beginning: Beginning) -> Result<(), Failure> {
     let trail = Arc::new(beginning.trail(&SERVER));
     let path = &beginning.options.policy;
-    let loaded = match policy::load(path, beginning.trust()) {
-        Ok(loaded) => loaded,
-        Err(refused) => {
-            trail.note(&refused.event()).await;
-            turn_all_away(&beginning.sockets);
-            return ExitCode::from(EX_CONFIG);
-        }
-    };
+    let loaded = policy::load(path, beginning.trust()).inspect_err(|_| turn_all_away(&beginning.sockets))?;
     trail.note(&policy::in_force(path, &loaded)).await;
     let places = Places::new(CONNECTIONS, CONNECTIONS_PER_USER);
     let context = Context {
@@ -69,13 +62,7 @@ async fn serve(beginning: Beginning) -> ExitCode {
         clock: clock::now,
         draining: CancellationToken::new(),
     };
-    match serve_all(Arc::new(context), places, beginning.sockets).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    Ok(serve_all(Arc::new(context), places, beginning.sockets).await?)
 }
 
 fn status(loaded: &Loaded, places: Arc<Places>) -> Box<dyn Fn() -> Vec<StatusRow> + Send + Sync> {

@@ -39,7 +39,8 @@ fn tell(states: &[NotifyState<'_>]) {
     }
 }
 
-fn one_line(text: &str) -> String {
+/// The text without anything that could end its line.
+pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

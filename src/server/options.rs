@@ -74,15 +74,11 @@ impl Program {
                     return Ok(Parsed::Print(format!("{} {}\n", self.name, env!("CARGO_PKG_VERSION"))));
                 }
                 _ if !self.options.iter().any(|(known, ..)| *known == name) => {
-                    return Err(format!(
-                        "{}: unknown option {}; --help lists them",
-                        self.name,
-                        word.display()
-                    ));
+                    return Err(format!("unknown option {}; --help lists them", word.display()));
                 }
                 "--demo" => options.demo = true,
                 _ => {
-                    let value = words.next().ok_or_else(|| format!("{}: {name} needs a value", self.name))?;
+                    let value = words.next().ok_or_else(|| format!("{name} needs a value"))?;
                     options.set(name, value)?;
                 }
             }

@@ -1,45 +1,41 @@
 //! The policy at start-up: read, checked and in force, or refused whole with its place. Repairs nothing.
 
+use super::start::Failure;
 use crate::accounts::Database;
 use crate::audit::{Event, Kind};
 use crate::files::{self, Trust};
-use crate::policy::{Diagnostic, Loaded, Policy};
+use crate::policy::{Diagnostic, Loaded, Names, Policy, Severity, Source};
 use std::path::Path;
 
-/// A policy that is not in force, and why: one line each.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused(Vec<String>);
-
-impl Refused {
-    /// The event that says so.
-    #[must_use]
-    pub fn event(&self) -> Event {
-        let first = self.0.first().map_or("no reason", String::as_str);
-        let more = match self.0.len() {
-            0 | 1 => String::new(),
-            count => format!(" (and {} more; udsadmin check shows all)", count - 1),
-        };
-        Event::new(Kind::PolicyRefused, format!("the policy is refused: {first}{more}"))
-            .field("UDSADMIN_REASON", self.0.join("\n"))
-    }
-}
-
-/// Reads the installed policy with its drop-ins, and checks it with the programs that it names.
+/// Reads the installed policy with its drop-ins, and checks it.
 ///
 /// # Errors
-/// [`Refused`]: nothing of it is in force.
-pub fn load(path: &Path, trust: Trust) -> Result<Loaded, Refused> {
-    let sources = files::read_policy(path, trust).map_err(|error| Refused(vec![error.to_string()]))?;
-    let loaded = Policy::parse(&sources, &Database).map_err(|errors| refused(&errors))?;
-    let fault = |program: &Path| files::check_program(program, trust).err().map(|error| error.to_string());
-    match loaded.policy.program_errors(fault).as_slice() {
-        [] => Ok(loaded),
-        errors => Err(refused(errors)),
-    }
+/// [`Failure`]: nothing of it is in force.
+pub fn load(path: &Path, trust: Trust) -> Result<Loaded, Failure> {
+    let refused = |why: String| Failure::config(format!("the policy is refused: {why}"));
+    let sources = files::read_policy(path, trust).map_err(|error| refused(error.to_string()))?;
+    check(&sources, &Database, trust).map_err(|found| refused(first_of(&found)))
 }
 
-fn refused(errors: &[Diagnostic]) -> Refused {
-    Refused(errors.iter().map(ToString::to_string).collect())
+/// Checks a policy with the users and groups, and with the programs, that it names.
+///
+/// # Errors
+/// What is wrong with it, warnings among it.
+pub fn check(sources: &[Source], names: &dyn Names, trust: Trust) -> Result<Loaded, Vec<Diagnostic>> {
+    let loaded = Policy::parse(sources, names)?;
+    let fault = |program: &Path| files::check_program(program, trust).err().map(|error| error.to_string());
+    let errors = loaded.policy.program_errors(fault);
+    if errors.is_empty() { Ok(loaded) } else { Err([loaded.warnings, errors].concat()) }
+}
+
+/// One line, for what is one line in the journal.
+fn first_of(found: &[Diagnostic]) -> String {
+    let mut errors = found.iter().filter(|one| one.severity() == Severity::Error);
+    let first = errors.next().map_or_else(String::new, ToString::to_string);
+    match errors.count() {
+        0 => first,
+        more => format!("{first} (and {more} more; udsadmin check shows all)"),
+    }
 }
 
 /// The event of a policy in force.

@@ -7,6 +7,7 @@ use crate::audit::{Journal, Terminal, Trail};
 use crate::files::Trust;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::future::Future;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -18,6 +19,9 @@ pub const EX_CONFIG: u8 = 78;
 
 /// `EX_USAGE` of sysexits.h: the command line is wrong.
 pub const EX_USAGE: u8 = 64;
+
+/// `SD_ERR` of sd-daemon(3): a line on standard error that the journal is to take for an error.
+const LOG_ERR: &str = "<3>";
 
 /// What a daemon has when it begins.
 #[derive(Debug)]
@@ -44,45 +48,79 @@ impl Beginning {
     }
 }
 
+/// Why a daemon ends before anybody told it to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    status: u8,
+    why: String,
+}
+
+impl Failure {
+    /// What it was given to work with is wrong.
+    #[must_use]
+    pub fn config(why: impl Display) -> Self {
+        Self { status: EX_CONFIG, why: why.to_string() }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self { status: 1, why: error.to_string() }
+    }
+}
+
 /// Begins a daemon, and runs `serve` on one event loop to its end. This is the whole of its `main`.
 #[must_use]
-pub fn main<F: Future<Output = ExitCode>>(
+pub fn main<F: Future<Output = Result<(), Failure>>>(
     program: &Program,
     words: impl Iterator<Item = OsString>,
     expected: Expected,
     serve: impl FnOnce(Beginning) -> F,
 ) -> ExitCode {
-    let options = match program.parse(words) {
-        Ok(Parsed::Serve(options)) => options,
-        Ok(Parsed::Print(text)) => return print(&mut io::stdout(), &text, 0),
-        Err(why) => return print(&mut io::stderr(), &format!("{why}\n"), EX_USAGE),
+    let ended = match program.parse(words) {
+        Ok(Parsed::Serve(options)) => begin(program, options, expected, serve),
+        Ok(Parsed::Print(text)) => {
+            print(&mut io::stdout(), &text);
+            Ok(())
+        }
+        Err(why) => Err(Failure { status: EX_USAGE, why }),
     };
-    let sockets = match activation::take(expected) {
-        Ok(sockets) => sockets,
-        Err(unfit) => return print(&mut io::stderr(), &format!("{}: {unfit}\n", program.name), EX_CONFIG),
-    };
-    match begin(program, options, sockets, serve) {
-        Ok(code) => code,
-        Err(error) => print(&mut io::stderr(), &format!("{}: {error}\n", program.name), EX_CONFIG),
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(program, &failure.why);
+            ExitCode::from(failure.status)
+        }
     }
 }
 
-fn begin<F: Future<Output = ExitCode>>(
+fn begin<F: Future<Output = Result<(), Failure>>>(
     program: &Program,
     options: Options,
-    sockets: Vec<OwnedFd>,
+    expected: Expected,
     serve: impl FnOnce(Beginning) -> F,
-) -> io::Result<ExitCode> {
-    log::start(goes_to_the_journal(), program.name);
+) -> Result<(), Failure> {
+    let sockets = activation::take(expected).map_err(Failure::config)?;
+    let _log = log::start(goes_to_the_journal(), program.name);
     let descriptors = raise_descriptors()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(serve(Beginning { options, sockets, descriptors })))
+    runtime.block_on(serve(Beginning { options, sockets, descriptors }))
 }
 
-fn print(to: &mut dyn Write, text: &str, code: u8) -> ExitCode {
+/// A program's last words. On standard error, whose lines the journal counts as the unit's even after the program's end;
+/// a datagram that is read then is nobody's, and `journalctl --unit` does not show it.
+fn complain(program: &Program, why: &str) {
+    let why = notify::one_line(why);
+    if goes_to_the_journal() {
+        print(&mut io::stderr(), &format!("{LOG_ERR}{why}\n"));
+    } else {
+        print(&mut io::stderr(), &format!("{}: {why}\n", program.name));
+    }
+}
+
+fn print(to: &mut dyn Write, text: &str) {
     // Whoever closed the stream does not want the text.
     drop(to.write_all(text.as_bytes()));
-    ExitCode::from(code)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the environment is asked at the start alone")]

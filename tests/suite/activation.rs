@@ -139,6 +139,16 @@ fn a_broker_without_a_policy_says_why_and_ends() {
     assert!(line.contains("policy.toml:3") && line.contains("1 more"), "{line}");
 }
 
+/// A datagram to the journal would be read after the program's end, and be nobody's.
+#[test]
+fn last_words_are_an_error_of_the_unit_on_standard_error() {
+    let folder = Folder::new();
+    folder.write("policy.toml", BROKEN);
+    let mut started = activated(&folder, Part::Broker, listen_for_packets(&folder.file("broker.sock")));
+    started.env("JOURNAL_STREAM", "1:1");
+    assert!(refusal(started).starts_with("<3>the policy is refused: /"));
+}
+
 #[test]
 fn a_program_of_the_policy_that_others_can_write_refuses_the_policy() {
     let folder = Folder::new();

@@ -93,11 +93,6 @@ impl Client {
         }
     }
 
-    /// The next line is this one.
-    pub(crate) fn expect(&mut self, line: &str) {
-        assert_eq!(String::from_utf8(self.line().unwrap_or_default()).unwrap(), line);
-    }
-
     /// Nothing more comes, and the connection is closed.
     pub(crate) fn expect_end(&mut self) {
         let line = self.line();
@@ -115,10 +110,6 @@ impl Client {
 impl Answer {
     pub(crate) fn code(&self) -> u16 {
         self.last.code
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.last.text.clone()).unwrap()
     }
 
     /// A field of the final line; empty where there is none.

@@ -10,8 +10,9 @@ use std::collections::BTreeSet;
 /// A field of `/proc/PID/status` in what a program wrote.
 fn status(answer: &Answer, name: &str) -> String {
     let prefix = format!("{name}:");
-    let line = answer.output().into_iter().find(|line| line.starts_with(&prefix)).unwrap();
-    line[prefix.len()..].split_whitespace().collect::<Vec<_>>().join(" ")
+    let lines = answer.output();
+    let value = lines.iter().find_map(|line| line.strip_prefix(&prefix)).unwrap();
+    value.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A policy with one command that runs as this user.

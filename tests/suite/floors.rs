@@ -39,12 +39,13 @@ fn imports(source: &Source) -> Vec<String> {
 fn names_at_the_start(path: &str) -> Vec<String> {
     let Some(group) = path.strip_prefix('{') else { return vec![name(path)] };
     let (mut depth, mut names) = (0, vec![name(group)]);
-    for (at, c) in group.char_indices() {
+    let mut characters = group.chars();
+    while let Some(c) = characters.next() {
         match c {
             '{' => depth += 1,
             '}' if depth == 0 => break,
             '}' => depth -= 1,
-            ',' if depth == 0 => names.push(name(group[at + 1..].trim_start())),
+            ',' if depth == 0 => names.push(name(characters.as_str().trim_start())),
             _ => {}
         }
     }

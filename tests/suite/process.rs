@@ -106,11 +106,6 @@ impl Daemon {
         }
         self.child.wait().unwrap()
     }
-
-    pub(crate) fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.wait();
-    }
 }
 
 impl Drop for Daemon {

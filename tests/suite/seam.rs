@@ -393,7 +393,9 @@ fn a_connection_that_another_user_writes_to_is_ended_and_runs_nothing() {
     let world = World::start();
     let mut client = world.client();
     assert_eq!(client.ask("ping").code(), 200);
-    as_stranger(|| drop(client.send("echo stolen\n")));
+    as_stranger(|| {
+        client.send("echo stolen\n");
+    });
     client.expect_end();
     world.server().line_with(&["sender-mismatch", &format!("SENDER_UID={STRANGER}")]);
     assert!(!world.broker().lines().iter().any(|line| line.contains("started")));

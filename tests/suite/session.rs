@@ -12,7 +12,7 @@ fn begin(client: &mut Client, request: &str) {
         match client.part().part {
             Part::Stream { octets, .. } if octets == b"ready" => return,
             Part::Info(_) => {}
-            other => panic!("{other:?}"),
+            other @ (Part::Stream { .. } | Part::Row(_) | Part::Final(_)) => panic!("{other:?}"),
         }
     }
 }

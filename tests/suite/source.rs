@@ -59,7 +59,8 @@ fn without_comments(text: &str) -> String {
 fn has_word(code: &str, word: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(word).any(|(at, _)| {
-        let (before, after) = (code[..at].chars().next_back(), code[at + word.len()..].chars().next());
+        let (before, rest) = code.split_at(at);
+        let (before, after) = (before.chars().next_back(), rest.chars().nth(word.chars().count()));
         let goes_on = word.ends_with(is_part) && after.is_some_and(is_part);
         let began_before = word.starts_with(is_part) && before.is_some_and(is_part);
         !goes_on && (!began_before || word.ends_with('('))
