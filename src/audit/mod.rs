@@ -25,7 +25,12 @@ impl fmt::Display for TrailBroken {
 
 impl std::error::Error for TrailBroken {}
 
-/// Proof that an event is on the record. Only a trail makes one.
+/// Proof that an event is on the record. Only a trail makes one:
+///
+/// ```compile_fail,E0423
+/// # use udsadmin::audit::Recorded;
+/// let forged = Recorded(());
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct Recorded(());

@@ -15,23 +15,28 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// The C locale with UTF-8 (locale(7)): the same messages on every machine.
 const LANG: &str = "C.UTF-8";
 
-/// What will run.
+/// What will run. Only [`plan`] makes one:
+///
+/// ```compile_fail,E0616
+/// # use udsadmin::execution::Plan;
+/// fn as_root(planned: &mut Plan) {
+///     planned.credentials.uid = 0;
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Plan {
-    /// The run's id.
-    pub job: JobId,
-    /// The program's absolute path.
-    pub program: PathBuf,
-    /// Its arguments, its own name first.
-    pub argv: Vec<Vec<u8>>,
-    /// Its whole environment.
-    pub environment: Vec<(OsString, OsString)>,
-    /// The ids that it runs with.
-    pub credentials: Credentials,
+    pub(super) job: JobId,
+    /// Absolute.
+    pub(super) program: PathBuf,
+    /// The program's own name first.
+    pub(super) argv: Vec<Vec<u8>>,
+    /// The whole environment.
+    pub(super) environment: Vec<(OsString, OsString)>,
+    pub(super) credentials: Credentials,
     /// Whether setuid programs are without effect for it: they are, for all but root.
-    pub no_new_privileges: bool,
-    /// How long it may take; `None` is without limit.
-    pub timeout: Option<Duration>,
+    pub(super) no_new_privileges: bool,
+    /// `None` is without limit.
+    pub(super) timeout: Option<Duration>,
 }
 
 /// The plan of a grant. The account is that of the grant's `run-as` user.
@@ -41,16 +46,17 @@ pub fn plan(grant: &Grant, account: &Account, peer: &Peer, job: JobId) -> Plan {
         program: grant.program().to_owned(),
         argv: grant.argv().to_vec(),
         environment: environment(grant, account, peer, &job),
-        no_new_privileges: account.uid != Uid::ROOT,
-        credentials: credentials(account),
+        no_new_privileges: grant.run_as().uid != Uid::ROOT,
+        credentials: credentials(grant, account),
         timeout: grant.timeout(),
         job,
     }
 }
 
-fn credentials(account: &Account) -> Credentials {
+/// The uid is that of the grant, whatever account was found.
+fn credentials(grant: &Grant, account: &Account) -> Credentials {
     let groups = account.groups.iter().map(|gid| gid.raw()).collect();
-    Credentials { uid: account.uid.raw(), gid: account.gid.raw(), groups }
+    Credentials { uid: grant.run_as().uid.raw(), gid: account.gid.raw(), groups }
 }
 
 fn environment(grant: &Grant, account: &Account, peer: &Peer, job: &JobId) -> Vec<(OsString, OsString)> {

@@ -30,7 +30,20 @@ pub enum Admission {
     Refused(Denial),
 }
 
-/// A run that the policy permits, in every detail.
+/// A run that the policy permits, in every detail. No other module can make or change one:
+///
+/// ```compile_fail,E0616
+/// # use udsadmin::policy::Grant;
+/// fn as_somebody_else(permitted: &mut Grant, theirs: &Grant) {
+///     permitted.run_as = theirs.run_as().clone();
+/// }
+/// ```
+/// ```compile_fail,E0451
+/// # use udsadmin::policy::Grant;
+/// fn made(permitted: Grant) -> Grant {
+///     Grant { ..permitted }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     pub(super) command: CommandName,

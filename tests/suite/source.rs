@@ -112,3 +112,29 @@ fn every_file_says_what_it_is_for() {
         assert!(text.starts_with("//! "), "{}", source.path);
     }
 }
+
+/// The names in the last column of the table of invariants.
+fn tests_of_invariants(text: &str) -> Vec<&str> {
+    let (_, table) = text.split_once("## Invariants").unwrap();
+    let cells = table.lines().filter_map(|row| row.trim_end_matches([' ', '|']).rsplit('|').next());
+    let names = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    names.filter(|name| name.contains('_')).collect()
+}
+
+#[test]
+fn every_invariant_has_its_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let names = fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    let folders = [root.join("tests/suite"), root.join("tests/system/scenarios"), root.join("src")];
+    let tests: String = folders.iter().map(|folder| everything_in(folder)).collect();
+    let is_there = |name: &&str| ["fn ", "def "].iter().any(|word| tests.contains(&format!("{word}{name}(")));
+    let (found, missing): (Vec<_>, Vec<_>) = tests_of_invariants(&names).into_iter().partition(is_there);
+    assert_eq!(missing, Vec::<&str>::new());
+    assert!(found.len() >= 20, "the search finds what is there: {found:?}");
+}
+
+fn everything_in(folder: &Path) -> String {
+    let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.map(|path| if path.is_dir() { everything_in(&path) } else { read(&path) }).collect()
+}
