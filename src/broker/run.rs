@@ -10,7 +10,7 @@ use crate::policy::{Decision, Grant, Refusal, decide};
 use crate::protocol;
 use crate::request::Request;
 use crate::{accounts, files};
-use rustix::fs::{FileType, fstat};
+use rustix::fs::{FsWord, OFlags, fcntl_getfl, fstatfs};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -26,6 +26,9 @@ const RUNS_PER_USER: usize = 64;
 
 /// How long the server may take to read a report before it counts as stuck.
 const REPORTING: Duration = Duration::from_secs(10);
+
+/// The file system of pipes without a name, and of nothing else (linux/magic.h).
+const PIPEFS_MAGIC: FsWord = 0x5049_5045;
 
 /// The places for runs.
 #[must_use]
@@ -234,11 +237,16 @@ fn internal(what: &str, error: &io::Error) -> NotRun {
 }
 
 /// Standard input, output and error, in this order, of what was passed: pipes and nothing else, so that a job writes to
-/// nothing that the server could not have written to.
+/// nothing that the server could not have written to. A FIFO with a name is none: a job that opens `/dev/stdout` would open
+/// it with rights of its own.
 fn stdio(pipes: Vec<OwnedFd>) -> io::Result<[OwnedFd; 3]> {
-    for pipe in &pipes {
-        if FileType::from_raw_mode(fstat(pipe)?.st_mode) != FileType::Fifo {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a passed descriptor is no pipe"));
+    for (pipe, mode) in pipes.iter().zip([OFlags::WRONLY, OFlags::WRONLY, OFlags::RDONLY]) {
+        let access = fcntl_getfl(pipe)? & (OFlags::RWMODE | OFlags::PATH);
+        if fstatfs(pipe)?.f_type != PIPEFS_MAGIC || access != mode {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a passed descriptor is no end of a pipe",
+            ));
         }
     }
     let mut pipes = pipes.into_iter();
