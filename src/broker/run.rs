@@ -24,6 +24,12 @@ const RUNS_MAX: usize = 512;
 /// Runs at once of one user.
 const RUNS_PER_USER: usize = 64;
 
+/// Orders to run at once, of all clients together: those under way, and some that wait for a decision or to be told it.
+const ORDERS_MAX: usize = RUNS_MAX + 64;
+
+/// Orders to run at once of one user.
+const ORDERS_PER_USER: usize = RUNS_PER_USER + 16;
+
 /// How long the server may take to read a report before it counts as stuck.
 const REPORTING: Duration = Duration::from_secs(10);
 
@@ -34,6 +40,12 @@ const PIPEFS_MAGIC: FsWord = 0x5049_5045;
 #[must_use]
 pub fn places() -> Arc<Places> {
     Places::new(RUNS_MAX, RUNS_PER_USER)
+}
+
+/// The places for orders: each holds memory and descriptors that the server sent, before anything is decided.
+#[must_use]
+pub fn order_places() -> Arc<Places> {
+    Places::new(ORDERS_MAX, ORDERS_PER_USER)
 }
 
 /// What the record says of a run at each of its steps.
@@ -198,7 +210,7 @@ impl Service {
     }
 
     /// A server that is gone, or reads nothing, does not hold up the end of a run.
-    async fn report(&self, session: &Session, report: &Report) {
+    pub(super) async fn report(&self, session: &Session, report: &Report) {
         match tokio::time::timeout(REPORTING, session.packets.send(report, &[])).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!("a report did not reach the server: {error}"),
