@@ -41,11 +41,18 @@ pub fn group_name(gid: Gid) -> String {
     group.map_or_else(|| gid.to_string(), |group| group.name().to_string_lossy().into_owned())
 }
 
-/// Fills in the names of the peer's user and groups: for the record and for people.
+/// Groups that are looked up for their names at most. A process can have 65,536 (`NGROUPS_MAX`, limits.h), one look-up each.
+const NAMED_MAX: usize = 64;
+
+/// Fills in the names of the peer's user and groups: for the record and for people. Where there are very many groups, the
+/// first so many are named and the rest is counted.
 pub fn name(peer: &mut Peer) {
     let user = users::get_user_by_uid(peer.uid.raw());
     peer.circumstances.user = user.map(|user| user.name().to_string_lossy().into_owned());
-    peer.circumstances.group_names = peer.groups.iter().copied().map(group_name).collect();
+    let more = peer.groups.len().saturating_sub(NAMED_MAX);
+    let rest = (more > 0).then(|| format!("({more} more)"));
+    peer.circumstances.group_names =
+        peer.groups.iter().copied().take(NAMED_MAX).map(group_name).chain(rest).collect();
 }
 
 /// The groups that the database gives the user, the primary one included. A user that it doesn't know, or an answer that may
@@ -162,6 +169,17 @@ mod tests {
     #[test]
     fn the_groups_of_an_unknown_user_are_unavailable() {
         assert_eq!(groups_of(stranger()), DatabaseGroups::Unavailable);
+    }
+
+    #[test]
+    fn of_very_many_groups_so_many_are_named_and_the_rest_is_counted() {
+        let many = (0..40_000).map(|raw| Gid::new(raw).unwrap());
+        let mut peer = Peer::of(Uid::ROOT, Gid::new(0).unwrap(), many);
+        name(&mut peer);
+        let names = &peer.circumstances.group_names;
+        assert_eq!((names.len(), names[0].as_str()), (NAMED_MAX + 1, "root"));
+        assert_eq!(names[NAMED_MAX], format!("({} more)", 40_000 - NAMED_MAX));
+        assert_eq!(peer.groups.len(), 40_000);
     }
 
     #[test]

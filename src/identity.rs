@@ -118,7 +118,8 @@ pub enum Namespace {
 pub struct Circumstances {
     /// The user's name, where the user database has one.
     pub user: Option<String>,
-    /// The names of [`Peer::groups`], in their order; the number of a group without a name.
+    /// The names of [`Peer::groups`], in their order; the number of a group without a name. Where there
+    /// are very many, the last one says how many more.
     pub group_names: Vec<String>,
     /// The login's user id (`/proc/PID/loginuid`; `None` where unset or unreadable).
     pub loginuid: Option<u32>,

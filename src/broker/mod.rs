@@ -11,6 +11,6 @@ mod wire;
 pub use client::{Connection, OpenError};
 pub use door::{Doors, Foreign};
 pub use packets::{Packet, Packets, accept};
-pub use run::places;
+pub use run::{order_places, places};
 pub use service::Service;
 pub use wire::{NotRun, Order, Report};

@@ -10,7 +10,7 @@ use crate::policy::{Decision, Grant, Refusal, decide};
 use crate::protocol;
 use crate::request::Request;
 use crate::{accounts, files};
-use rustix::fs::{FileType, fstat};
+use rustix::fs::{FsWord, OFlags, fcntl_getfl, fstatfs};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -24,13 +24,28 @@ const RUNS_MAX: usize = 512;
 /// Runs at once of one user.
 const RUNS_PER_USER: usize = 64;
 
+/// Orders to run at once, of all clients together: those under way, and some that wait for a decision or to be told it.
+const ORDERS_MAX: usize = RUNS_MAX + 64;
+
+/// Orders to run at once of one user.
+const ORDERS_PER_USER: usize = RUNS_PER_USER + 16;
+
 /// How long the server may take to read a report before it counts as stuck.
 const REPORTING: Duration = Duration::from_secs(10);
+
+/// The file system of pipes without a name, and of nothing else (linux/magic.h).
+const PIPEFS_MAGIC: FsWord = 0x5049_5045;
 
 /// The places for runs.
 #[must_use]
 pub fn places() -> Arc<Places> {
     Places::new(RUNS_MAX, RUNS_PER_USER)
+}
+
+/// The places for orders: each holds memory and descriptors that the server sent, before anything is decided.
+#[must_use]
+pub fn order_places() -> Arc<Places> {
+    Places::new(ORDERS_MAX, ORDERS_PER_USER)
 }
 
 /// What the record says of a run at each of its steps.
@@ -195,7 +210,7 @@ impl Service {
     }
 
     /// A server that is gone, or reads nothing, does not hold up the end of a run.
-    async fn report(&self, session: &Session, report: &Report) {
+    pub(super) async fn report(&self, session: &Session, report: &Report) {
         match tokio::time::timeout(REPORTING, session.packets.send(report, &[])).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!("a report did not reach the server: {error}"),
@@ -234,11 +249,16 @@ fn internal(what: &str, error: &io::Error) -> NotRun {
 }
 
 /// Standard input, output and error, in this order, of what was passed: pipes and nothing else, so that a job writes to
-/// nothing that the server could not have written to.
+/// nothing that the server could not have written to. A FIFO with a name is none: a job that opens `/dev/stdout` would open
+/// it with rights of its own.
 fn stdio(pipes: Vec<OwnedFd>) -> io::Result<[OwnedFd; 3]> {
-    for pipe in &pipes {
-        if FileType::from_raw_mode(fstat(pipe)?.st_mode) != FileType::Fifo {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a passed descriptor is no pipe"));
+    for (pipe, mode) in pipes.iter().zip([OFlags::WRONLY, OFlags::WRONLY, OFlags::RDONLY]) {
+        let access = fcntl_getfl(pipe)? & (OFlags::RWMODE | OFlags::PATH);
+        if fstatfs(pipe)?.f_type != PIPEFS_MAGIC || access != mode {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a passed descriptor is no end of a pipe",
+            ));
         }
     }
     let mut pipes = pipes.into_iter();

@@ -2,7 +2,7 @@
 //! decides for itself; what the server says counts for nothing in that.
 
 use super::door::{Doors, still_open};
-use super::wire::{Order, Report};
+use super::wire::{NotRun, Order, Report};
 use super::{Packet, Packets};
 use crate::audit::{Event, Kind, Trail};
 use crate::execution::Surroundings;
@@ -38,6 +38,8 @@ pub struct Service {
     pub clock: fn() -> SystemTime,
     /// The runs under way, and their caps.
     pub runs: Arc<Places>,
+    /// The orders under way, decided or not, and their caps.
+    pub orders: Arc<Places>,
     /// The tasks of the runs under way.
     pub tasks: TaskTracker,
     /// Cancelled when no further run may start.
@@ -120,6 +122,12 @@ impl Service {
         loop {
             match session.packets.receive::<Order>().await {
                 Ok(Some(Packet { value: Order::Run { run, request }, descriptors })) => {
+                    let Some(place) = self.orders.take(session.peer.uid) else {
+                        // Told here, and not by a task: a server that reads no reports is read no further either.
+                        drop(descriptors);
+                        self.report(&session, &Report::NotRun { run, why: NotRun::Busy }).await;
+                        continue;
+                    };
                     cancels.retain(|_, token| !token.is_cancelled());
                     let cancel = self.ending.child_token();
                     cancels.insert(run, cancel.clone());
@@ -127,6 +135,7 @@ impl Service {
                     self.tasks.spawn(async move {
                         service.run(&session, run, &request, descriptors, &cancel).await;
                         cancel.cancel();
+                        drop(place);
                     });
                 }
                 Ok(Some(Packet { value: Order::Cancel { run }, .. })) => {

@@ -9,6 +9,7 @@ use crate::accounts::Database;
 use crate::broker::{self, Doors, Service};
 use crate::execution::{Delegation, Surroundings};
 use crate::identity::Uid;
+use crate::limits::Places;
 use crate::policy::{Names, Policy};
 use crate::sys;
 use rustix::net::{SocketFlags, SocketType, accept_with};
@@ -24,6 +25,9 @@ use tokio_util::task::TaskTracker;
 
 /// How long runs may go on after the broker was told to end. `TimeoutStopSec=` of the unit leaves room for it.
 const DRAINING: Duration = Duration::from_secs(30);
+
+/// Connections of the server at once: more than it has clients.
+const CONNECTIONS: usize = 1024;
 
 /// The whole program.
 #[must_use]
@@ -64,6 +68,7 @@ fn service(beginning: &Beginning, policy: Policy, trail: Arc<crate::audit::Trail
         },
         clock: clock::now,
         runs: broker::places(),
+        orders: broker::order_places(),
         tasks: TaskTracker::new(),
         draining: CancellationToken::new(),
         ending: CancellationToken::new(),
@@ -100,7 +105,8 @@ async fn serve_all(service: Arc<Service>, sockets: Vec<OwnedFd>) -> io::Result<(
         let service = Arc::clone(&service);
         tokio::spawn(async move {
             let draining = service.draining.clone();
-            let admit = |connection| drop(tokio::spawn(Arc::clone(&service).session(connection)));
+            let places = Places::new(CONNECTIONS, CONNECTIONS);
+            let admit = |connection| serve_one(&service, &places, connection);
             accept_all(|| broker::accept(&listener), &draining, admit).await;
         });
     }
@@ -109,6 +115,18 @@ async fn serve_all(service: Arc<Service>, sockets: Vec<OwnedFd>) -> io::Result<(
     service.draining.cancel();
     tokio::select! { () = drain(&service) => {}, () = notify::keep_watchdog_quiet() => {} }
     Ok(())
+}
+
+/// Serves a connection of the server, if there is a place for it: nobody else has one to spend.
+fn serve_one(service: &Arc<Service>, places: &Arc<Places>, connection: OwnedFd) {
+    let Some(place) = places.take(service.admit) else {
+        return tracing::warn!("a connection of the server is closed: it has {CONNECTIONS} already");
+    };
+    let session = Arc::clone(service).session(connection);
+    drop(tokio::spawn(async move {
+        session.await;
+        drop(place);
+    }));
 }
 
 /// Lets the runs under way go on for a while, then ends them.

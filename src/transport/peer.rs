@@ -159,13 +159,17 @@ fn executable(pid: i32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{pid}/exe")).ok()
 }
 
-/// The innermost unit of the cgroup path, as `systemctl status PID` finds it.
 fn unit(pid: i32) -> Option<String> {
-    let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-    let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
+    unit_of(&fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)
+}
+
+/// The outermost unit of the cgroup path, as `systemctl status PID` finds it: what lies below it was delegated, and whoever
+/// it was delegated to names that at will.
+fn unit_of(cgroups: &str) -> Option<String> {
+    let path = cgroups.lines().find_map(|line| line.strip_prefix("0::"))?;
     let is_unit =
         |part: &&str| part.rsplit_once('.').is_some_and(|(_, kind)| matches!(kind, "service" | "scope"));
-    path.rsplit('/').find(is_unit).map(str::to_owned)
+    path.split('/').find(is_unit).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -189,6 +193,16 @@ mod tests {
     fn a_datagram_socket_names_nobody() {
         let socket = UnixDatagram::unbound().unwrap();
         assert!(peer_of(socket.as_fd()).is_err());
+    }
+
+    #[test]
+    fn the_unit_is_not_one_that_the_peer_named_itself() {
+        let unit = |path: &str| unit_of(&format!("1:name=systemd:/x.service\n0::{path}\n"));
+        let own = "/user.slice/user-1000.slice/user@1000.service/app.slice/nginx.service";
+        assert_eq!(unit(own).as_deref(), Some("user@1000.service"));
+        assert_eq!(unit("/system.slice/nginx.service/worker").as_deref(), Some("nginx.service"));
+        assert_eq!(unit("/user.slice/user-0.slice/session-1.scope").as_deref(), Some("session-1.scope"));
+        assert_eq!(unit("/init"), None);
     }
 
     #[test]

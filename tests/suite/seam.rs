@@ -227,6 +227,31 @@ async fn a_job_gets_pipes_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_fifo_with_a_name_and_the_wrong_end_of_a_pipe_are_no_pipes_for_a_job() {
+    use nix::fcntl::{OFlag, open};
+    use nix::sys::stat::Mode;
+    let seam = Seam::new();
+    let packets = seam.open().await;
+    let (reader, writer) = std::io::pipe().unwrap();
+    let gate =
+        |flags| open(&seam.world.folder.file("gate"), flags | OFlag::O_CLOEXEC, Mode::empty()).unwrap();
+    let (path, named) = (gate(OFlag::O_PATH), gate(OFlag::O_RDWR));
+    let (read, write) = (reader.as_fd(), writer.as_fd());
+    let strange = [
+        [path.as_fd(), write, read],
+        [named.as_fd(), write, read],
+        [read, write, read],
+        [write, write, write],
+    ];
+    for (number, passed) in (1..).zip(strange) {
+        packets.send(&order(number, "echo"), &passed).await.unwrap();
+        let answer = report(&packets).await;
+        assert_eq!(answer, Some(Report::NotRun { run: number, why: NotRun::Internal }));
+    }
+    seam.is_well().await;
+}
+
+#[tokio::test]
 async fn a_packet_that_is_no_order_ends_its_connection_alone() {
     let seam = Seam::new();
     let large = vec![0; 64 * 1024];

@@ -43,6 +43,7 @@ impl Inside {
             surroundings: Surroundings { delegation: None, descriptors: (256, 256) },
             clock: || SystemTime::UNIX_EPOCH,
             runs: broker::places(),
+            orders: broker::order_places(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             ending: CancellationToken::new(),
@@ -125,6 +126,22 @@ async fn a_broker_that_is_ending_starts_nothing() {
     assert_eq!(report(&packets).await, Report::NotRun { run: 1, why: NotRun::Draining });
     assert_eq!(inside.trail().names(), Vec::<&str>::new());
     assert!(!inside.folder.file("touched").exists());
+}
+
+#[tokio::test]
+async fn an_order_without_a_place_is_not_even_judged() {
+    let inside = Inside::new();
+    let packets = inside.open().await;
+    let mut places: Vec<_> =
+        std::iter::from_fn(|| inside.service.orders.take(inside.service.admit)).collect();
+    order(&packets, 1, "forbidden").await;
+    assert_eq!(report(&packets).await, Report::NotRun { run: 1, why: NotRun::Busy });
+    assert_eq!((inside.trail().names(), inside.service.tasks.len()), (Vec::<&str>::new(), 0));
+    places.pop();
+    order(&packets, 2, "forbidden").await;
+    assert_eq!(report(&packets).await, Report::NotRun { run: 2, why: NotRun::Denied });
+    order(&packets, 3, "forbidden").await;
+    assert_eq!(report(&packets).await, Report::NotRun { run: 3, why: NotRun::Denied }, "no place came back");
 }
 
 #[tokio::test]
