@@ -68,23 +68,18 @@ impl Connection {
         self.packets.send(&Order::Run { run, request: request.clone() }, pipes).await
     }
 
-    /// Asks for the end of a run.
-    ///
-    /// # Errors
-    /// Those of sending.
-    pub async fn cancel(&self, run: u32) -> io::Result<()> {
-        self.packets.send(&Order::Cancel { run }, &[]).await
+    /// Asks for the end of a run. Whether the broker is still there to hear it, [`next`](Self::next) tells.
+    pub async fn cancel(&self, run: u32) {
+        drop(self.packets.send(&Order::Cancel { run }, &[]).await);
     }
 
-    /// The next report. Dropping the future loses nothing.
+    /// The next report; `None` where the broker is gone and all its reports were read: the end of what runs is unknown,
+    /// and what was not reported as about to start never started. Dropping the future loses nothing.
     ///
     /// # Errors
-    /// The connection has ended: the end of what runs is unknown.
-    pub async fn next(&self) -> io::Result<Report> {
-        match self.packets.receive().await? {
-            Some(packet) => Ok(packet.value),
-            None => Err(io::ErrorKind::ConnectionReset.into()),
-        }
+    /// Those of `recvmsg(2)`, or what came is no report: nothing is known.
+    pub async fn next(&self) -> io::Result<Option<Report>> {
+        Ok(self.packets.receive().await?.map(|packet| packet.value))
     }
 }
 

@@ -69,8 +69,13 @@ impl Packets {
     /// Those of `recvmsg(2)`; `InvalidData` for what is no such value.
     pub async fn receive<T: DeserializeOwned>(&self) -> io::Result<Option<Packet<T>>> {
         let mut room = vec![0; PACKET_MAX];
-        let (octets, descriptors) =
-            self.socket.async_io(Interest::READABLE, |socket| take(socket, &mut room)).await?;
+        let (octets, descriptors) = loop {
+            let taken = self.socket.async_io(Interest::READABLE, |socket| take(socket, &mut room)).await;
+            // Told once, ahead of what is still queued, where the other end closed with something unread.
+            if !taken.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset) {
+                break taken?;
+            }
+        };
         match room.get(..octets) {
             Some([]) | None => Ok(None),
             Some(octets) => {

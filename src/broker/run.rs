@@ -48,8 +48,10 @@ pub fn order_places() -> Arc<Places> {
     Places::new(ORDERS_MAX, ORDERS_PER_USER)
 }
 
-/// What the record says of a run at each of its steps.
+/// One run: whom its reports are for, and what the record says of it at each of its steps.
 struct Entry<'a> {
+    session: &'a Session,
+    run: u32,
     peer: &'a Peer,
     request: &'a Request,
     spelling: String,
@@ -81,15 +83,12 @@ impl Service {
         cancel: &CancellationToken,
     ) {
         let peer = self.peer_now(session).await;
-        let entry = Entry { peer: &peer, request, spelling: protocol::spell(request) };
-        let report = match self.start(session, &entry, pipes).await {
+        let entry = Entry { session, run, peer: &peer, request, spelling: protocol::spell(request) };
+        let end = match self.start(&entry, pipes).await {
             Err(why) => Report::NotRun { run, why },
-            Ok((job, grant, _place)) => {
-                self.report(session, &Report::Started { run, job: job.id().clone() }).await;
-                self.see_to_its_end(job, &entry, &grant, cancel).await.report(run)
-            }
+            Ok((job, grant, _place)) => self.see_to_its_end(job, &entry, &grant, cancel).await.report(run),
         };
-        self.report(session, &report).await;
+        report(session, &end).await;
     }
 
     /// The session's peer, with what the user database says of it at this moment.
@@ -103,17 +102,12 @@ impl Service {
         peer
     }
 
-    async fn start(
-        &self,
-        session: &Session,
-        entry: &Entry<'_>,
-        pipes: Vec<OwnedFd>,
-    ) -> Result<(Job, Grant, Place), NotRun> {
+    async fn start(&self, entry: &Entry<'_>, pipes: Vec<OwnedFd>) -> Result<(Job, Grant, Place), NotRun> {
         let stdio = stdio(pipes).map_err(|error| internal("the pipes of a run", &error))?;
         if self.draining.is_cancelled() {
             return Err(NotRun::Draining);
         }
-        if !session.is_open() {
+        if !entry.session.is_open() {
             self.trail.note(&entry.event(Kind::Denied, "the client has closed its connection")).await;
             return Err(NotRun::Denied);
         }
@@ -156,7 +150,12 @@ impl Service {
             Err(error) => return Err(self.not_started(entry, grant, id, &error).await),
         };
         let plan = plan(grant, &account, entry.peer, id.clone());
-        match execution::launch(plan, stdio, &self.surroundings, recorded).await {
+        let starts = Report::Starts { run: entry.run, job: id.clone() };
+        let started = match try_to_report(entry.session, &starts).await {
+            Ok(()) => execution::launch(plan, stdio, &self.surroundings, recorded).await,
+            Err(error) => Err(error),
+        };
+        match started {
             Ok(job) => Ok(job),
             Err(error) => Err(self.not_started(entry, grant, id, &error).await),
         }
@@ -208,15 +207,18 @@ impl Service {
         self.trail.note(&event.field("UDSADMIN_EXIT", &exit).field("UDSADMIN_MS", ms)).await;
         End { job: id, outcome, ms }
     }
+}
 
-    /// A server that is gone, or reads nothing, does not hold up the end of a run.
-    pub(super) async fn report(&self, session: &Session, report: &Report) {
-        match tokio::time::timeout(REPORTING, session.packets.send(report, &[])).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!("a report did not reach the server: {error}"),
-            Err(_) => tracing::warn!("the server takes no report"),
-        }
+/// Reports what is so whether the server hears it or not.
+pub(super) async fn report(session: &Session, report: &Report) {
+    if let Err(error) = try_to_report(session, report).await {
+        tracing::warn!("a report did not reach the server: {error}");
     }
+}
+
+/// A server that is gone, or reads nothing, holds up no run: not its end, and not its place.
+async fn try_to_report(session: &Session, report: &Report) -> io::Result<()> {
+    tokio::time::timeout(REPORTING, session.packets.send(report, &[])).await?
 }
 
 struct End {

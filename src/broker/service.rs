@@ -2,6 +2,7 @@
 //! decides for itself; what the server says counts for nothing in that.
 
 use super::door::{Doors, still_open};
+use super::run::report;
 use super::wire::{NotRun, Order, Report};
 use super::{Packet, Packets};
 use crate::audit::{Event, Kind, Trail};
@@ -125,7 +126,7 @@ impl Service {
                     let Some(place) = self.orders.take(session.peer.uid) else {
                         // Told here, and not by a task: a server that reads no reports is read no further either.
                         drop(descriptors);
-                        self.report(&session, &Report::NotRun { run, why: NotRun::Busy }).await;
+                        report(&session, &Report::NotRun { run, why: NotRun::Busy }).await;
                         continue;
                     };
                     cancels.retain(|_, token| !token.is_cancelled());

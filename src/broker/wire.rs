@@ -33,8 +33,8 @@ pub enum Report {
     Opened,
     /// The session is refused, and the connection will be closed. The broker's record says why.
     Refused,
-    /// The program runs.
-    Started {
+    /// The run is on the record, and is started now. Without this report, nothing was started.
+    Starts {
         /// The run's number.
         run: u32,
         /// The run's id.

@@ -262,12 +262,26 @@ exec = [\"/bin/sh\"]
     }
 
     #[test]
-    fn a_program_that_can_not_run_is_an_error_in_the_policy() {
-        let scratch = Scratch::new("program");
+    fn a_program_that_is_not_there_is_a_warning() {
+        let scratch = Scratch::new("missing");
         let policy = scratch.file("p.toml", &COMMANDS.replacen("/bin/sh", "/no/such/program", 1));
+        let (code, out, err) = scratch.check(&[&policy], false);
+        assert_eq!((code, &*out), (ExitCode::SUCCESS, "p.toml: ok, 2 commands, 2 warnings\n"));
+        assert!(
+            err.contains("p.toml:4:9: warning: /no: does not exist; this command can't be run\n"),
+            "{err}"
+        );
+    }
+
+    #[test]
+    fn a_program_that_others_may_write_is_an_error_in_the_policy() {
+        let scratch = Scratch::new("program");
+        let program = scratch.file("program", "");
+        set_permissions(&program, Permissions::from_mode(0o757)).unwrap();
+        let policy = scratch.file("p.toml", &COMMANDS.replacen("/bin/sh", program.to_str().unwrap(), 1));
         let (code, _, err) = scratch.check(&[&policy], false);
         assert_eq!(code, ExitCode::from(EX_CONFIG));
-        assert!(err.contains("p.toml:4:9: error: /no: does not exist\n"), "{err}");
+        assert!(err.contains("p.toml:4:9: error: program: writable by others"), "{err}");
     }
 
     #[test]

@@ -111,16 +111,16 @@ impl Policy {
         self.commands.values()
     }
 
-    /// What `fault` finds wrong with the programs of the commands, as errors at the places that name them.
+    /// What `fault` finds wrong with the programs of the commands, at the places that name them.
     #[must_use]
-    pub fn program_errors(&self, fault: impl Fn(&Path) -> Option<String>) -> Vec<Diagnostic> {
-        let error = |command: &Command| {
-            let message = fault(&command.program)?;
-            Some(Diagnostic::new(Severity::Error, command.program_place.clone(), &message))
+    pub fn program_faults(&self, fault: impl Fn(&Path) -> Option<(Severity, String)>) -> Vec<Diagnostic> {
+        let found = |command: &Command| {
+            let (severity, message) = fault(&command.program)?;
+            Some(Diagnostic::new(severity, command.program_place.clone(), &message))
         };
-        let mut errors: Vec<Diagnostic> = self.commands.values().filter_map(error).collect();
-        errors.sort_by_key(Diagnostic::order);
-        errors
+        let mut faults: Vec<Diagnostic> = self.commands.values().filter_map(found).collect();
+        faults.sort_by_key(Diagnostic::order);
+        faults
     }
 
     fn is_admitted(&self, peer: &Peer) -> bool {

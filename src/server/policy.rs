@@ -22,10 +22,20 @@ pub fn load(path: &Path, trust: Trust) -> Result<Loaded, Failure> {
 /// # Errors
 /// What is wrong with it, warnings among it.
 pub fn check(sources: &[Source], names: &dyn Names, trust: Trust) -> Result<Loaded, Vec<Diagnostic>> {
-    let loaded = Policy::parse(sources, names)?;
-    let fault = |program: &Path| files::check_program(program, trust).err().map(|error| error.to_string());
-    let errors = loaded.policy.program_errors(fault);
-    if errors.is_empty() { Ok(loaded) } else { Err([loaded.warnings, errors].concat()) }
+    let Loaded { policy, mut warnings } = Policy::parse(sources, names)?;
+    warnings.extend(policy.program_faults(|program| program_fault(program, trust)));
+    let is_usable = warnings.iter().all(|found| found.severity() == Severity::Warning);
+    if is_usable { Ok(Loaded { policy, warnings }) } else { Err(warnings) }
+}
+
+/// A program that is not there harms nobody: its package may yet come, and the policy's other commands work.
+fn program_fault(program: &Path, trust: Trust) -> Option<(Severity, String)> {
+    let error = files::check_program(program, trust).err()?;
+    Some(if error.is_missing() {
+        (Severity::Warning, format!("{error}; this command can't be run"))
+    } else {
+        (Severity::Error, error.to_string())
+    })
 }
 
 /// One line, for what is one line in the journal.

@@ -45,7 +45,7 @@ enum End {
 #[derive(Debug)]
 pub(super) enum Step {
     Linked(Result<Arc<Connection>, NotRun>),
-    Reported(io::Result<Report>),
+    Reported(io::Result<Option<Report>>),
     CancelSent,
     Fed,
     Output(Kind),
@@ -150,8 +150,9 @@ impl Running {
         match step {
             Step::Linked(Ok(connection)) => self.phase = Phase::Ordered(connection),
             Step::Linked(Err(why)) => self.end(End::NotRun(why)),
-            Step::Reported(Ok(report)) => self.take_report(report),
-            Step::Reported(Err(_)) => self.end(End::Unknown),
+            Step::Reported(Ok(Some(report))) => self.take_report(report),
+            Step::Reported(Ok(None)) if self.job.is_none() => self.end(End::NotRun(NotRun::Unavailable)),
+            Step::Reported(Ok(None) | Err(_)) => self.end(End::Unknown),
             Step::CancelSent => self.cancel_wanted = false,
             Step::Fed => self.feed = None,
             Step::Output(Kind::Stdout) => self.pass_on(Kind::Stdout, out),
@@ -184,7 +185,7 @@ impl Running {
 
     fn take_report(&mut self, report: Report) {
         match report {
-            Report::Started { run, job } if run == self.number => self.job = Some(job),
+            Report::Starts { run, job } if run == self.number => self.job = Some(job),
             Report::NotRun { run, why } if run == self.number => self.end(End::NotRun(why)),
             Report::Ended { run, job, outcome, ms } if run == self.number => {
                 self.job = Some(job);
@@ -192,7 +193,7 @@ impl Running {
             }
             Report::Opened
             | Report::Refused
-            | Report::Started { .. }
+            | Report::Starts { .. }
             | Report::NotRun { .. }
             | Report::Ended { .. } => tracing::warn!("the broker reports on another run"),
         }
@@ -236,10 +237,10 @@ impl Phase {
         match self {
             Self::Starting(starting) => Step::Linked(starting.await),
             Self::Ordered(connection) => match cancel {
-                Some(run) => connection
-                    .cancel(run)
-                    .await
-                    .map_or_else(|error| Step::Reported(Err(error)), |()| Step::CancelSent),
+                Some(run) => {
+                    connection.cancel(run).await;
+                    Step::CancelSent
+                }
                 None => Step::Reported(connection.next().await),
             },
             Self::Over(_) => pending().await,

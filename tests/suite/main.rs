@@ -13,6 +13,8 @@ mod finals;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod gone;
+#[cfg(test)]
 mod input;
 #[cfg(test)]
 mod limits;

@@ -2,11 +2,11 @@
 
 use crate::client::Client;
 use crate::process::{STRANGER, as_stranger, is_root};
-use crate::world::{POLICY, World, listen_for_packets};
+use crate::world::{POLICY, World};
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
-use rustix::process::Signal;
 use std::fs::File;
 use std::io::Read;
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -71,7 +71,7 @@ async fn run(packets: &Packets, number: u32, command: &str) -> (Option<i32>, Vec
     let (_stderr, errors) = std::io::pipe().unwrap();
     packets.send(&order(number, command), &[theirs.as_fd(), errors.as_fd()]).await.unwrap();
     drop((theirs, errors));
-    assert!(matches!(report(packets).await, Some(Report::Started { run, .. }) if run == number));
+    assert!(matches!(report(packets).await, Some(Report::Starts { run, .. }) if run == number));
     let code = match report(packets).await {
         Some(Report::Ended { run, outcome: Some(Outcome::Exited(code)), .. }) if run == number => Some(code),
         other => panic!("{other:?}"),
@@ -144,7 +144,8 @@ async fn the_end_that_the_client_holds_is_no_client() {
 async fn a_client_that_has_hung_up_is_refused_and_runs_nothing_later_either() {
     let seam = Seam::new();
     let packets = seam.open().await;
-    drop(seam.client);
+    // Closing alone would do, but for a moment a fork of another test's may hold the socket too.
+    seam.client.shutdown(Shutdown::Both).unwrap();
     let (_stdout, theirs) = std::io::pipe().unwrap();
     packets.send(&order(1, "echo"), &[theirs.as_fd(), theirs.as_fd()]).await.unwrap();
     assert_eq!(report(&packets).await, Some(Report::NotRun { run: 1, why: NotRun::Denied }));
@@ -303,7 +304,7 @@ async fn jobs_go_on_though_the_server_dies() {
     let packets = seam.open().await;
     let (_stdout, pipe) = std::io::pipe().unwrap();
     packets.send(&order(1, "gate"), &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
-    assert!(matches!(report(&packets).await, Some(Report::Started { .. })));
+    assert!(matches!(report(&packets).await, Some(Report::Starts { .. })));
     drop(packets);
     gate.open();
     seam.world.broker().line_with(&["finished", "gate", "EXIT=0"]);
@@ -317,7 +318,7 @@ async fn one_user_runs_so_many_at_once_and_no_more() {
     let (_stdout, pipe) = std::io::pipe().unwrap();
     for number in 0..64 {
         packets.send(&order(number, "quiet"), &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
-        assert!(matches!(report(&packets).await, Some(Report::Started { .. })));
+        assert!(matches!(report(&packets).await, Some(Report::Starts { .. })));
     }
     packets.send(&order(64, "quiet"), &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
     assert_eq!(report(&packets).await, Some(Report::NotRun { run: 64, why: NotRun::Busy }));
@@ -326,75 +327,6 @@ async fn one_user_runs_so_many_at_once_and_no_more() {
         assert!(matches!(report(&packets).await, Some(Report::Ended { .. })));
     }
     seam.is_well().await;
-}
-
-#[test]
-fn a_broker_that_dies_leaves_an_unknown_outcome_and_the_next_one_serves() {
-    let mut world = World::start();
-    let mut gate = world.gate();
-    let mut client = world.client();
-    client.send("gate\n");
-    assert!(client.line().unwrap().starts_with(b"| ready"));
-    world.broker().signal(Signal::KILL);
-    gate.open();
-    let answer = client.answer();
-    assert_eq!((answer.code(), answer.last.name.as_ref()), (599, "unknown-outcome"));
-    assert_eq!(answer.field("job").len(), 12);
-    world.broker.as_mut().unwrap().wait();
-    world.broker = None;
-    client.send("echo again\n");
-    world.start_broker();
-    assert_eq!(client.answer().output(), ["again"]);
-}
-
-#[test]
-fn a_broker_that_was_replaced_between_two_requests_is_found() {
-    let mut world = World::start();
-    let mut client = world.client();
-    assert_eq!(client.ask("echo one").code(), 200);
-    world.broker = None;
-    world.start_broker();
-    assert_eq!(client.ask("echo two").output(), ["two"]);
-}
-
-#[test]
-fn without_a_broker_nothing_runs_and_the_rest_goes_on() {
-    let mut world = World::prepare(POLICY);
-    world.start_server();
-    let mut client = world.client();
-    for _ in 0..2 {
-        let answer = client.ask("echo a");
-        assert_eq!((answer.code(), answer.last.name.as_ref()), (503, "broker-unavailable"));
-    }
-    assert_eq!(client.ask("whoami").code(), 200);
-    drop(listen_for_packets(&world.folder.file("broker.sock")));
-    assert_eq!(client.ask("echo a").code(), 503);
-    std::fs::remove_file(world.folder.file("broker.sock")).unwrap();
-    world.start_broker();
-    assert_eq!(client.ask("echo a").code(), 200);
-}
-
-#[test]
-fn a_broker_that_is_told_to_end_lets_its_runs_end_and_starts_no_further() {
-    let mut world = World::start();
-    let mut gate = world.gate();
-    let mut client = world.client();
-    let mut other = world.client();
-    assert_eq!(other.ask("echo a").code(), 200);
-    client.send("gate\n");
-    assert!(client.line().unwrap().starts_with(b"| ready"));
-    world.broker().signal(Signal::TERM);
-    let refused = loop {
-        let answer = other.ask("echo b");
-        if answer.code() != 200 {
-            break answer;
-        }
-    };
-    assert_eq!((refused.code(), refused.last.name.as_ref()), (503, "draining"));
-    gate.open();
-    let answer = client.answer();
-    assert_eq!((answer.code(), answer.output()), (200, vec!["open".to_owned()]));
-    assert!(world.broker.take().unwrap().wait().success());
 }
 
 #[test]

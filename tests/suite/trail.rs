@@ -1,8 +1,8 @@
 //! The record: what is on it before anything runs, and that nothing runs without it.
 
 use crate::process::is_root;
-use crate::world::{Folder, POLICY, World, listen_for_lines};
-use std::os::fd::{AsFd, OwnedFd};
+use crate::world::{Folder, POLICY, World, listen_for_lines, pair};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -68,12 +68,6 @@ impl Inside {
     }
 }
 
-fn pair() -> (OwnedFd, OwnedFd) {
-    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap()
-}
-
 async fn report(packets: &Packets) -> Report {
     packets.receive().await.unwrap().map(|packet: Packet<Report>| packet.value).expect("a report")
 }
@@ -89,7 +83,7 @@ async fn a_run_is_on_the_record_before_it_starts_and_after_it_ended() {
     let inside = Inside::new();
     let packets = inside.open().await;
     order(&packets, 1, "cat").await;
-    let Report::Started { job, .. } = report(&packets).await else { panic!() };
+    let Report::Starts { job, .. } = report(&packets).await else { panic!() };
     assert_eq!(inside.trail().names()[0], "started");
     assert!(matches!(report(&packets).await, Report::Ended { .. }));
     assert_eq!(inside.trail().names(), ["started", "finished"]);
@@ -108,7 +102,7 @@ async fn a_broken_trail_stops_the_run() {
     let inside = Inside::new();
     let packets = inside.open().await;
     order(&packets, 1, "cat").await;
-    assert!(matches!(report(&packets).await, Report::Started { .. }));
+    assert!(matches!(report(&packets).await, Report::Starts { .. }));
     assert!(matches!(report(&packets).await, Report::Ended { .. }));
     inside.trail().break_now();
     order(&packets, 2, "touch").await;

@@ -94,6 +94,12 @@ pub(crate) fn listen_for_packets(path: &Path) -> OwnedFd {
     socket
 }
 
+/// Two connected ends.
+pub(crate) fn pair() -> (OwnedFd, OwnedFd) {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap()
+}
+
 pub(crate) fn listen_for_lines(path: &Path) -> UnixListener {
     let listener = UnixListener::bind(path).unwrap();
     fs::set_permissions(path, PermissionsExt::from_mode(0o666)).unwrap();
