@@ -5,6 +5,7 @@ use crate::spread::{Spread, number};
 use std::fmt;
 use std::io;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// Rounds of each figure: odd, so that one of them is the median.
 pub(crate) const ROUNDS: u32 = 15;
@@ -84,14 +85,17 @@ pub(crate) struct Taken {
 }
 
 impl Figure<'_> {
-    /// Measures, the subjects by turns.
+    /// Measures, the subjects by turns, until `stop`.
     ///
     /// # Errors
-    /// Those of the first round that failed.
-    pub(crate) fn take(&mut self, span: Duration) -> io::Result<Vec<Taken>> {
+    /// Those of the first round that failed; `Interrupted`.
+    pub(crate) fn take(&mut self, span: Duration, stop: &CancellationToken) -> io::Result<Vec<Taken>> {
         let mut rounds: Vec<Vec<Round>> = self.subjects.iter().map(|_| Vec::new()).collect();
         for _ in 0..ROUNDS {
             for (subject, taken) in self.subjects.iter_mut().zip(&mut rounds) {
+                if stop.is_cancelled() {
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
                 taken.push((subject.measure)(span / ROUNDS)?);
             }
         }

@@ -21,8 +21,12 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// How long a round under way may take to end after a signal.
+const ENDING: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1).peekable();
@@ -44,26 +48,30 @@ fn main() -> ExitCode {
 fn take_figures(words: impl Iterator<Item = String>) -> io::Result<()> {
     let known = |figure: &str| set::names().any(|name| name == figure);
     match Options::read(words, known).map_err(io::Error::other)? {
-        Some(options) => end_with(move |folder| measure(&options, folder)),
+        Some(options) => end_with(move |folder, stop| measure(&options, folder, stop)),
         None => io::stdout().write_all(options::help(set::names()).as_bytes()),
     }
 }
 
-/// Measures in a thread of its own, so that a signal can end it: what it started ends with this process, and the folder
-/// goes either way.
-fn end_with(measure: impl FnOnce(&Path) -> io::Result<()> + Send + 'static) -> io::Result<()> {
-    let folder = Arc::new(Folder::make()?);
+/// Measures in a thread of its own, so that a signal can end it between two rounds; then the programs end, and the folder
+/// goes. A program that outlives this process all the same is told to end by the kernel.
+fn end_with(
+    measure: impl FnOnce(&Path, &CancellationToken) -> io::Result<()> + Send + 'static,
+) -> io::Result<()> {
+    let folder = Folder::make()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (done, result) = tokio::sync::oneshot::channel();
+    let (done, mut result) = tokio::sync::oneshot::channel();
     let _context = runtime.enter();
     let interrupted = interrupted()?;
-    let path = folder.path().to_owned();
-    std::thread::spawn(move || drop(done.send(measure(&path))));
+    let (path, stop) = (folder.path().to_owned(), CancellationToken::new());
+    let stopped = stop.clone();
+    std::thread::spawn(move || drop(done.send(measure(&path, &stopped))));
     runtime.block_on(async {
         tokio::select! {
-            result = result => result.map_err(io::Error::other)?,
-            () = interrupted => Err(io::ErrorKind::Interrupted.into()),
+            result = &mut result => return result.map_err(io::Error::other)?,
+            () = interrupted => stop.cancel(),
         }
+        tokio::time::timeout(ENDING, result).await?.map_err(io::Error::other)?
     })
 }
 
@@ -74,9 +82,12 @@ fn interrupted() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-fn measure(options: &Options, folder: &Path) -> io::Result<()> {
+fn measure(options: &Options, folder: &Path, stop: &CancellationToken) -> io::Result<()> {
     let stand = Stand::new(folder, &options.audit);
     let mut report = Report::new(options.json);
     report.machine()?;
-    set::take(options, &stand, &mut report)
+    set::take(options, &stand, &mut |mut figure| {
+        let taken = figure.take(options.span, stop)?;
+        report.figure(&figure, &taken)
+    })
 }

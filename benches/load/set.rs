@@ -3,7 +3,6 @@
 use crate::client::{Dialogue, Reply, code_of};
 use crate::figure::{Figure, Subject, Unit};
 use crate::options::Options;
-use crate::report::Report;
 use crate::servers::{Echo, Udsadmin};
 use crate::stand::Stand;
 use crate::{memory, output, runs};
@@ -14,16 +13,15 @@ use std::time::Duration;
 /// Clients of `ping-many`, and requests in a write of `pipeline`, where the command line does not say.
 const MANY: usize = 16;
 
-/// Takes the figures that the command line asks for.
+/// What becomes of each figure.
+type Tell<'t> = dyn FnMut(Figure<'_>) -> io::Result<()> + 't;
+
+/// Makes the figures that the command line asks for, and has each taken and told.
 ///
 /// # Errors
-/// Those of the first that could not be taken.
-pub(crate) fn take(options: &Options, stand: &Stand, report: &mut Report) -> io::Result<()> {
+/// Those of the first that could not be made or taken.
+pub(crate) fn take(options: &Options, stand: &Stand, tell: &mut Tell<'_>) -> io::Result<()> {
     let yardsticks = Yardsticks { threads: Echo::in_threads(stand)?, one_loop: Echo::on_one_loop(stand)? };
-    let mut tell = |mut figure: Figure<'_>| {
-        let taken = figure.take(options.span)?;
-        report.figure(&figure, &taken)
-    };
     if let Some(socket) = &options.socket {
         return tell(one_load(options, socket.clone(), &yardsticks)?);
     }
