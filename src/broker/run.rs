@@ -157,15 +157,14 @@ impl Service {
     async fn make_ready(&self, grant: &Grant) -> io::Result<Account> {
         let (program, run_as, trust) = (grant.program().to_owned(), grant.run_as().clone(), self.trust);
         let look = move || {
-            files::check_program(&program, trust)
-                .map_err(|error| io::Error::new(io::ErrorKind::PermissionDenied, error.to_string()))?;
+            files::check_program(&program, trust).map_err(|error| unfit(&error))?;
             accounts::run_as(&run_as).map_err(io::Error::other)
         };
         tokio::task::spawn_blocking(look).await.map_err(io::Error::other)?
     }
 
     async fn not_started(&self, entry: &Entry<'_>, grant: &Grant, job: JobId, error: &io::Error) -> NotRun {
-        let errno = error.raw_os_error().unwrap_or(libc::EACCES);
+        let errno = errno(error);
         let what = format!("could not be started: {error}");
         let event = entry.granted(Kind::Finished, &what, grant, &job);
         let exit = format!("exec-failed:{errno}");
@@ -215,6 +214,18 @@ impl End {
     fn report(self, run: u32) -> Report {
         Report::Ended { run, job: self.job, outcome: self.outcome, ms: self.ms }
     }
+}
+
+/// A program that is not as it must be.
+fn unfit(error: &files::FileError) -> io::Error {
+    let kind = if error.is_missing() { io::ErrorKind::NotFound } else { io::ErrorKind::PermissionDenied };
+    io::Error::new(kind, error.to_string())
+}
+
+/// The number for an error; what is not the kernel's own is "permission denied", unless it is that something is missing.
+fn errno(error: &io::Error) -> i32 {
+    let ours = if error.kind() == io::ErrorKind::NotFound { libc::ENOENT } else { libc::EACCES };
+    error.raw_os_error().unwrap_or(ours)
 }
 
 fn internal(what: &str, error: &io::Error) -> NotRun {

@@ -5,12 +5,13 @@ use super::demo_session::show;
 use crate::accounts;
 use crate::identity::Uid;
 use command_fds::{CommandFdExt, FdMapping};
+use listenfd::ListenFd;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode};
@@ -54,6 +55,12 @@ impl Folder {
     fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
+
+    /// Writable for its owner alone, whatever the umask: the programs believe no other policy.
+    fn write(&self, name: &str, text: &str) -> io::Result<()> {
+        let mut file = fs::File::options().write(true).create_new(true).mode(0o600).open(self.file(name))?;
+        file.write_all(text.as_bytes())
+    }
 }
 
 impl Drop for Folder {
@@ -82,22 +89,24 @@ impl Drop for Program {
 #[derive(Debug)]
 struct Demo {
     programs: [Program; 2],
-    folder: Folder,
+    socket: PathBuf,
+    _folder: Folder,
 }
 
 impl Demo {
     fn start() -> io::Result<Self> {
         let folder = Folder::make()?;
-        fs::write(folder.file("policy.toml"), policy()?)?;
+        folder.write("policy.toml", &policy()?)?;
         let ready = UnixDatagram::bind(folder.file("notify"))?;
         ready.set_read_timeout(Some(STARTING))?;
         let broker = listen_for_packets(&folder.file("broker.sock"))?;
-        let line = UnixListener::bind(folder.file("udsadmin.sock"))?;
+        let line = line_socket(&folder)?;
+        let socket = path_of(&line)?;
         let programs = [
-            start(&folder, "broker", "broker", broker, &["--door", "udsadmin.sock"])?,
-            start(&folder, "server", "line", line.into(), &["--broker", "broker.sock"])?,
+            start(&folder, "broker", ("broker", broker), ("--door", &socket))?,
+            start(&folder, "server", ("line", line.into()), ("--broker", &folder.file("broker.sock")))?,
         ];
-        let mut demo = Self { programs, folder };
+        let mut demo = Self { programs, socket, _folder: folder };
         demo.await_both(&ready)?;
         Ok(demo)
     }
@@ -121,10 +130,9 @@ impl Demo {
         let signals = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let _context = signals.enter();
         let told_to_end = crate::server::start::told_to_end()?;
-        let socket = self.folder.file("udsadmin.sock");
-        show(&socket, &mut io::stdout())?;
+        show(&self.socket, &mut io::stdout())?;
         if !once {
-            invite(&socket)?;
+            invite(&self.socket)?;
             signals.block_on(told_to_end);
         }
         Ok(())
@@ -149,20 +157,30 @@ fn listen_for_packets(path: &Path) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Starts one program with its socket as descriptor 3, named as systemd names it. Of its options, the last is a file of
-/// the folder.
+/// The socket that clients connect to: the one that systemfd or systemd-socket-activate passed, if one did, or our own.
+fn line_socket(folder: &Folder) -> io::Result<UnixListener> {
+    match ListenFd::from_env().take_unix_listener(0)? {
+        Some(passed) => Ok(passed),
+        None => UnixListener::bind(folder.file("udsadmin.sock")),
+    }
+}
+
+fn path_of(socket: &UnixListener) -> io::Result<PathBuf> {
+    let address = socket.local_addr()?;
+    address.as_pathname().map(Path::to_owned).ok_or_else(|| io::Error::other("the passed socket has no file"))
+}
+
+/// Starts one program with its socket as descriptor 3, named as systemd names it.
 fn start(
     folder: &Folder,
     program: &str,
-    name: &str,
-    socket: OwnedFd,
-    options: &[&str; 2],
+    (name, socket): (&str, OwnedFd),
+    (option, file): (&str, &Path),
 ) -> io::Result<Program> {
-    let [option, file] = options;
     #[expect(clippy::disallowed_methods, reason = "starts this same program, which plays both parts")]
     let mut command = Command::new("/proc/self/exe");
     command.args(["activated", program, "--", "--demo", "--policy"]).arg(folder.file("policy.toml"));
-    command.arg(option).arg(folder.file(file));
+    command.arg(option).arg(file);
     command.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", name).env("NOTIFY_SOCKET", folder.file("notify"));
     command.env_remove("WATCHDOG_USEC").env_remove("JOURNAL_STREAM");
     command.fd_mappings(vec![FdMapping { parent_fd: socket, child_fd: 3 }]).map_err(io::Error::other)?;

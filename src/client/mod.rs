@@ -1,15 +1,19 @@
 //! The command line, `udsadmin`. Asks the daemons, checks their policy, shows them at work; holds no privilege.
 
 mod activated;
+pub mod check;
 mod demo;
 mod demo_session;
+mod exit;
+mod run;
 
 use clap::{Parser, Subcommand};
+use std::io;
 use std::process::ExitCode;
 
 /// What `udsadmin --help` ends with.
 const AFTER_HELP: &str = "\
-Commands of the policy are asked for over the socket, by any program that can write a line to it:
+Any program that can write a line to the socket is a client, too:
   echo 'help' | socat - UNIX-CONNECT:/run/udsadmin/udsadmin.sock
 
 Manual: udsadmin-protocol(7). Policy: /etc/udsadmin/policy.toml.";
@@ -24,6 +28,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    Run(run::Arguments),
+    Check(check::CheckArgs),
     /// Show both programs at work, for the calling user: no root, no systemd, nothing left behind
     Demo(demo::Arguments),
     /// Start one of the demonstration's programs with its socket, as systemd would
@@ -35,6 +41,11 @@ enum Task {
 #[must_use]
 pub fn main() -> ExitCode {
     match Cli::try_parse() {
+        Ok(Cli { task: Task::Check(arguments) }) => {
+            // A reader that has gone does not want the rest.
+            check::run(&arguments, &mut io::stdout(), &mut io::stderr()).unwrap_or(ExitCode::FAILURE)
+        }
+        Ok(Cli { task: Task::Run(arguments) }) => run::run(&arguments),
         Ok(Cli { task: Task::Demo(arguments) }) => demo::run(&arguments),
         Ok(Cli { task: Task::Activated(arguments) }) => activated::run(&arguments),
         Err(error) => {

@@ -59,7 +59,8 @@ impl fmt::Display for Fault {
     }
 }
 
-/// A file that is not as it must be. `Display` names the path, the place if there is one, the fact and the mend.
+/// A file that is not as it must be. `Display` names the path, the place if there is one, the fact and the
+/// mend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileError {
     path: PathBuf,

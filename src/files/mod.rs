@@ -33,8 +33,8 @@ pub enum Trust {
     CallingUser,
 }
 
-/// Reads a policy: the file, then the `*.toml` of the directory beside it (`policy.d` for `policy.toml`) in the order
-/// of their names, if there is such a directory.
+/// Reads a policy: the file, then the `*.toml` of the directory beside it (`policy.d` for `policy.toml`) in
+/// the order of their names, if there is such a directory.
 ///
 /// # Errors
 /// The first file or directory that is not as it must be; neither file nor directory may be a symbolic link.
@@ -52,7 +52,8 @@ pub fn read_policy(path: &Path, trust: Trust) -> Result<Vec<Source>, FileError> 
 /// Reads one policy file.
 ///
 /// # Errors
-/// The file or a directory above it is not as it must be: a regular file of at most [`FILE_MAX`] octets of UTF-8, no symbolic link.
+/// The file or a directory above it is not as it must be: a regular file of at most [`FILE_MAX`] octets of
+/// UTF-8, no symbolic link.
 pub fn read_file(path: &Path, trust: Trust) -> Result<Source, FileError> {
     let (directory, name) = enter_parent(&absolute(path)?, trust)?;
     read_from(&directory, &name, path)
@@ -66,8 +67,8 @@ pub fn read_directory(path: &Path, trust: Trust) -> Result<Vec<Source>, FileErro
     read_all(&enter(&absolute(path)?, trust)?, path)
 }
 
-/// Checks that a program may be run: a regular, executable file that nobody but those trusted can change, by way
-/// of whatever directory or symbolic link.
+/// Checks that a program may be run: a regular, executable file that nobody but those trusted can change, by
+/// way of whatever directory or symbolic link.
 ///
 /// # Errors
 /// The component of the path that is not as it must be.

@@ -238,3 +238,22 @@ fn a_program_is_a_regular_file_with_an_absolute_path() {
     assert_eq!(program(&missing), refused(&missing, "does not exist"));
     assert!(metadata(&missing).is_err());
 }
+
+/// Only root can give files away: as anyone else, this test has nothing to look at.
+#[test]
+fn a_stranger_on_the_way_is_refused() {
+    if !geteuid().is_root() {
+        return;
+    }
+    let scratch = Scratch::new("stranger");
+    let directory = scratch.directory("directory");
+    let main = scratch.file("directory/policy.toml", "");
+    let link = scratch.path("link");
+    symlink("directory", &link).unwrap();
+    assert_eq!(policy(&link.join("policy.toml")).unwrap(), [""]);
+    std::os::unix::fs::lchown(&link, Some(12345), None).unwrap();
+    let fact = "owned by uid 12345; chown it to root";
+    assert_eq!(policy(&link.join("policy.toml")), refused(&link, fact));
+    chown(&directory, Some(12345), None).unwrap();
+    assert_eq!(policy(&main), refused(&directory, fact));
+}

@@ -4,6 +4,7 @@ use super::kind::{ArgumentSpec, Kind, VALUE_MAX};
 use super::reader::{Item, Reader, Word};
 use crate::request::{ArgumentName, Value};
 use regex::{Regex, RegexBuilder};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
@@ -76,8 +77,9 @@ impl Reader<'_> {
             self.error(&item.span(), "one-of needs at least one value");
             return None;
         }
-        for (index, word) in words.iter().enumerate() {
-            if words.iter().take(index).any(|earlier| earlier.text == word.text) {
+        let mut seen = BTreeSet::new();
+        for word in &words {
+            if !seen.insert(word.text.as_str()) {
                 self.error(&word.span, &format!("{:?} is listed twice", word.text));
             }
             self.not_too_long(word);

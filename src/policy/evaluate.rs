@@ -10,7 +10,8 @@ use crate::identity::{DatabaseGroups, Namespace, Peer};
 use crate::request::{CommandName, Request, Value};
 use std::time::SystemTime;
 
-/// Decides whether the peer may run the request. `_now` is for rules that name times, of which there are none yet.
+/// Decides whether the peer may run the request. `_now` is for rules that name times, of which there are none
+/// yet.
 pub fn decide(policy: &Policy, peer: &Peer, request: &Request, _now: SystemTime) -> Decision {
     match evaluate(policy, peer, request, &mut Steps::unrecorded()) {
         Ok(grant) => Decision::Permit(grant),

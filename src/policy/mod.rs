@@ -14,7 +14,9 @@ mod load;
 mod nearest;
 mod origin;
 mod principal;
-pub mod property;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod properties;
 mod reader;
 mod rule;
 mod step;
@@ -59,8 +61,8 @@ impl Policy {
     /// Makes one policy of its files. Their order changes no verdict.
     ///
     /// # Errors
-    /// Everything that is wrong with it, warnings included, in the order of the text. Where a file isn't TOML, only the first error
-    /// of each such file.
+    /// Everything that is wrong with it, warnings included, in the order of the text. Where a file isn't
+    /// TOML, only the first error of each such file.
     pub fn parse(sources: &[Source], names: &dyn Names) -> Result<Loaded, Vec<Diagnostic>> {
         load::load(sources, names)
     }
@@ -71,7 +73,8 @@ impl Policy {
         Self::default()
     }
 
-    /// Whether a deny names a group: the peer's groups of the user database must then be known, or it is refused.
+    /// Whether a deny names a group: the peer's groups of the user database must then be known, or it is
+    /// refused.
     #[must_use]
     pub fn needs_database_groups(&self) -> bool {
         self.deny.first_group().is_some()

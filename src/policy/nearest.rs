@@ -19,7 +19,8 @@ fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&
     known.into_iter().min_by_key(far).filter(|best| far(best) <= limit)
 }
 
-/// The optimal string alignment distance: insertions, deletions, replacements and swaps of neighbours each count 1.
+/// The optimal string alignment distance: insertions, deletions, replacements and swaps of neighbours each
+/// count 1.
 fn distance(from: &[char], to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut table = Table { from, to: &to, rows: vec![(0..=from.len()).collect()] };

@@ -7,7 +7,8 @@ use std::fmt;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
-/// Names of the user and the group to whom unmapped ids are shown as belonging: whoever has them is nobody in particular.
+/// Names of the user and the group to whom unmapped ids are shown as belonging: whoever has them is nobody in
+/// particular.
 const NOBODY: [&str; 2] = ["nobody", "nogroup"];
 
 /// The user database gave no answer, which is not the answer "no such name".

@@ -9,7 +9,8 @@ use std::ops::Range;
 use toml::de::DeTable;
 
 impl Reader<'_> {
-    /// Reads the allow rules of a command; without its arguments (their declaration has an error) only whom they name.
+    /// Reads the allow rules of a command; without its arguments (their declaration has an error) only whom
+    /// they name.
     pub(super) fn rules(&mut self, item: &Item<'_>, arguments: Option<&[ArgumentSpec]>) -> Vec<Rule> {
         self.rule_list(item).iter().filter_map(|rule| self.rule(rule, arguments)).collect()
     }

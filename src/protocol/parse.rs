@@ -5,6 +5,7 @@ use super::stream::Kind;
 use super::tag::Tag;
 use super::text::{self, BadEscape};
 use super::word::{self, Fault, Word, Words};
+use crate::request::CommandName;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -135,7 +136,7 @@ fn row(line: &[u8], rest: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Unreadable> {
 fn final_reply(line: &[u8], rest: &[u8]) -> Result<Final, Unreadable> {
     let mut words = words(line, rest);
     let code = words.next_word()?.as_ref().and_then(code).ok_or(Unreadable::Part)?;
-    let name = words.next_word()?.and_then(name).ok_or(Unreadable::Part)?;
+    let name = words.next_word()?.as_ref().and_then(name).ok_or(Unreadable::Part)?;
     let mut reply = Final { code, name: Cow::Owned(name), fields: Vec::new(), text: Vec::new() };
     while let Some(word) = words.next_word()? {
         if word.is_bare() && word.octets == b":" {
@@ -155,10 +156,9 @@ fn code(word: &Word) -> Option<u16> {
     digits.parse().ok().filter(|_| is_code)
 }
 
-fn name(word: Word) -> Option<String> {
-    let name = String::from_utf8(word.octets).ok()?;
-    let sound = !word.quoted && word.key.is_none() && name.bytes().all(|octet| octet.is_ascii_graphic());
-    sound.then_some(name)
+fn name(word: &Word) -> Option<String> {
+    let name = std::str::from_utf8(&word.octets).ok().filter(|_| word.is_bare())?;
+    name.parse::<CommandName>().ok().map(String::from)
 }
 
 #[cfg(test)]
@@ -217,6 +217,7 @@ mod tests {
             "200 ok alice",
             "200 \"ok\"",
             "200 a=b",
+            "200 o+k",
             "200 ok a=\"",
             "| a\\",
             "| a\\n",

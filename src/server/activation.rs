@@ -52,15 +52,10 @@ impl std::error::Error for Unfit {}
 ///
 /// # Errors
 /// [`Unfit`]: the program can't serve.
-///
-/// # Safety
-/// The caller is the only thread of the process, and calls this at most once.
-#[expect(unsafe_code, reason = "hands on the demand of `sys::take_passed_sockets`")]
-pub unsafe fn take(expected: Expected) -> Result<Vec<OwnedFd>, Unfit> {
+pub fn take(expected: Expected) -> Result<Vec<OwnedFd>, Unfit> {
     #[expect(clippy::disallowed_methods, reason = "the one door of the environment")]
     let environment = |name: &str| std::env::var(name).ok();
-    // SAFETY: the caller promises what this function asks for.
-    let passed = unsafe { sys::take_passed_sockets(environment) }.map_err(Unfit::NotPassed)?;
+    let passed = sys::take_passed_sockets(environment).map_err(Unfit::NotPassed)?;
     check(passed, expected)
 }
 

@@ -30,6 +30,9 @@ const CONNECTIONS: usize = 512;
 /// Connections at once of one user.
 const CONNECTIONS_PER_USER: usize = 64;
 
+/// How long sessions may take to end after the server was told to. `TimeoutStopSec=` of the unit leaves room for it.
+const DRAINING: Duration = Duration::from_secs(40);
+
 /// How often `systemctl status` may change.
 const STATUS_EVERY: Duration = Duration::from_secs(1);
 
@@ -103,8 +106,15 @@ async fn serve_all(context: Arc<Context>, places: Arc<Places>, sockets: Vec<Owne
     tokio::select! { () = ending => {}, () = notify::keep_watchdog_quiet() => {}, () = tell => {} }
     context.draining.cancel();
     sessions.close();
-    tokio::select! { () = sessions.wait() => {}, () = notify::keep_watchdog_quiet() => {} }
+    tokio::select! { () = drain(&sessions) => {}, () = notify::keep_watchdog_quiet() => {} }
     Ok(())
+}
+
+/// Waits for the sessions, but not for a client that never reads its answers.
+async fn drain(sessions: &TaskTracker) {
+    if tokio::time::timeout(DRAINING, sessions.wait()).await.is_err() {
+        tracing::warn!("{} sessions are ended before their time", sessions.len());
+    }
 }
 
 fn listener(socket: OwnedFd) -> io::Result<UnixListener> {
@@ -114,25 +124,21 @@ fn listener(socket: OwnedFd) -> io::Result<UnixListener> {
     UnixListener::from_std(listener)
 }
 
-/// Serves a connection, within its user's share of them.
+/// Serves a connection, within its user's share of them. One without a peer has no share, and is not served.
 fn admit(context: &Arc<Context>, places: &Arc<Places>, sessions: &TaskTracker, socket: UnixStream) {
-    let place = match transport::peer_of(socket.as_fd()) {
-        Ok(peer) => match places.take(peer.uid) {
-            None => {
-                return turn_away(
-                    socket,
-                    &Final::busy().text("too many connections; close one and try again"),
-                );
-            }
-            place => place,
-        },
-        Err(_) => None,
-    };
     let context = Arc::clone(context);
-    sessions.spawn(async move {
-        session::serve(&context, socket).await;
-        drop(place);
-    });
+    match transport::peer_of(socket.as_fd()).map(|peer| places.take(peer.uid)) {
+        Ok(Some(place)) => {
+            sessions.spawn(async move {
+                session::serve(&context, socket).await;
+                drop(place);
+            });
+        }
+        Ok(None) => {
+            turn_away(socket, &Final::busy().text("too many connections; close one and try again"));
+        }
+        Err(why) => drop(sessions.spawn(async move { session::refuse(&context, &socket, &why).await })),
+    }
 }
 
 fn turn_away(socket: UnixStream, last: &Final) {
@@ -166,5 +172,19 @@ fn turn_all_away(sockets: &[OwnedFd]) {
                 session::turn_away_unserved(&socket, &last);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_without_an_end_does_not_keep_the_server_from_ending() {
+        let sessions = TaskTracker::new();
+        sessions.spawn(std::future::pending::<()>());
+        sessions.close();
+        drain(&sessions).await;
+        assert_eq!(sessions.len(), 1);
     }
 }

@@ -25,9 +25,9 @@ pub fn start(in_journal: bool, identifier: &'static str) {
         });
         install(registry().with(LevelFilter::INFO).with(Queue { lines, lost }));
     } else {
-        install(
-            registry().with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time()),
-        );
+        let lines =
+            tracing_subscriber::fmt::layer().with_writer(std::io::stderr).without_time().with_target(false);
+        install(registry().with(LevelFilter::INFO).with(lines));
     }
 }
 

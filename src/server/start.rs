@@ -57,9 +57,7 @@ pub fn main<F: Future<Output = ExitCode>>(
         Ok(Parsed::Print(text)) => return print(&mut io::stdout(), &text, 0),
         Err(why) => return print(&mut io::stderr(), &format!("{why}\n"), EX_USAGE),
     };
-    // SAFETY: `main` of both daemons is this function; no thread has been started yet, and nothing calls it again.
-    #[expect(unsafe_code, reason = "the sockets are taken once, before any thread")]
-    let sockets = match unsafe { activation::take(expected) } {
+    let sockets = match activation::take(expected) {
         Ok(sockets) => sockets,
         Err(unfit) => return print(&mut io::stderr(), &format!("{}: {unfit}\n", program.name), EX_CONFIG),
     };

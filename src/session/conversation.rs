@@ -28,8 +28,15 @@ const BLOCK: usize = 16 * 1024;
 /// The longest silence after a half-close while a command runs: `socat` gives up after 0.5 s (its option -t).
 const HEARTBEAT: Duration = Duration::from_millis(400);
 
+/// How long after a half-close the first sign of life comes: the client's clock has run since it wrote, and the daemon
+/// may have been started only since then.
+const FIRST_BEAT: Duration = Duration::from_millis(100);
+
 /// How long `quit` waits for what was asked before it.
 const QUITTING: Duration = Duration::from_secs(1);
+
+/// How long what runs may go on after the server was told to end: as long as the broker lets it (`server::broker`).
+const DRAINING: Duration = Duration::from_secs(30);
 
 /// What the client's side of the connection is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +77,7 @@ pub(super) struct Conversation<'a> {
     client: Client,
     is_fresh: bool,
     quitting: Option<Instant>,
-    last_said: Instant,
+    beat_due: Instant,
 }
 
 impl<'a> Conversation<'a> {
@@ -90,7 +97,7 @@ impl<'a> Conversation<'a> {
             client: Client::Talking,
             is_fresh: true,
             quitting: None,
-            last_said: Instant::now(),
+            beat_due: Instant::now() + HEARTBEAT,
         }
     }
 
@@ -247,7 +254,7 @@ impl<'a> Conversation<'a> {
 
     pub(super) fn say(&mut self, tag: Option<&Tag>, last: &Final) {
         self.out.say(tag, last);
-        self.last_said = Instant::now();
+        self.beat_due = Instant::now() + HEARTBEAT;
     }
 
     fn inform(&mut self, text: &str) {
@@ -277,12 +284,13 @@ impl<'a> Conversation<'a> {
             && self.waits_for_little();
         let may_write = !self.out.is_empty();
         let may_pass_on = !self.out.is_full();
-        let beats = self.client == Client::HalfClosed && self.running.is_some();
+        // A client that has not read what was said hears no silence.
+        let beats = self.client == Client::HalfClosed && self.running.is_some() && self.out.is_empty();
         tokio::select! {
             written = self.stream.write(self.out.unsent()), if may_write => Wake::Written(written),
             ready = self.stream.readable(), if may_read => Wake::Readable(ready),
             step = next_step(&mut self.running, may_pass_on) => Wake::Run(step),
-            () = sleep_until(self.last_said + HEARTBEAT), if beats => Wake::Heartbeat,
+            () = sleep_until(self.beat_due), if beats => Wake::Heartbeat,
             () = at(self.quitting), if self.client != Client::Gone => Wake::QuittingIsOver,
             () = self.context.draining.cancelled(), if !self.context.draining.is_cancelled() => Wake::Draining,
         }
@@ -296,7 +304,7 @@ impl<'a> Conversation<'a> {
             Wake::Run(step) => self.proceed(step),
             Wake::Heartbeat => self.beat(),
             Wake::QuittingIsOver => self.abandon(),
-            Wake::Draining => {}
+            Wake::Draining => self.quitting = self.quitting.or(Some(Instant::now() + DRAINING)),
         }
     }
 
@@ -315,7 +323,7 @@ impl<'a> Conversation<'a> {
             Ok(Read::Octets(_)) => {}
             Ok(Read::End) => {
                 self.client = Client::HalfClosed;
-                self.last_said = Instant::now();
+                self.beat_due = Instant::now() + FIRST_BEAT;
             }
             Ok(Read::OtherSender { uid, pid }) => self.end_for_another_sender(uid, pid).await,
             Ok(Read::Unexpected) => {
@@ -364,7 +372,7 @@ impl<'a> Conversation<'a> {
         let before = out.len();
         let is_over = running.take(step, out);
         if out.len() > before {
-            self.last_said = Instant::now();
+            self.beat_due = Instant::now() + HEARTBEAT;
         }
         self.link = running.link(self.link.take());
         if is_over {
@@ -381,7 +389,7 @@ impl<'a> Conversation<'a> {
             let text = format!("running ms={}", running.ms());
             reply::info(running.tag(), &text, self.out.writer());
         }
-        self.last_said = Instant::now();
+        self.beat_due = Instant::now() + HEARTBEAT;
     }
 
     /// `quit` has waited long enough: every request still gets its final line, and what runs goes on by itself.

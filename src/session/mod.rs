@@ -10,7 +10,7 @@ use crate::audit::{Event, Kind, Trail};
 use crate::identity::Peer;
 use crate::policy::{Admission, Policy};
 use crate::protocol::reply::{self, Final};
-use crate::transport::{self, Read, Stream};
+use crate::transport::{self, NoPeer, Read, Stream};
 use conversation::Conversation;
 use rustix::net::SendFlags;
 use std::fmt;
@@ -53,23 +53,39 @@ impl fmt::Debug for Context {
 
 /// Serves one accepted connection to its end.
 pub async fn serve(context: &Context, socket: UnixStream) {
-    let (peer, stream) = match recognise(context, socket).await {
-        Ok(known) => known,
-        Err(why) => return tracing::debug!("a connection ended before its session: {why}"),
+    let peer = match transport::recognise(socket.as_fd(), context.policy.needs_database_groups()).await {
+        Ok(peer) => peer,
+        Err(why) => return refuse(context, &socket, &why).await,
     };
-    match context.policy.admits(&peer) {
+    match Stream::new(socket, peer.uid) {
+        Ok(stream) => welcome(context, &peer, &stream).await,
+        Err(error) => tracing::warn!("a connection ended before its session: {error}"),
+    }
+}
+
+async fn welcome(context: &Context, peer: &Peer, stream: &Stream) {
+    match context.policy.admits(peer) {
         Admission::Refused(denial) => {
-            let event = refused(&denial.reason().to_string()).peer(&peer).decision("deny", denial.rule());
+            let event = refused(&denial.reason().to_string()).peer(peer).decision("deny", denial.rule());
             context.trail.note(&event).await;
             let text = format!("{peer} may not connect; ask this machine's administrator");
-            turn_away(&stream, &Final::denied().text(text)).await;
+            turn_away(stream, &Final::denied().text(text)).await;
         }
         Admission::Admitted { rule } => {
             let event = Event::new(Kind::Connected, format!("{peer} connected"));
-            context.trail.note(&event.peer(&peer).decision("permit", rule)).await;
-            Conversation::new(context, &peer, &stream).hold().await;
+            context.trail.note(&event.peer(peer).decision("permit", rule)).await;
+            Conversation::new(context, peer, stream).hold().await;
         }
     }
+}
+
+/// Refuses a connection without a peer that a policy could judge.
+pub async fn refuse(context: &Context, socket: &UnixStream, why: &NoPeer) {
+    context.trail.note(&refused(&why.to_string())).await;
+    let mut line = Vec::new();
+    reply::final_line(None, &Final::denied().text(why.to_string()), &mut line);
+    // The peer may be gone; there is no session to end.
+    drop(socket.try_write(&line));
 }
 
 /// Turns a connection away unserved, with one line: for a server that has no place for it, or can't serve at all.
@@ -78,24 +94,6 @@ pub fn turn_away_unserved(socket: &std::os::unix::net::UnixStream, last: &Final)
     reply::final_line(None, last, &mut line);
     if let Err(error) = rustix::net::send(socket, &line, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
         tracing::debug!("whoever does not take one line at once does without it: {error}");
-    }
-}
-
-/// Who connected. A connection without a peer that a policy could judge is refused here.
-async fn recognise(context: &Context, socket: UnixStream) -> io::Result<(Peer, Stream)> {
-    match transport::recognise(socket.as_fd(), context.policy.needs_database_groups()).await {
-        Ok(peer) => {
-            let stream = Stream::new(socket, peer.uid)?;
-            Ok((peer, stream))
-        }
-        Err(why) => {
-            context.trail.note(&refused(&why.to_string())).await;
-            let mut line = Vec::new();
-            reply::final_line(None, &Final::denied().text(why.to_string()), &mut line);
-            // The peer may be gone; there is no session to end.
-            drop(socket.try_write(&line));
-            Err(io::Error::other(why))
-        }
     }
 }
 

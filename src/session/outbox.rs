@@ -34,6 +34,8 @@ impl Outbox {
         self.sent += octets;
         if self.is_empty() {
             *self = Self::default();
+        } else if self.sent >= FULL {
+            self.octets.drain(..std::mem::take(&mut self.sent));
         }
     }
 
@@ -43,5 +45,23 @@ impl Outbox {
 
     pub(super) fn is_full(&self) -> bool {
         self.unsent().len() >= FULL
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sent_is_not_kept_though_there_is_always_more() {
+        let mut out = Outbox::default();
+        for round in 0_u8..=255 {
+            out.writer().extend_from_slice(&[round; FULL]);
+            out.sent(if round == 0 { FULL / 2 } else { FULL });
+            assert_eq!(out.unsent(), [round; FULL / 2]);
+            assert!(out.octets.len() <= 2 * FULL && out.octets.capacity() <= 4 * FULL);
+        }
+        out.sent(FULL / 2);
+        assert!(out.is_empty() && out.octets.capacity() == 0);
     }
 }

@@ -4,7 +4,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CString, OsString, c_char};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -61,21 +61,65 @@ pub struct Child {
     pub pidfd: OwnedFd,
 }
 
+/// What `execve(2)` takes, laid out before the fork.
+struct Image {
+    program: CString,
+    argv: Words,
+    environment: Words,
+}
+
+/// Words, and the list of their addresses that ends with a null.
+struct Words {
+    addresses: Vec<*const c_char>,
+    _words: Vec<CString>,
+}
+
+// SAFETY: the addresses are of heap memory that `_words` owns and nobody changes; a `Words` may be dropped and read anywhere.
+unsafe impl Send for Words {}
+// SAFETY: as above; there is no way to change it.
+unsafe impl Sync for Words {}
+
+impl Words {
+    fn new(words: impl Iterator<Item = Vec<u8>>) -> io::Result<Self> {
+        let words = words.map(CString::new).collect::<Result<Vec<_>, _>>()?;
+        let addresses = words.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect();
+        Ok(Self { addresses, _words: words })
+    }
+}
+
+impl Image {
+    fn of(launch: &Launch) -> io::Result<Self> {
+        let assignment =
+            |(name, value): &(OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes()].concat();
+        Ok(Self {
+            program: CString::new(launch.program.as_os_str().as_bytes())?,
+            argv: Words::new(launch.argv.iter().cloned())?,
+            environment: Words::new(launch.environment.iter().map(assignment))?,
+        })
+    }
+
+    /// Becomes the program: the kernel's own call, since `execvp(3)` hands to a shell what is no program. Returns only why not.
+    fn execute(&self) -> io::Error {
+        let (argv, environment) = (self.argv.addresses.as_ptr(), self.environment.addresses.as_ptr());
+        // SAFETY: all three are NUL-terminated text and null-terminated lists of it, alive in `self`.
+        unsafe { libc::execve(self.program.as_ptr(), argv, environment) };
+        io::Error::last_os_error()
+    }
+}
+
 /// Starts the program. Blocks until `execve(2)` has happened or failed.
 ///
 /// # Errors
 /// The error of the first step that failed, that of `execve(2)` included: the program then never ran.
 pub fn spawn(launch: Launch) -> io::Result<Child> {
-    let Launch { program, argv, environment, stdio: [stdin, stdout, stderr], .. } = &launch;
+    let image = Image::of(&launch)?;
     #[expect(clippy::disallowed_methods, reason = "the one door through which programs start")]
-    let mut command = Command::new(program);
-    let mut argv = argv.iter().map(|argument| OsStr::from_bytes(argument));
-    command.arg0(argv.next().unwrap_or_default()).args(argv).env_clear();
-    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    let mut command = Command::new(&launch.program);
+    let [stdin, stdout, stderr] = &launch.stdio;
     command.stdin(stdin.try_clone()?).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
     // SAFETY: `enter` runs between fork and execve in a copy of a process that may have threads. It makes system calls
     // alone: it allocates nothing, takes no lock, and reads only memory that was filled before the fork.
-    unsafe { command.pre_exec(move || enter(&launch)) };
+    unsafe { command.pre_exec(move || enter(&launch).and_then(|()| Err(image.execute()))) };
     let child = command.spawn()?;
     let pid = Pid::from_child(&child);
     // The child is not reaped yet, so the id is still its own.
@@ -144,25 +188,30 @@ mod tests {
     use std::io::Read;
     use std::os::fd::AsFd;
 
-    fn run(argv: &[&str], environment: &[(&str, &str)]) -> (String, Option<i32>) {
-        let (mut reader, writer) = io::pipe().unwrap();
-        let child = spawn(Launch {
+    /// A start of this program, with nothing to read and nobody to write to.
+    fn launch(argv: &[&str]) -> Launch {
+        let null = || OwnedFd::from(File::options().read(true).write(true).open("/dev/null").unwrap());
+        Launch {
             program: argv[0].into(),
             argv: argv.iter().map(|word| word.as_bytes().to_vec()).collect(),
-            environment: environment.iter().map(|(name, value)| (name.into(), value.into())).collect(),
-            stdio: [
-                File::open("/dev/null").unwrap().into(),
-                writer.try_clone().unwrap().into(),
-                writer.into(),
-            ],
+            environment: Vec::new(),
+            stdio: [null(), null(), null()],
             credentials: None,
             directory: c"/".to_owned(),
             umask: 0o027,
             no_new_privileges: true,
             descriptors: (64, 64),
             cgroup: None,
-        })
-        .unwrap();
+        }
+    }
+
+    fn run(argv: &[&str], environment: &[(&str, &str)]) -> (String, Option<i32>) {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut launch = launch(argv);
+        launch.environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        launch.stdio[1] = writer.try_clone().unwrap().into();
+        launch.stdio[2] = writer.into();
+        let child = spawn(launch).unwrap();
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
         let status = waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).unwrap().unwrap();
@@ -184,21 +233,24 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_there_is_an_error_and_not_a_child() {
-        let null = || OwnedFd::from(File::open("/dev/null").unwrap());
-        let error = spawn(Launch {
-            program: "/nonexistent/program".into(),
-            argv: vec![b"program".to_vec()],
-            environment: Vec::new(),
-            stdio: [null(), null(), null()],
-            credentials: None,
-            directory: c"/".to_owned(),
-            umask: 0,
-            no_new_privileges: true,
-            descriptors: (64, 64),
-            cgroup: None,
-        })
-        .unwrap_err();
+        let error = spawn(launch(&["/nonexistent/program"])).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
+    }
+
+    #[test]
+    fn a_file_that_is_no_program_is_not_given_to_a_shell() {
+        let script = std::env::temp_dir().join(format!("udsadmin-script-{}", std::process::id()));
+        // Written by a child, so that no fork of another test holds the file open for writing.
+        let write = format!("echo 'echo a shell' > {0}; chmod 755 {0}", script.display());
+        assert_eq!(run(&["/bin/sh", "-c", &write], &[]), (String::new(), Some(0)));
+        let error = spawn(launch(&[script.to_str().unwrap()]));
+        std::fs::remove_file(&script).unwrap();
+        assert_eq!(error.unwrap_err().raw_os_error(), Some(libc::ENOEXEC));
+    }
+
+    #[test]
+    fn a_word_with_a_nul_starts_nothing() {
+        assert!(spawn(launch(&["/bin/true", "a\0b"])).is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::identity::{DatabaseGroups, Groups};
-use crate::policy::property::any_text_is_a_policy_or_is_refused_with_a_place;
+use crate::policy::properties::any_text_is_a_policy_or_is_refused_with_a_place;
 use crate::policy::{Decision, Refusal, decide, why};
 use proptest::prelude::*;
 use proptest::sample::{Index, select, subsequence};

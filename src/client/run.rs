@@ -1,0 +1,191 @@
+//! `udsadmin run`: one request, its output on our own streams, its end as our exit status. Decides and retries nothing.
+
+use super::exit;
+use crate::protocol::decoder::LINE_MAX;
+use crate::protocol::reply::{Final, Kind, Part, parse_reply_line};
+use crate::protocol::write_request;
+use crate::request::{Argument, ArgumentName, CommandName, Request, Value};
+use crate::server::options::DOOR;
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  udsadmin run restart nginx.service
+  udsadmin run restart unit=nginx.service        the same, by the argument's name
+  udsadmin run --input restore < dump.sql        our standard input becomes the command's
+
+Exit status: the command's own; 128 and the signal's number where a signal ended it; 124 where its time limit did, 125 where
+somebody did. Where nothing was started: 64 the request is wrong, 69 the service can't be reached, 70 it failed, 75 try again
+later, 77 denied, 126 the program can't be started. 74: it was started, and how it ended is unknown.";
+
+/// Run a command of the policy
+///
+/// Its output comes out of our own standard output and standard error, octet by octet, as it is written.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// Where the service listens
+    #[arg(long, value_name = "PATH", default_value = DOOR)]
+    socket: PathBuf,
+
+    /// Pass our standard input on to the command; read whole before the command starts, at most 1 MiB
+    #[arg(long)]
+    input: bool,
+
+    /// The command's name
+    name: CommandName,
+
+    /// Its arguments, in the order declared; or NAME=VALUE
+    #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<OsString>,
+}
+
+/// Asks, waits, and tells.
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    let outcome = request(arguments)
+        .and_then(|line| connect(&arguments.socket).map(|stream| (line, stream)))
+        .and_then(|(line, stream)| hold(stream, &line, &mut io::stdout(), &mut io::stderr()));
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err((code, why)) => {
+            // Without a standard error there is nobody to tell.
+            drop(writeln!(io::stderr(), "udsadmin: {why}"));
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// An exit status, and what to tell.
+type Failure = (u8, String);
+
+/// The octets of the request: its line, and the input that follows it.
+fn request(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
+    let given = arguments.words.iter().cloned().map(argument).collect::<Result<_, _>>()?;
+    let mut line = Vec::new();
+    write_request(&Request { command: arguments.name.clone(), arguments: given }, &mut line);
+    let mut input = Vec::new();
+    if arguments.input {
+        io::stdin()
+            .read_to_end(&mut input)
+            .map_err(|error| (exit::IO, format!("standard input: {error}")))?;
+        line.extend_from_slice(format!(" <{}", input.len()).as_bytes());
+    }
+    line.push(b'\n');
+    if line.len() > LINE_MAX {
+        return Err((exit::USAGE, format!("the request is longer than {LINE_MAX} octets")));
+    }
+    line.append(&mut input);
+    Ok(line)
+}
+
+fn argument(word: OsString) -> Result<Argument, Failure> {
+    let octets = word.into_vec();
+    let named = octets.iter().position(|octet| *octet == b'=').and_then(|at| {
+        let (name, value) = octets.split_at_checked(at)?;
+        let name: ArgumentName = std::str::from_utf8(name).ok()?.parse().ok()?;
+        Some((name, value.get(1..)?.to_vec()))
+    });
+    let value = |octets: Vec<u8>| Value::try_from(octets).map_err(|error| (exit::USAGE, error.to_string()));
+    match named {
+        Some((name, octets)) => Ok(Argument::Named(name, value(octets)?)),
+        None => Ok(Argument::Positional(value(octets)?)),
+    }
+}
+
+fn connect(socket: &Path) -> Result<UnixStream, Failure> {
+    UnixStream::connect(socket).map_err(|error| {
+        let why = format!("{}: {error}; is udsadmin.socket started?", socket.display());
+        (exit::UNAVAILABLE, why)
+    })
+}
+
+/// Sends the request and passes on its output; gives the exit status.
+fn hold(
+    stream: UnixStream,
+    request: &[u8],
+    stdout: &mut dyn Write,
+    stderr: &mut dyn Write,
+) -> Result<u8, Failure> {
+    let lost =
+        |error: io::Error| (exit::IO, format!("the connection broke: {error}; the command may have run"));
+    let mut writer = stream.try_clone().map_err(lost)?;
+    // A server that refuses at once closes before it has read all: its answer is what counts.
+    drop(writer.write_all(request));
+    let mut replies = BufReader::with_capacity(64 * 1024, stream);
+    let mut line = Vec::new();
+    while replies.read_until(b'\n', &mut line).map_err(lost)? > 0 {
+        let reply = parse_reply_line(line.strip_suffix(b"\n").unwrap_or(&line))
+            .map_err(|error| (exit::IO, format!("what answers is no udsadmin: {error}")))?;
+        match reply.part {
+            Part::Stream { kind, partial, mut octets } => {
+                if !partial {
+                    octets.push(b'\n');
+                }
+                let to: &mut dyn Write = match kind {
+                    Kind::Stdout => stdout,
+                    Kind::Stderr => stderr,
+                };
+                to.write_all(&octets)
+                    .map_err(|error| (exit::IO, format!("the command's output: {error}")))?;
+            }
+            Part::Row(_) | Part::Info(_) => {}
+            Part::Final(end) => return conclude(&end),
+        }
+        line.clear();
+    }
+    Err((exit::IO, "the connection ended without an answer; the command may have run".to_owned()))
+}
+
+/// The exit status of a final line; what has to be told is an error.
+fn conclude(last: &Final) -> Result<u8, Failure> {
+    let code = exit::status(last);
+    if matches!(last.code, 200 | 210) { Ok(code) } else { Err((code, exit::words(last))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that has read `request` answers with `reply`.
+    fn held(reply: &str) -> (Result<u8, Failure>, Vec<u8>, Vec<u8>) {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        theirs.write_all(reply.as_bytes()).unwrap();
+        theirs.shutdown(std::net::Shutdown::Write).unwrap();
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let outcome = hold(ours, b"a\n", &mut stdout, &mut stderr);
+        (outcome, stdout, stderr)
+    }
+
+    #[test]
+    fn output_comes_out_octet_by_octet_and_the_status_is_the_commands() {
+        let (outcome, stdout, stderr) =
+            held("| a\\x1b\n! b\n# running ms=1\n|~c\n210 exit code=3 ms=1 job=a\n");
+        assert_eq!(outcome, Ok(3));
+        assert_eq!((stdout.as_slice(), stderr.as_slice()), (&b"a\x1b\nc"[..], &b"b\n"[..]));
+    }
+
+    #[test]
+    fn a_refusal_is_told_with_its_words() {
+        let (outcome, ..) = held("422 bad-argument name=unit ms=0 : must be one of a, b\n");
+        assert_eq!(outcome, Err((exit::USAGE, "bad-argument name=unit: must be one of a, b".to_owned())));
+    }
+
+    #[test]
+    fn a_connection_that_ends_early_is_not_taken_for_success() {
+        let (outcome, stdout, _) = held("| a\n");
+        assert_eq!((outcome.unwrap_err().0, stdout.as_slice()), (exit::IO, &b"a\n"[..]));
+        assert_eq!(held("HTTP/1.1 200 OK\n").0.unwrap_err().0, exit::IO);
+    }
+
+    #[test]
+    fn a_word_with_an_equals_sign_behind_a_name_is_named() {
+        let named = |word: &str| matches!(argument(word.into()), Ok(Argument::Named(..)));
+        assert!(named("unit=a=b") && named("unit="));
+        assert!(!named("unit") && !named("=a") && !named("1=a") && !named("/a=b"));
+    }
+}

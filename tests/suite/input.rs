@@ -1,0 +1,98 @@
+//! A command's standard input: all of it or nothing, and never taken for requests.
+
+use crate::world::World;
+
+/// Every octet that there is, and line ends of all kinds.
+fn octets() -> Vec<u8> {
+    (0..=255).chain(*b"\r\n\n\r~|! \\x41\\").cycle().take(100_000).collect()
+}
+
+#[test]
+fn counted_input_reaches_the_command_and_its_output_comes_back_octet_by_octet() {
+    let world = World::start();
+    let mut client = world.client();
+    let octets = octets();
+    client.send(format!("cat <{}\n", octets.len())).send(&octets).send("ping\n");
+    let answer = client.answer();
+    assert_eq!(answer.code(), 200);
+    assert!(answer.stdout() == octets);
+    assert_eq!(client.answer().code(), 200);
+}
+
+#[test]
+fn input_up_to_a_word_reaches_the_command() {
+    let world = World::start();
+    let mut client = world.client();
+    client.send("cat <<END\none\n END\nENDS\nping\r\nEND\r\nping\n");
+    assert_eq!(client.answer().stdout(), b"one\n END\nENDS\nping\r\n");
+    assert_eq!(client.answer().code(), 200);
+    assert_eq!(client.send("cat <<END\nEND\n").answer().stdout(), b"");
+    assert_eq!(client.send("cat <0\n").answer().stdout(), b"");
+}
+
+#[test]
+fn without_input_a_command_reads_nothing() {
+    let world = World::start();
+    let answer = world.client().ask("cat");
+    assert_eq!((answer.code(), answer.stdout()), (200, Vec::new()));
+}
+
+#[test]
+fn torn_input_runs_nothing() {
+    let world = World::start();
+    for torn in ["cat <5\nabcd", "cat <<END\nabc\nEND", "cat <<END\nabc\n"] {
+        let mut client = world.client();
+        let answer = client.send(torn).finish().answer();
+        assert_eq!((answer.code(), answer.stdout()), (400, Vec::new()), "{torn:?}");
+        client.expect_end();
+    }
+    assert!(!world.broker().lines().iter().any(|line| line.contains("started")));
+}
+
+#[test]
+fn the_input_of_a_refused_request_is_consumed_and_not_executed() {
+    let world = World::start();
+    let mut client = world.client();
+    for (request, code) in [("forbidden", 403), ("unknown", 403), ("end 999", 422), ("ping", 422)] {
+        client.send(format!("{request} <8\necho no\n{request} <<X\necho no\nX\nping\n"));
+        for expected in [code, code, 200] {
+            let answer = client.answer();
+            assert_eq!((answer.code(), answer.stdout()), (expected, Vec::new()), "{request}");
+        }
+    }
+    assert!(!world.broker().lines().iter().any(|line| line.contains("started")));
+}
+
+#[test]
+fn input_past_its_limit_is_413_and_the_next_line_works() {
+    let world = World::start();
+    let mut client = world.client();
+    let most = 1 << 20;
+    client.send(format!("cat <{}\n", most + 1)).send(vec![b'\n'; most + 1]).send("ping\n");
+    assert_eq!(client.answer().code(), 413);
+    assert_eq!(client.answer().code(), 200);
+    let answer = client.send(format!("cat <{most}\n")).send(vec![b'\n'; most]).answer();
+    assert_eq!((answer.code(), answer.stdout().len()), (200, most));
+}
+
+#[test]
+fn a_command_that_reads_no_input_ends_all_the_same() {
+    let world = World::start();
+    let mut client = world.client();
+    client.send(format!("end 4 <{}\n", 1 << 20)).send(vec![b'x'; 1 << 20]).send("ping\n");
+    assert_eq!(client.answer().code(), 210);
+    assert_eq!(client.answer().code(), 200);
+}
+
+#[test]
+fn a_malformed_line_that_may_announce_an_input_ends_the_connection() {
+    let world = World::start();
+    let mut client = world.client();
+    assert_eq!(client.ask("ping").code(), 200);
+    client.send("cat \"a\"b <8\necho no\n");
+    let answer = client.answer();
+    assert_eq!((answer.code(), answer.infos()), (400, 0));
+    let rest = client.rest();
+    assert!(rest.is_empty() || rest.starts_with("# "), "{rest}");
+    assert!(!world.broker().lines().iter().any(|line| line.contains("started")));
+}

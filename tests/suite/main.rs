@@ -1,0 +1,32 @@
+//! Both programs as they are built, started the way systemd starts them, and what must be true of them from outside.
+
+#[cfg(test)]
+mod activation;
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod execution;
+#[cfg(test)]
+mod finals;
+#[cfg(test)]
+mod floors;
+#[cfg(test)]
+mod input;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod lines;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod seam;
+#[cfg(test)]
+mod session;
+#[cfg(test)]
+mod source;
+#[cfg(test)]
+mod trail;
+#[cfg(test)]
+mod world;

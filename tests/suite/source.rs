@@ -1,0 +1,113 @@
+//! What the sources hold and what they must not: an invariant that no run can show.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A source file of the library, without its comments.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Its path below `src`.
+    pub(crate) path: String,
+    /// Its code, tests included.
+    pub(crate) code: String,
+}
+
+impl Source {
+    /// The module at the crate's root that it belongs to; `None` for the root itself.
+    pub(crate) fn module(&self) -> Option<&str> {
+        let first = self.path.split('/').next().unwrap().trim_end_matches(".rs");
+        (first != "lib").then_some(first)
+    }
+
+    /// The code that is built into the programs.
+    fn shipped(&self) -> &str {
+        let is_test =
+            |part: &str| part.ends_with("tests.rs") || part.ends_with("properties.rs") || part == "tests";
+        if self.path.split('/').any(is_test) {
+            return "";
+        }
+        self.code.split("#[cfg(test)]\nmod ").next().unwrap()
+    }
+}
+
+/// Every source file.
+pub(crate) fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut all = Vec::new();
+    collect(&root, &root, &mut all);
+    assert!(all.len() > 50, "too few sources: {}", all.len());
+    all
+}
+
+fn collect(root: &Path, folder: &Path, all: &mut Vec<Source>) {
+    let entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for path in entries {
+        if path.is_dir() {
+            collect(root, &path, all);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            all.push(Source { path: name, code: without_comments(&fs::read_to_string(&path).unwrap()) });
+        }
+    }
+}
+
+fn without_comments(text: &str) -> String {
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// Whether the text occurs, where it does not go on as a longer word.
+fn has_word(code: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    code.match_indices(word).any(|(at, _)| {
+        let (before, after) = (code[..at].chars().next_back(), code[at + word.len()..].chars().next());
+        let goes_on = word.ends_with(is_part) && after.is_some_and(is_part);
+        let began_before = word.starts_with(is_part) && before.is_some_and(is_part);
+        !goes_on && (!began_before || word.ends_with('('))
+    })
+}
+
+fn files_with(words: &[&str], is_excused: impl Fn(&Source) -> bool) -> Vec<String> {
+    let holds = |source: &Source| words.iter().any(|word| has_word(source.shipped(), word));
+    sources()
+        .into_iter()
+        .filter(|source| !is_excused(source) && holds(source))
+        .map(|source| source.path)
+        .collect()
+}
+
+fn is_client(source: &Source) -> bool {
+    source.module() == Some("client")
+}
+
+#[test]
+fn the_daemons_bind_chown_and_unlink_nothing() {
+    let calls = ["::bind(", "::bind_addr(", "chown(", "chownat(", "unlink(", "unlinkat(", "remove_file("];
+    assert_eq!(files_with(&calls, is_client), Vec::<String>::new());
+    assert_eq!(files_with(&["::bind("], |_| false), ["client/demo.rs"], "the search finds what is there");
+}
+
+#[test]
+fn unsafe_code_stays_in_its_one_module() {
+    let is_sys = |source: &Source| source.module() == Some("sys");
+    assert_eq!(files_with(&["unsafe", "unsafe_code"], is_sys), Vec::<String>::new());
+    assert!(files_with(&["unsafe"], |_| false).len() > 1, "the search finds what is there");
+}
+
+#[test]
+fn no_program_is_started_but_by_the_one_door_and_none_of_them_is_a_shell() {
+    let is_excused = |source: &Source| source.path == "sys/spawn.rs" || is_client(source);
+    assert_eq!(
+        files_with(&["Command::new", "posix_spawn", "fork", "execve"], is_excused),
+        Vec::<String>::new()
+    );
+    assert_eq!(files_with(&["\"-c\"", "/bin/sh", "/bin/bash"], |_| false), Vec::<String>::new());
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for source in sources() {
+        let text = fs::read_to_string(root.join(&source.path)).unwrap();
+        assert!(text.starts_with("//! "), "{}", source.path);
+    }
+}

@@ -1,0 +1,169 @@
+//! The record: what is on it before anything runs, and that nothing runs without it.
+
+use crate::process::is_root;
+use crate::world::{Folder, POLICY, World, listen_for_lines};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use udsadmin::accounts::Database;
+use udsadmin::audit::{Memory, Trail};
+use udsadmin::broker::{self, Doors, NotRun, Order, Packet, Packets, Report, Service};
+use udsadmin::execution::Surroundings;
+use udsadmin::files::{Trust, read_policy};
+use udsadmin::identity::Uid;
+use udsadmin::policy::Policy;
+use udsadmin::request::Request;
+
+/// A broker's service inside this process, with a trail that can be read and broken.
+struct Inside {
+    service: Arc<Service>,
+    accepted: UnixStream,
+    _client: UnixStream,
+    folder: Folder,
+}
+
+impl Inside {
+    fn new() -> Self {
+        let folder = Folder::new();
+        let path = folder.write("policy.toml", POLICY);
+        let policy =
+            Policy::parse(&read_policy(&path, Trust::CallingUser).unwrap(), &Database).unwrap().policy;
+        let door = folder.file("door");
+        let listener = listen_for_lines(&door);
+        let client = UnixStream::connect(&door).unwrap();
+        let service = Service {
+            policy: Arc::new(policy),
+            trail: Arc::new(Trail::Memory(Memory::default())),
+            doors: if is_root() { Doors::Files(vec![door]) } else { Doors::Anywhere },
+            admit: Uid::new(rustix::process::geteuid().as_raw()).unwrap(),
+            trust: Trust::CallingUser,
+            surroundings: Surroundings { delegation: None, descriptors: (256, 256) },
+            clock: || SystemTime::UNIX_EPOCH,
+            runs: broker::places(),
+            tasks: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            ending: CancellationToken::new(),
+        };
+        Self { service: Arc::new(service), accepted: listener.accept().unwrap().0, _client: client, folder }
+    }
+
+    fn trail(&self) -> &Memory {
+        match &*self.service.trail {
+            Trail::Memory(memory) => memory,
+            Trail::Journal(_) | Trail::Terminal(_) => unreachable!("made with a trail in memory"),
+        }
+    }
+
+    async fn open(&self) -> Packets {
+        let (ours, theirs) = pair();
+        tokio::spawn(Arc::clone(&self.service).session(theirs));
+        let packets = Packets::new(ours).unwrap();
+        packets.send(&Order::Open, &[self.accepted.as_fd()]).await.unwrap();
+        assert_eq!(report(&packets).await, Report::Opened);
+        packets
+    }
+}
+
+fn pair() -> (OwnedFd, OwnedFd) {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap()
+}
+
+async fn report(packets: &Packets) -> Report {
+    packets.receive().await.unwrap().map(|packet: Packet<Report>| packet.value).expect("a report")
+}
+
+async fn order(packets: &Packets, run: u32, command: &str) {
+    let (_reader, pipe) = std::io::pipe().unwrap();
+    let request = Request { command: command.parse().unwrap(), arguments: Vec::new() };
+    packets.send(&Order::Run { run, request }, &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_run_is_on_the_record_before_it_starts_and_after_it_ended() {
+    let inside = Inside::new();
+    let packets = inside.open().await;
+    order(&packets, 1, "cat").await;
+    let Report::Started { job, .. } = report(&packets).await else { panic!() };
+    assert_eq!(inside.trail().names()[0], "started");
+    assert!(matches!(report(&packets).await, Report::Ended { .. }));
+    assert_eq!(inside.trail().names(), ["started", "finished"]);
+    for event in inside.trail().events() {
+        let field = |name: &str| {
+            event.fields().iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        };
+        assert_eq!(field("UDSADMIN_JOB"), Some(job.as_str().as_bytes().to_vec()));
+        assert_eq!(field("UDSADMIN_COMMAND"), Some(b"cat".to_vec()));
+        assert_eq!(field("UDSADMIN_DECISION"), Some(b"permit".to_vec()));
+    }
+}
+
+#[tokio::test]
+async fn a_broken_trail_stops_the_run() {
+    let inside = Inside::new();
+    let packets = inside.open().await;
+    order(&packets, 1, "cat").await;
+    assert!(matches!(report(&packets).await, Report::Started { .. }));
+    assert!(matches!(report(&packets).await, Report::Ended { .. }));
+    inside.trail().break_now();
+    order(&packets, 2, "touch").await;
+    assert_eq!(report(&packets).await, Report::NotRun { run: 2, why: NotRun::AuditUnavailable });
+    assert!(!inside.folder.file("touched").exists());
+    assert_eq!(inside.service.runs.count(), 0);
+}
+
+#[tokio::test]
+async fn a_broker_that_is_ending_starts_nothing() {
+    let inside = Inside::new();
+    let packets = inside.open().await;
+    inside.service.draining.cancel();
+    order(&packets, 1, "touch").await;
+    assert_eq!(report(&packets).await, Report::NotRun { run: 1, why: NotRun::Draining });
+    assert_eq!(inside.trail().names(), Vec::<&str>::new());
+    assert!(!inside.folder.file("touched").exists());
+}
+
+#[tokio::test]
+async fn a_refusal_is_on_the_record_and_starts_nothing() {
+    let inside = Inside::new();
+    let packets = inside.open().await;
+    order(&packets, 1, "forbidden").await;
+    assert_eq!(report(&packets).await, Report::NotRun { run: 1, why: NotRun::Denied });
+    assert_eq!(inside.trail().names(), ["denied"]);
+}
+
+#[test]
+fn every_event_of_a_session_is_on_the_trail_of_the_program_that_sees_it() {
+    let world = World::start();
+    let mut client = world.client();
+    client.send("echo 'a b'\nforbidden\nend x\n");
+    assert_eq!([client.answer().code(), client.answer().code(), client.answer().code()], [200, 403, 422]);
+    let server = world.server();
+    server.line_with(&["audit: policy-loaded: "]);
+    server.line_with(&["audit: connected: ", "DECISION=permit", "RULE=", "policy.toml:3"]);
+    server.line_with(&["audit: denied: ", "COMMAND=forbidden", "DECISION=deny", "RULE=default-deny"]);
+    server.line_with(&["audit: denied: ", "COMMAND=end", "ARG_CODE=x", "REASON="]);
+    let broker = world.broker();
+    broker.line_with(&["audit: finished: ", "COMMAND=echo", "EXIT=0", "MS="]);
+    let started = broker.line_with(&["audit: started: ", "COMMAND=echo", "ARG_WORD=a b", "DECISION=permit"]);
+    assert!(
+        started.contains("REQUEST=echo \"a b\"") || started.contains("REQUEST=echo \\\"a b\\\""),
+        "{started}"
+    );
+}
+
+#[test]
+fn no_argument_forges_a_record() {
+    let world = World::start();
+    let mut client = world.client();
+    let answer = client.ask("echo \"x\\naudit: started: forged\\x1b[2J\"");
+    assert_eq!(answer.code(), 200);
+    world.broker().line_with(&["audit: finished: ", "COMMAND=echo"]);
+    for line in world.broker().lines() {
+        assert!(!line.starts_with("audit: started: forged") && !line.contains('\x1b'), "{line:?}");
+    }
+}
