@@ -24,10 +24,20 @@ pub(crate) enum Unit {
 pub(crate) struct Round {
     /// One value for each thing measured.
     pub(crate) values: Vec<f64>,
-    /// How many of what the rate counts were done.
+    /// How many of what the rate counts were done; 0 where nothing is counted.
     pub(crate) done: usize,
     /// In this time.
     pub(crate) took: Duration,
+}
+
+impl Round {
+    /// What ratios compare: the time that each of what the rate counts took, of all clients together, or else the median value.
+    fn cost(&self) -> Option<f64> {
+        match self.done {
+            0 => Spread::of(self.values.iter().copied()).map(|values| values.median),
+            done => Some(self.took.as_secs_f64() / number(done)),
+        }
+    }
 }
 
 type Measure<'a> = Box<dyn FnMut(Duration) -> io::Result<Round> + 'a>;
@@ -80,7 +90,7 @@ pub(crate) struct Taken {
     pub(crate) per_second: f64,
     /// All values of all rounds.
     pub(crate) spread: Spread,
-    /// How many times this yardstick's medians the measured ones are; `None` for what is measured.
+    /// How many times this yardstick's cost the measured one's is, round by round; `None` for what is measured.
     pub(crate) ratio: Option<Spread>,
 }
 
@@ -99,17 +109,17 @@ impl Figure<'_> {
                 taken.push((subject.measure)(span / ROUNDS)?);
             }
         }
-        let measured = medians(rounds.first().map_or(&[], Vec::as_slice));
+        let measured = costs(rounds.first().map_or(&[], Vec::as_slice));
         let taken = self.subjects.iter().zip(&rounds).enumerate().map(|(place, (subject, rounds))| {
-            let ratio = Spread::of_ratios(&measured, &medians(rounds)).filter(|_| place > 0);
+            let ratio = Spread::of_ratios(&measured, &costs(rounds)).filter(|_| place > 0);
             sum_up(subject.name, rounds, ratio)
         });
         taken.collect::<Option<_>>().ok_or_else(|| io::Error::other("a round measured nothing"))
     }
 }
 
-fn medians(rounds: &[Round]) -> Vec<f64> {
-    rounds.iter().filter_map(|round| Spread::of(round.values.iter().copied())).map(|all| all.median).collect()
+fn costs(rounds: &[Round]) -> Vec<f64> {
+    rounds.iter().filter_map(Round::cost).collect()
 }
 
 fn sum_up(subject: &'static str, rounds: &[Round], ratio: Option<Spread>) -> Option<Taken> {

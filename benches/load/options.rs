@@ -5,7 +5,8 @@ use std::time::Duration;
 
 /// What `--help` prints, with the names of the figures for `FIGURES`.
 const HELP: &str = "\
-Drives a line server over a Unix socket, side by side with two echo servers as yardsticks.
+Drives a line server over a Unix socket, side by side with two echo servers as yardsticks, by turns. Beside a yardstick
+stands a ratio: how many times its cost the first one's is; the median of all rounds, and the least and the greatest.
 
   cargo bench --bench load -- [OPTION...] [FIGURE...]
 

@@ -60,7 +60,7 @@ fn row(figure: &Figure<'_>, taken: &Taken) -> String {
     let p99 = p99.map_or_else(|| "-".to_owned(), value);
     let rate = figure.rate.map_or_else(String::new, |what| format!("{:.0} {what}/s", taken.per_second));
     let ratio = taken.ratio.map_or_else(String::new, |ratio| {
-        format!("   udsadmin is {:.2} times this ({:.2} to {:.2})", ratio.median, ratio.min, ratio.max)
+        format!("   ratio {:.2} ({:.2} to {:.2})", ratio.median, ratio.min, ratio.max)
     });
     format!(
         "  {:14} {:>16}   min {:>9}  median {:>9}  p99 {:>9}  max {:>9}{ratio}\n",

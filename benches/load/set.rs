@@ -66,11 +66,12 @@ fn one_load<'a>(options: &Options, socket: PathBuf, yardsticks: &Yardsticks) -> 
     dialogue.connect_each = options.connect_each;
     let clients = options.clients.unwrap_or(1);
     let measured = dialogue.subject("measured", clients)?;
+    let answer = if options.one_line { "any line" } else { &dialogue.expected };
     Ok(Figure {
         name: "load",
         what: format!(
-            "{clients} clients, {} {request:?} in a write, answered {}",
-            dialogue.pipeline, dialogue.expected
+            "clients {clients}, each write {} times {request:?}, answer {answer}",
+            dialogue.pipeline
         ),
         unit: Unit::Seconds,
         rate: Some("requests"),

@@ -30,9 +30,9 @@ impl Spread {
         })
     }
 
-    /// How many times the yardstick's medians these are, round by round.
-    pub(crate) fn of_ratios(medians: &[f64], yardstick: &[f64]) -> Option<Self> {
-        Self::of(medians.iter().zip(yardstick).map(|(ours, theirs)| ours / theirs))
+    /// How many times the yardstick's costs these are, round by round.
+    pub(crate) fn of_ratios(costs: &[f64], yardstick: &[f64]) -> Option<Self> {
+        Self::of(costs.iter().zip(yardstick).map(|(ours, theirs)| ours / theirs))
     }
 }
 
