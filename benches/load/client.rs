@@ -74,7 +74,7 @@ fn all(clients: &mut [Client], span: Duration) -> io::Result<Round> {
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(died)).collect::<Vec<_>>()
     });
     let took = begin.elapsed();
-    let mut round = Round { values: Vec::new(), done: 0, took };
+    let mut round = Round { values: Vec::new(), clients: clients.len(), done: 0, took };
     for client in each {
         let (values, done) = client?;
         round.values.extend(values);

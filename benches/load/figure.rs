@@ -24,18 +24,20 @@ pub(crate) enum Unit {
 pub(crate) struct Round {
     /// One value for each thing measured.
     pub(crate) values: Vec<f64>,
-    /// How many of what the rate counts were done; 0 where nothing is counted.
+    /// How many at once gave them.
+    pub(crate) clients: usize,
+    /// How many of what the rate counts were done.
     pub(crate) done: usize,
     /// In this time.
     pub(crate) took: Duration,
 }
 
 impl Round {
-    /// What ratios compare: the time that each of what the rate counts took, of all clients together, or else the median value.
+    /// What ratios compare: the median; of several clients, whose turns need not be alike, the time for each thing done.
     fn cost(&self) -> Option<f64> {
-        match self.done {
-            0 => Spread::of(self.values.iter().copied()).map(|values| values.median),
-            done => Some(self.took.as_secs_f64() / number(done)),
+        match self.clients {
+            1 => Spread::of(self.values.iter().copied()).map(|values| values.median),
+            _ => Some(self.took.as_secs_f64() / number(self.done)),
         }
     }
 }
@@ -62,7 +64,9 @@ impl<'a> Subject<'a> {
 
     /// A subject that is measured once a round.
     pub(crate) fn once(name: &'static str, mut measure: impl FnMut() -> io::Result<f64> + 'a) -> Self {
-        Self::new(name, move |_| Ok(Round { values: vec![measure()?], done: 0, took: Duration::ZERO }))
+        Self::new(name, move |_| {
+            Ok(Round { values: vec![measure()?], clients: 1, done: 0, took: Duration::ZERO })
+        })
     }
 }
 

@@ -51,7 +51,7 @@ fn timed(transfer: impl FnOnce(&mut [u8]) -> io::Result<()>) -> io::Result<Round
     let begin = Instant::now();
     transfer(&mut block)?;
     let took = begin.elapsed();
-    Ok(Round { values: vec![took.as_secs_f64()], done: SIZE, took })
+    Ok(Round { values: vec![took.as_secs_f64()], clients: 1, done: SIZE, took })
 }
 
 /// Asks, and says that there will be no more: the server then closes after its final line.

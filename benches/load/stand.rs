@@ -98,7 +98,7 @@ impl Stand {
         let mut command = Command::new("/proc/self/exe");
         command.arg(part::VERB).args(launch.words);
         command.env_remove("WATCHDOG_USEC").env_remove("JOURNAL_STREAM").env("NOTIFY_SOCKET", launch.notify);
-        command.stdout(Stdio::null()).stderr(File::options().append(true).create(true).open(&self.audit)?);
+        command.stdout(Stdio::null()).stderr(self.audit()?);
         match launch.passed_as {
             None => drop(command.stdin(launch.listener)),
             Some(name) => {
@@ -108,6 +108,11 @@ impl Stand {
             }
         }
         Ok(Program(command.spawn()?))
+    }
+
+    fn audit(&self) -> io::Result<File> {
+        let file = File::options().append(true).create(true).open(&self.audit);
+        file.map_err(|error| io::Error::other(format!("{}: {error}", self.audit.display())))
     }
 }
 
