@@ -11,7 +11,7 @@ use crate::files::Trust;
 use crate::identity::{Namespace, Peer, Uid};
 use crate::limits::Places;
 use crate::policy::{Admission, Policy};
-use crate::transport;
+use crate::transport::{self, NoPeer};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -104,9 +104,9 @@ impl Service {
     /// The client behind a passed socket, as the kernel names it; or the record of why it is refused.
     async fn recognise(&self, client: &OwnedFd) -> Result<Peer, Event> {
         self.doors.check(client.as_fd()).map_err(|foreign| refused(&foreign.to_string()))?;
-        let peer = transport::recognise(client.as_fd(), self.policy.needs_database_groups())
-            .await
-            .map_err(|error| refused(&error.to_string()))?;
+        let unknown = |why: NoPeer| refused(&why.to_string());
+        let peer = transport::peer_of(client.as_fd()).map_err(unknown)?;
+        let peer = transport::complete(peer, self.policy.needs_database_groups()).await.map_err(unknown)?;
         if peer.namespace != Namespace::Own {
             return Err(refused("the client lives in another user namespace").peer(&peer));
         }

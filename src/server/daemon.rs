@@ -114,14 +114,14 @@ fn listener(socket: OwnedFd) -> io::Result<UnixListener> {
 /// Serves a connection, within its user's share of them. One without a peer has no share, and is not served.
 fn admit(context: &Arc<Context>, places: &Arc<Places>, sessions: &TaskTracker, socket: UnixStream) {
     let context = Arc::clone(context);
-    match transport::peer_of(socket.as_fd()).map(|peer| places.take(peer.uid)) {
-        Ok(Some(place)) => {
+    match transport::peer_of(socket.as_fd()).map(|peer| (places.take(peer.uid), peer)) {
+        Ok((Some(place), peer)) => {
             sessions.spawn(async move {
-                session::serve(&context, socket).await;
+                session::serve(&context, socket, peer).await;
                 drop(place);
             });
         }
-        Ok(None) => {
+        Ok((None, _)) => {
             turn_away(socket, &Final::busy().text("too many connections; close one and try again"));
         }
         Err(why) => drop(sessions.spawn(async move { session::refuse(&context, &socket, &why).await })),

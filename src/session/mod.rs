@@ -15,7 +15,6 @@ use conversation::Conversation;
 use rustix::net::SendFlags;
 use std::fmt;
 use std::io;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -51,9 +50,9 @@ impl fmt::Debug for Context {
     }
 }
 
-/// Serves one accepted connection to its end.
-pub async fn serve(context: &Context, socket: UnixStream) {
-    let peer = match transport::recognise(socket.as_fd(), context.policy.needs_database_groups()).await {
+/// Serves one accepted connection of this peer to its end.
+pub async fn serve(context: &Context, socket: UnixStream, peer: Peer) {
+    let peer = match transport::complete(peer, context.policy.needs_database_groups()).await {
         Ok(peer) => peer,
         Err(why) => return refuse(context, &socket, &why).await,
     };

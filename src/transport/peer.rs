@@ -110,13 +110,12 @@ fn label(socket: BorrowedFd<'_>) -> Option<String> {
     String::from_utf8(octets).ok().filter(|text| !text.is_empty())
 }
 
-/// The peer of a connected socket with all that can be learnt of it: from the kernel, from `/proc`, and from the user
-/// database its names and, where a rule needs them, its groups.
+/// The peer with all that can be learnt of it: from `/proc`, and from the user database its names and, where a rule needs
+/// them, its groups.
 ///
 /// # Errors
 /// [`NoPeer`]; a connection without a peer is refused.
-pub async fn recognise(socket: BorrowedFd<'_>, with_database_groups: bool) -> Result<Peer, NoPeer> {
-    let mut peer = peer_of(socket)?;
+pub async fn complete(mut peer: Peer, with_database_groups: bool) -> Result<Peer, NoPeer> {
     let look = move || {
         look_closer(&mut peer);
         accounts::name(&mut peer);
