@@ -123,6 +123,12 @@ impl Policy {
         faults
     }
 
+    /// Whether `[allow]` names the peer by what the kernel says of it, which is quickly asked: anyone else will be refused.
+    #[must_use]
+    pub fn may_admit(&self, peer: &Peer) -> bool {
+        self.allow.matching(peer).is_some()
+    }
+
     fn is_admitted(&self, peer: &Peer) -> bool {
         matches!(self.admits(peer), Admission::Admitted { .. })
     }

@@ -5,8 +5,9 @@ use super::activation::Expected;
 use super::options::SERVER;
 use super::start::{self, Beginning, Failure, told_to_end};
 use super::{clock, notify, policy};
-use crate::limits::Places;
-use crate::policy::Loaded;
+use crate::identity::Peer;
+use crate::limits::{Place, Places};
+use crate::policy::{Loaded, Policy};
 use crate::protocol::reply::Final;
 use crate::session::{self, Context, StatusRow};
 use crate::transport;
@@ -30,6 +31,12 @@ const CONNECTIONS: usize = 512;
 /// Connections at once of one user.
 const CONNECTIONS_PER_USER: usize = 64;
 
+/// Connections at once of users whom the policy does not name, all together: each lasts as long as it takes to refuse it.
+const STRANGERS: usize = 64;
+
+/// Connections at once of one such user.
+const STRANGERS_PER_USER: usize = 8;
+
 /// How long sessions may take to end after the server was told to. `TimeoutStopSec=` of the unit leaves room for it.
 const DRAINING: Duration = Duration::from_secs(40);
 
@@ -48,21 +55,42 @@ pub fn main_with(words: impl Iterator<Item = OsString>) -> ExitCode {
     start::main(&SERVER, words, Expected { name: "line", socket_type: SocketType::STREAM }, serve)
 }
 
+/// The places for connections. Whoever is only to be refused takes none of those who are served.
+#[derive(Clone, Debug)]
+struct Rooms {
+    clients: Arc<Places>,
+    strangers: Arc<Places>,
+}
+
+impl Rooms {
+    fn new() -> Self {
+        Self {
+            clients: Places::new(CONNECTIONS, CONNECTIONS_PER_USER),
+            strangers: Places::new(STRANGERS, STRANGERS_PER_USER),
+        }
+    }
+
+    fn take(&self, policy: &Policy, peer: &Peer) -> Option<Place> {
+        let room = if policy.may_admit(peer) { &self.clients } else { &self.strangers };
+        room.take(peer.uid)
+    }
+}
+
 async fn serve(beginning: Beginning) -> Result<(), Failure> {
     let trail = Arc::new(beginning.trail(&SERVER));
     let path = &beginning.options.policy;
     let loaded = policy::load(path, beginning.trust()).inspect_err(|_| turn_all_away(&beginning.sockets))?;
     trail.note(&policy::in_force(path, &loaded)).await;
-    let places = Places::new(CONNECTIONS, CONNECTIONS_PER_USER);
+    let rooms = Rooms::new();
     let context = Context {
-        status: status(&loaded, Arc::clone(&places)),
+        status: status(&loaded, Arc::clone(&rooms.clients)),
         policy: Arc::new(loaded.policy),
         trail,
         broker: beginning.options.broker,
         clock: clock::now,
         draining: CancellationToken::new(),
     };
-    Ok(serve_all(Arc::new(context), places, beginning.sockets).await?)
+    Ok(serve_all(Arc::new(context), rooms, beginning.sockets).await?)
 }
 
 fn status(loaded: &Loaded, places: Arc<Places>) -> Box<dyn Fn() -> Vec<StatusRow> + Send + Sync> {
@@ -78,18 +106,18 @@ fn status(loaded: &Loaded, places: Arc<Places>) -> Box<dyn Fn() -> Vec<StatusRow
     })
 }
 
-async fn serve_all(context: Arc<Context>, places: Arc<Places>, sockets: Vec<OwnedFd>) -> io::Result<()> {
+async fn serve_all(context: Arc<Context>, rooms: Rooms, sockets: Vec<OwnedFd>) -> io::Result<()> {
     let sessions = TaskTracker::new();
     let ending = told_to_end()?;
     for socket in sockets {
         let listener = listener(socket)?;
-        let (context, places, sessions) = (Arc::clone(&context), Arc::clone(&places), sessions.clone());
+        let (context, rooms, sessions) = (Arc::clone(&context), rooms.clone(), sessions.clone());
         tokio::spawn(async move {
             let accept = || async { Ok(listener.accept().await?.0) };
-            accept_all(accept, &context.draining, |socket| admit(&context, &places, &sessions, socket)).await;
+            accept_all(accept, &context.draining, |socket| admit(&context, &rooms, &sessions, socket)).await;
         });
     }
-    let tell = tell_systemd(Arc::clone(&places));
+    let tell = tell_systemd(rooms.clients);
     tokio::select! { () = ending => {}, () = notify::keep_watchdog_quiet() => {}, () = tell => {} }
     context.draining.cancel();
     sessions.close();
@@ -112,9 +140,9 @@ fn listener(socket: OwnedFd) -> io::Result<UnixListener> {
 }
 
 /// Serves a connection, within its user's share of them. One without a peer has no share, and is not served.
-fn admit(context: &Arc<Context>, places: &Arc<Places>, sessions: &TaskTracker, socket: UnixStream) {
+fn admit(context: &Arc<Context>, rooms: &Rooms, sessions: &TaskTracker, socket: UnixStream) {
     let context = Arc::clone(context);
-    match transport::peer_of(socket.as_fd()).map(|peer| (places.take(peer.uid), peer)) {
+    match transport::peer_of(socket.as_fd()).map(|peer| (rooms.take(&context.policy, &peer), peer)) {
         Ok((Some(place), peer)) => {
             sessions.spawn(async move {
                 session::serve(&context, socket, peer).await;
@@ -165,6 +193,21 @@ fn turn_all_away(sockets: &[OwnedFd]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accounts::Database;
+    use crate::identity::{Gid, Uid};
+    use crate::policy::Source;
+
+    #[test]
+    fn strangers_take_no_place_of_those_who_are_served() {
+        let text = "[allow]\nusers = [7]\ngroups = [8]\n".to_owned();
+        let policy = Policy::parse(&[Source { name: "p".to_owned(), text }], &Database).unwrap().policy;
+        let peer = |uid, gid| Peer::of(Uid::new(uid).unwrap(), Gid::new(gid).unwrap(), []);
+        let rooms = Rooms::new();
+        let strangers: Vec<_> =
+            (1000..3000).filter_map(|uid| rooms.take(&policy, &peer(uid / 2, 9))).collect();
+        assert_eq!(strangers.len(), STRANGERS);
+        assert!(rooms.take(&policy, &peer(7, 9)).is_some() && rooms.take(&policy, &peer(6, 8)).is_some());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_session_without_an_end_does_not_keep_the_server_from_ending() {

@@ -135,6 +135,7 @@ fn enter(launch: &Launch) -> io::Result<()> {
     }
     reset_signals();
     unistd::setsid()?;
+    leave_session_keyring()?;
     setrlimit(Resource::RLIMIT_NOFILE, launch.descriptors.0, launch.descriptors.1)?;
     if let Some(credentials) = &launch.credentials {
         take(credentials)?;
@@ -145,6 +146,18 @@ fn enter(launch: &Launch) -> io::Result<()> {
     umask(Mode::from_bits_truncate(launch.umask));
     unistd::chdir(launch.directory.as_c_str())?;
     close_on_exec_from_3()
+}
+
+/// A new session keyring, empty: who has the old one may read root's keys in it, whatever user it runs as (session-keyring(7)).
+/// A kernel or a container without keys has none to keep (`ENOSYS`, `EPERM`).
+fn leave_session_keyring() -> io::Result<()> {
+    /// `KEYCTL_JOIN_SESSION_KEYRING` (linux/keyctl.h).
+    const JOIN: libc::c_long = 1;
+    // SAFETY: no name is given, so the kernel reads and writes no memory of ours.
+    let status = unsafe { libc::syscall(libc::SYS_keyctl, JOIN, std::ptr::null::<c_char>()) };
+    let error = io::Error::last_os_error();
+    let has_no_keys = matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM));
+    if status >= 0 || has_no_keys { Ok(()) } else { Err(error) }
 }
 
 fn take(credentials: &Credentials) -> io::Result<()> {
@@ -229,6 +242,32 @@ mod tests {
         let (text, _) = run(&["/bin/sh", "-c", "umask; pwd; ulimit -n; echo /proc/self/fd/*"], &[]);
         // The shell's own listing of the directory is the fourth.
         assert_eq!(text, "0027\n/\n64\n/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/self/fd/3\n");
+    }
+
+    /// A key that only its possessors see: whoever has the session keyring. `None` where the machine keeps no keys.
+    fn key_of_this_session(name: &str) -> Option<i32> {
+        /// `KEY_SPEC_SESSION_KEYRING`, `KEYCTL_SETPERM` and `KEY_POS_ALL` (linux/keyctl.h, linux/key.h).
+        const SESSION: i32 = -3;
+        const SETPERM: libc::c_long = 5;
+        const POSSESSOR: u32 = 0x3f00_0000;
+        let name = CString::new(name).unwrap();
+        // SAFETY: the kernel reads the type, the name and one octet of payload during the call.
+        let key = unsafe {
+            libc::syscall(libc::SYS_add_key, c"user".as_ptr(), name.as_ptr(), b"x".as_ptr(), 1_usize, SESSION)
+        };
+        let key = i32::try_from(key).unwrap();
+        // SAFETY: two numbers, no memory.
+        (key >= 0 && unsafe { libc::syscall(libc::SYS_keyctl, SETPERM, key, POSSESSOR) } == 0).then_some(key)
+    }
+
+    #[test]
+    fn a_program_has_a_session_keyring_of_its_own() {
+        let name = format!("udsadmin-test-{}", std::process::id());
+        if key_of_this_session(&name).is_none() {
+            return;
+        }
+        assert!(std::fs::read_to_string("/proc/keys").unwrap().contains(&name));
+        assert!(!run(&["/bin/cat", "/proc/keys"], &[]).0.contains(&name));
     }
 
     #[test]
