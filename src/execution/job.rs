@@ -12,9 +12,14 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::task::spawn_blocking;
 
 /// How long a job may take to end after TERM, before KILL.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a process may take to become its program, between taking the user's ids and `execve(2)`.
+const STARTING: Duration = Duration::from_secs(10);
 
 /// File mode creation mask of every job: nobody else writes what it makes.
 const UMASK: u32 = 0o022;
@@ -24,6 +29,8 @@ const UMASK: u32 = 0o022;
 pub struct Job {
     id: JobId,
     child: Child,
+    /// The process: readable when it has ended.
+    ended: AsyncFd<OwnedFd>,
     started: Instant,
     timeout: Option<Duration>,
     group: Option<JobGroup>,
@@ -54,8 +61,10 @@ pub async fn launch(
         descriptors: surroundings.descriptors,
         cgroup: group.as_ref().map(JobGroup::procs).transpose()?,
     };
-    match tokio::task::spawn_blocking(move || sys::spawn(launch)).await.map_err(io::Error::other)? {
-        Ok(child) => Ok(Job { id: plan.job, child, started: Instant::now(), timeout: plan.timeout, group }),
+    match start(launch, plan.timeout).await {
+        Ok((child, ended)) => {
+            Ok(Job { id: plan.job, child, ended, started: Instant::now(), timeout: plan.timeout, group })
+        }
         Err(error) => {
             if let Some(group) = group {
                 group.remove().await;
@@ -63,6 +72,28 @@ pub async fn launch(
             Err(error)
         }
     }
+}
+
+/// Starts a process, and waits until it is the program or has said why not. One that does neither in time was stopped by the
+/// user whose ids it took; it is ended, and counts as started, for nobody can say that it was not.
+async fn start(launch: Launch, timeout: Option<Duration>) -> io::Result<(Child, AsyncFd<OwnedFd>)> {
+    let held = spawn_blocking(move || sys::hold(&launch)).await.map_err(io::Error::other)??;
+    let ended = sys::watch(held.pidfd()?.try_clone_to_owned()?, Interest::READABLE)?;
+    let line = sys::watch(held.line().try_clone_to_owned()?, Interest::READABLE)?;
+    let child = held.release()?;
+    let verdict = line.async_io(Interest::READABLE, |line| sys::verdict(line.as_fd()));
+    match tokio::time::timeout(timeout.map_or(STARTING, |limit| limit.min(STARTING)), verdict).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            reap(&child)?;
+            return Err(error);
+        }
+        Err(_) => {
+            let killed = pidfd_send_signal(&child.pidfd, Signal::KILL);
+            tracing::warn!("{:?} was stopped before it was its program; killed: {killed:?}", child.pid);
+        }
+    }
+    Ok((child, ended))
 }
 
 /// What the broker's own process lends to its jobs.
@@ -93,26 +124,29 @@ impl Job {
     /// # Errors
     /// Those of waiting; the end is then unknown, and the job has been killed.
     pub async fn finish(self, cancelled: impl Future<Output = ()>) -> io::Result<(Outcome, Duration)> {
-        let ended = sys::watch(self.child.pidfd.try_clone()?, Interest::READABLE)?;
-        let forced = tokio::select! {
-            ready = ended.readable() => { let _ready = ready?; None }
-            () = limit(self.timeout) => Some(Outcome::TimedOut),
-            () = cancelled => Some(Outcome::Cancelled),
-        };
-        if forced.is_some() {
-            self.terminate();
-            if let Ok(ready) = tokio::time::timeout(GRACE, ended.readable()).await {
-                let _ready = ready?;
-            }
-        }
+        let forced = self.last(cancelled).await;
         self.kill();
-        let _ready = ended.readable().await?;
-        let status = reap(&self.child)?;
+        let ended = self.ended.readable().await.map(drop);
+        let status = ended.and_then(|()| reap(&self.child));
         let took = self.started.elapsed();
         if let Some(group) = self.group {
             group.remove().await;
         }
-        Ok((forced.unwrap_or(status), took))
+        Ok((forced?.unwrap_or(status?), took))
+    }
+
+    /// Waits for the end of the process, or for what is to end it: then tells it so, and gives it a grace.
+    async fn last(&self, cancelled: impl Future<Output = ()>) -> io::Result<Option<Outcome>> {
+        let forced = tokio::select! {
+            ready = self.ended.readable() => return ready.map(|_| None),
+            () = limit(self.timeout) => Outcome::TimedOut,
+            () = cancelled => Outcome::Cancelled,
+        };
+        self.terminate();
+        if let Ok(ready) = tokio::time::timeout(GRACE, self.ended.readable()).await {
+            drop(ready?);
+        }
+        Ok(Some(forced))
     }
 
     fn terminate(&self) {
@@ -153,5 +187,46 @@ fn outcome(status: &WaitIdStatus) -> Outcome {
     match (status.exit_status(), status.terminating_signal()) {
         (Some(code), _) => Outcome::Exited(code),
         (None, number) => Outcome::Signalled(number.unwrap_or(0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::Write;
+    use std::os::fd::OwnedFd;
+
+    /// A pipe that takes no more: whoever writes to it waits. Its reader is to be kept.
+    fn full_pipe() -> (io::PipeReader, File) {
+        let (reader, writer) = io::pipe().unwrap();
+        let mut writer = File::from(OwnedFd::from(writer));
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        for size in [4096, 1] {
+            while writer.write(&vec![0; size]).is_ok() {}
+        }
+        rustix::io::ioctl_fionbio(&writer, false).unwrap();
+        (reader, writer)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_is_held_up_before_it_is_its_program_is_ended_and_counts_as_started() {
+        let (_reader, full) = full_pipe();
+        let null = || OwnedFd::from(File::options().read(true).write(true).open("/dev/null").unwrap());
+        let launch = Launch {
+            program: "/bin/true".into(),
+            argv: vec![b"true".to_vec()],
+            environment: Vec::new(),
+            stdio: [null(), null(), null()],
+            credentials: None,
+            directory: c"/".to_owned(),
+            umask: UMASK,
+            no_new_privileges: true,
+            descriptors: (64, 64),
+            cgroup: Some(full),
+        };
+        let (child, ended) = start(launch, None).await.unwrap();
+        drop(ended.readable().await.unwrap());
+        assert_eq!(reap(&child).unwrap(), Outcome::Signalled(9));
     }
 }

@@ -12,7 +12,10 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
+use std::time::Duration;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::spawn_blocking;
 
 /// `EX_CONFIG` of sysexits.h: what the program was given to work with is wrong.
 pub const EX_CONFIG: u8 = 78;
@@ -22,6 +25,10 @@ pub const EX_USAGE: u8 = 64;
 
 /// `SD_ERR` of sd-daemon(3): a line on standard error that the journal is to take for an error.
 const LOG_ERR: &str = "<3>";
+
+/// The first thread for calls that block stays for good: a job that takes up all the processes of the machine or of the unit
+/// (`TasksMax=`) can't keep the daemon from having one, and with one, whatever needs a thread waits for it.
+const FOREVER: Duration = Duration::from_secs(1 << 32);
 
 /// What a daemon has when it begins.
 #[derive(Debug)]
@@ -103,8 +110,12 @@ fn begin<F: Future<Output = Result<(), Failure>>>(
     let sockets = activation::take(expected).map_err(Failure::config)?;
     let _log = log::start(goes_to_the_journal(), program.name);
     let descriptors = raise_descriptors()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(Beginning { options, sockets, descriptors }))
+    let runtime = Builder::new_current_thread().enable_all().thread_keep_alive(FOREVER).build()?;
+    runtime.block_on(async {
+        let first = spawn_blocking(|| ());
+        first.await.map_err(io::Error::other)?;
+        serve(Beginning { options, sockets, descriptors }).await
+    })
 }
 
 /// A program's last words. On standard error, whose lines the journal counts as the unit's even after the program's end;

@@ -8,5 +8,5 @@ mod watch;
 
 pub use activation::{NotPassed, Passed, take_passed_sockets};
 pub use socket::{peer_groups, peer_label, socket_file};
-pub use spawn::{Child, Credentials, Launch, spawn};
+pub use spawn::{Child, Credentials, Held, Launch, hold, verdict};
 pub use watch::watch;

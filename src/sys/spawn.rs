@@ -1,17 +1,19 @@
 //! Starts one program with exactly what it was given. Chooses nothing: no shell, no path search, no inherited descriptor.
 
 use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::SigSet;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, pidfd_open, pidfd_send_signal, waitid,
+};
 use std::ffi::{CString, OsString, c_char};
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Command;
 
 /// Signals of the kernel (`_NSIG`, asm/signal.h).
 const SIGNALS: i32 = 64;
@@ -107,33 +109,145 @@ impl Image {
     }
 }
 
-/// Starts the program. Blocks until `execve(2)` has happened or failed.
+/// A process that waits to become the program. Dropped, it is ended, and the program never ran.
+#[derive(Debug)]
+pub struct Held {
+    child: Option<Child>,
+    line: OwnedFd,
+}
+
+impl Held {
+    /// The process: readable when it has ended.
+    ///
+    /// # Errors
+    /// There is none: it was released.
+    pub fn pidfd(&self) -> io::Result<BorrowedFd<'_>> {
+        let child = self.child.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        Ok(child.pidfd.as_fd())
+    }
+
+    /// Where [`verdict`] is to be asked as soon as it is readable.
+    #[must_use]
+    pub fn line(&self) -> BorrowedFd<'_> {
+        self.line.as_fd()
+    }
+
+    /// Lets it become the program.
+    ///
+    /// # Errors
+    /// It ended while it waited (`EPIPE`): the program never ran.
+    pub fn release(mut self) -> io::Result<Child> {
+        rustix::net::send(&self.line, &[0], SendFlags::NOSIGNAL)?;
+        self.child.take().ok_or_else(|| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(child) = &self.child {
+            child.end();
+        }
+    }
+}
+
+impl Child {
+    /// Ends the process, and waits for that: a process that was killed ends at once.
+    fn end(&self) {
+        let killed = pidfd_send_signal(&self.pidfd, Signal::KILL);
+        let reaped = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
+        tracing::debug!("{:?} never became its program: {killed:?}, {reaped:?}", self.pid);
+    }
+}
+
+/// Whether `execve(2)` has happened. To be asked when the line of the held process is readable.
 ///
 /// # Errors
 /// The error of the first step that failed, that of `execve(2)` included: the program then never ran.
-pub fn spawn(launch: Launch) -> io::Result<Child> {
-    let image = Image::of(&launch)?;
-    #[expect(clippy::disallowed_methods, reason = "the one door through which programs start")]
-    let mut command = Command::new(&launch.program);
-    let [stdin, stdout, stderr] = &launch.stdio;
-    command.stdin(stdin.try_clone()?).stdout(stdout.try_clone()?).stderr(stderr.try_clone()?);
-    // SAFETY: `enter` runs between fork and execve in a copy of a process that may have threads. It makes system calls
-    // alone: it allocates nothing, takes no lock, and reads only memory that was filled before the fork.
-    unsafe { command.pre_exec(move || enter(&launch).and_then(|()| Err(image.execute()))) };
-    let child = command.spawn()?;
-    let pid = Pid::from_child(&child);
-    // The child is not reaped yet, so the id is still its own.
-    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-    Ok(Child { pid, pidfd })
+pub fn verdict(line: BorrowedFd<'_>) -> io::Result<()> {
+    let mut errno = [0; size_of::<i32>()];
+    match rustix::io::read(line, &mut errno)? {
+        0 => Ok(()),
+        _ => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno))),
+    }
 }
 
-/// The child's own steps, in the one order that works: cgroup and limits with the old ids, groups before the group
-/// before the user, the working directory with the new ids.
-fn enter(launch: &Launch) -> io::Result<()> {
+/// What the new process needs of descriptors, all numbered so high that none is in another's way.
+struct Stage {
+    stdio: [OwnedFd; 3],
+    line: OwnedFd,
+}
+
+/// Above every number that a program's own descriptors may have (0 to 2), and ours while they are put there.
+const ASIDE: i32 = 10;
+
+impl Stage {
+    fn set([stdin, stdout, stderr]: &[OwnedFd; 3], line: &OwnedFd) -> io::Result<Self> {
+        let aside = |descriptor: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(descriptor, ASIDE);
+        Ok(Self { stdio: [aside(stdin)?, aside(stdout)?, aside(stderr)?], line: aside(line)? })
+    }
+}
+
+/// Starts a process that waits to become the program: so that whatever could go wrong on our side goes wrong before it runs.
+///
+/// # Errors
+/// Those of `fork(2)` and of descriptors: there is no process.
+pub fn hold(launch: &Launch) -> io::Result<Held> {
+    let image = Image::of(launch)?;
+    let (line, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    let stage = Stage::set(&launch.stdio, &theirs)?;
+    rustix::io::ioctl_fionbio(&line, true)?;
+    // SAFETY: the child is a copy of a process that may have threads. `become_program` makes system calls alone: it
+    // allocates nothing, takes no lock, reads only memory that was filled before the fork, and never returns.
+    let forked = unsafe { libc::fork() };
+    if forked == 0 {
+        become_program(launch, &image, &stage);
+    }
+    let pid = Pid::from_raw(forked).filter(|_| forked > 0).ok_or_else(io::Error::last_os_error)?;
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) => Ok(Held { child: Some(Child { pid, pidfd }), line }),
+        Err(error) => {
+            // Not reaped yet, so the id is still its own.
+            let killed = kill_process(pid, Signal::KILL);
+            let reaped = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED);
+            tracing::debug!("{pid:?} has no pidfd: {killed:?}, {reaped:?}");
+            Err(error.into())
+        }
+    }
+}
+
+/// The new process's whole life until it is the program, or has told why it is not.
+fn become_program(launch: &Launch, image: &Image, stage: &Stage) -> ! {
+    let error = match released(&stage.line).and_then(|()| enter(launch, stage)) {
+        Ok(()) => image.execute(),
+        Err(error) => error,
+    };
+    let errno = error.raw_os_error().unwrap_or(libc::EIO).to_ne_bytes();
+    let told = rustix::io::write(&stage.line, &errno);
+    // SAFETY: ends this process, and runs nothing of the one that it is a copy of.
+    unsafe { libc::_exit(if told.is_ok() { 127 } else { 126 }) }
+}
+
+/// Waits for the word to go on. The end of the line is none.
+fn released(line: &OwnedFd) -> io::Result<()> {
+    match rustix::io::read(line, &mut [0; 1])? {
+        0 => Err(io::ErrorKind::BrokenPipe.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The child's own steps, in the one order that works. First all that is ours goes: from the moment that it has the user's
+/// ids, that user may stop it, and a stopped process keeps what it holds. Cgroup and limits with the old ids, groups
+/// before the group before the user, the working directory with the new ids.
+fn enter(launch: &Launch, stage: &Stage) -> io::Result<()> {
     if let Some(mut procs) = launch.cgroup.as_ref() {
         procs.write_all(b"0")?;
     }
-    reset_signals();
+    let [stdin, stdout, stderr] = &stage.stdio;
+    rustix::stdio::dup2_stdin(stdin)?;
+    rustix::stdio::dup2_stdout(stdout)?;
+    rustix::stdio::dup2_stderr(stderr)?;
+    close_all_but(&stage.line)?;
+    reset_signals()?;
     unistd::setsid()?;
     leave_session_keyring()?;
     setrlimit(Resource::RLIMIT_NOFILE, launch.descriptors.0, launch.descriptors.1)?;
@@ -145,7 +259,7 @@ fn enter(launch: &Launch) -> io::Result<()> {
     }
     umask(Mode::from_bits_truncate(launch.umask));
     unistd::chdir(launch.directory.as_c_str())?;
-    close_on_exec_from_3()
+    Ok(())
 }
 
 /// A new session keyring, empty: who has the old one may read root's keys in it, whatever user it runs as (session-keyring(7)).
@@ -173,9 +287,9 @@ fn take(credentials: &Credentials) -> io::Result<()> {
     Ok(())
 }
 
-/// Every signal back to its default, the two that the C library keeps to itself included: whoever started this process
-/// may have ignored those too. KILL and STOP refuse, and that is right.
-fn reset_signals() {
+/// No signal blocked, and every one back to its default, the two that the C library keeps to itself included: whoever
+/// started this process may have ignored those too. KILL and STOP refuse, and that is right.
+fn reset_signals() -> io::Result<()> {
     /// Octets of the kernel's signal set (`_NSIG / 8`, asm/signal.h).
     const SET: usize = 8;
     let default = [0_u64; 8];
@@ -186,115 +300,21 @@ fn reset_signals() {
             libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), std::ptr::null_mut::<u64>(), SET)
         };
     }
+    Ok(SigSet::empty().thread_set_mask()?)
 }
 
-fn close_on_exec_from_3() -> io::Result<()> {
-    // SAFETY: marks descriptors; closes none, so no owner is cheated before execve.
-    let status = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
-    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+/// Closes every descriptor from 3 on but this one, which closes itself when the program begins.
+fn close_all_but(kept: &OwnedFd) -> io::Result<()> {
+    let kept = kept.as_raw_fd().unsigned_abs();
+    for (first, last) in [(3, kept - 1), (kept + 1, u32::MAX)] {
+        // SAFETY: closes descriptors whose owners live in the process that this one is a copy of, and are not used here.
+        let status = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+        if status != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rustix::process::{WaitId, WaitIdOptions, waitid};
-    use std::io::Read;
-    use std::os::fd::AsFd;
-
-    /// A start of this program, with nothing to read and nobody to write to.
-    fn launch(argv: &[&str]) -> Launch {
-        let null = || OwnedFd::from(File::options().read(true).write(true).open("/dev/null").unwrap());
-        Launch {
-            program: argv[0].into(),
-            argv: argv.iter().map(|word| word.as_bytes().to_vec()).collect(),
-            environment: Vec::new(),
-            stdio: [null(), null(), null()],
-            credentials: None,
-            directory: c"/".to_owned(),
-            umask: 0o027,
-            no_new_privileges: true,
-            descriptors: (64, 64),
-            cgroup: None,
-        }
-    }
-
-    fn run(argv: &[&str], environment: &[(&str, &str)]) -> (String, Option<i32>) {
-        let (mut reader, writer) = io::pipe().unwrap();
-        let mut launch = launch(argv);
-        launch.environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
-        launch.stdio[1] = writer.try_clone().unwrap().into();
-        launch.stdio[2] = writer.into();
-        let child = spawn(launch).unwrap();
-        let mut text = String::new();
-        reader.read_to_string(&mut text).unwrap();
-        let status = waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).unwrap().unwrap();
-        (text, status.exit_status())
-    }
-
-    #[test]
-    fn a_program_gets_the_environment_that_it_was_given_and_no_more() {
-        assert_eq!(run(&["/usr/bin/env"], &[("A", "b c")]), ("A=b c\n".to_owned(), Some(0)));
-    }
-
-    #[test]
-    fn a_program_gets_its_mask_directory_and_limit_and_no_descriptor_of_ours() {
-        let _held = File::open("/dev/null").unwrap();
-        let (text, _) = run(&["/bin/sh", "-c", "umask; pwd; ulimit -n; echo /proc/self/fd/*"], &[]);
-        // The shell's own listing of the directory is the fourth.
-        assert_eq!(text, "0027\n/\n64\n/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/self/fd/3\n");
-    }
-
-    /// A key that only its possessors see: whoever has the session keyring. `None` where the machine keeps no keys.
-    fn key_of_this_session(name: &str) -> Option<i32> {
-        /// `KEY_SPEC_SESSION_KEYRING`, `KEYCTL_SETPERM` and `KEY_POS_ALL` (linux/keyctl.h, linux/key.h).
-        const SESSION: i32 = -3;
-        const SETPERM: libc::c_long = 5;
-        const POSSESSOR: u32 = 0x3f00_0000;
-        let name = CString::new(name).unwrap();
-        // SAFETY: the kernel reads the type, the name and one octet of payload during the call.
-        let key = unsafe {
-            libc::syscall(libc::SYS_add_key, c"user".as_ptr(), name.as_ptr(), b"x".as_ptr(), 1_usize, SESSION)
-        };
-        let key = i32::try_from(key).unwrap();
-        // SAFETY: two numbers, no memory.
-        (key >= 0 && unsafe { libc::syscall(libc::SYS_keyctl, SETPERM, key, POSSESSOR) } == 0).then_some(key)
-    }
-
-    #[test]
-    fn a_program_has_a_session_keyring_of_its_own() {
-        let name = format!("udsadmin-test-{}", std::process::id());
-        if key_of_this_session(&name).is_none() {
-            return;
-        }
-        assert!(std::fs::read_to_string("/proc/keys").unwrap().contains(&name));
-        assert!(!run(&["/bin/cat", "/proc/keys"], &[]).0.contains(&name));
-    }
-
-    #[test]
-    fn a_program_that_is_not_there_is_an_error_and_not_a_child() {
-        let error = spawn(launch(&["/nonexistent/program"])).unwrap_err();
-        assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
-    }
-
-    #[test]
-    fn a_file_that_is_no_program_is_not_given_to_a_shell() {
-        let script = std::env::temp_dir().join(format!("udsadmin-script-{}", std::process::id()));
-        // Written by a child, so that no fork of another test holds the file open for writing.
-        let write = format!("echo 'echo a shell' > {0}; chmod 755 {0}", script.display());
-        assert_eq!(run(&["/bin/sh", "-c", &write], &[]), (String::new(), Some(0)));
-        let error = spawn(launch(&[script.to_str().unwrap()]));
-        std::fs::remove_file(&script).unwrap();
-        assert_eq!(error.unwrap_err().raw_os_error(), Some(libc::ENOEXEC));
-    }
-
-    #[test]
-    fn a_word_with_a_nul_starts_nothing() {
-        assert!(spawn(launch(&["/bin/true", "a\0b"])).is_err());
-    }
-
-    #[test]
-    fn signals_that_the_server_ignores_are_not_ignored_by_the_program() {
-        let (text, _) = run(&["/bin/sh", "-c", "grep -E '^Sig(Ign|Blk)' /proc/self/status"], &[]);
-        assert_eq!(text, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
-    }
-}
+mod tests;

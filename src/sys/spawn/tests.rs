@@ -1,0 +1,122 @@
+//! What a started program gets, and when it never runs.
+
+use super::*;
+use rustix::event::{PollFd, PollFlags, poll};
+use std::io::Read;
+
+/// Starts the program, to the moment when it runs or has failed.
+fn spawn(launch: Launch) -> io::Result<Child> {
+    let held = hold(&launch)?;
+    drop(launch);
+    let line = held.line().try_clone_to_owned()?;
+    let child = held.release()?;
+    poll(&mut [PollFd::new(&line, PollFlags::IN)], None)?;
+    verdict(line.as_fd()).inspect_err(|_| child.end()).map(|()| child)
+}
+
+/// A start of this program, with nothing to read and nobody to write to.
+fn launch(argv: &[&str]) -> Launch {
+    let null = || OwnedFd::from(File::options().read(true).write(true).open("/dev/null").unwrap());
+    Launch {
+        program: argv[0].into(),
+        argv: argv.iter().map(|word| word.as_bytes().to_vec()).collect(),
+        environment: Vec::new(),
+        stdio: [null(), null(), null()],
+        credentials: None,
+        directory: c"/".to_owned(),
+        umask: 0o027,
+        no_new_privileges: true,
+        descriptors: (64, 64),
+        cgroup: None,
+    }
+}
+
+fn run(argv: &[&str], environment: &[(&str, &str)]) -> (String, Option<i32>) {
+    let (mut reader, writer) = io::pipe().unwrap();
+    let mut launch = launch(argv);
+    launch.environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    launch.stdio[1] = writer.try_clone().unwrap().into();
+    launch.stdio[2] = writer.into();
+    let child = spawn(launch).unwrap();
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    let status = waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).unwrap().unwrap();
+    (text, status.exit_status())
+}
+
+#[test]
+fn a_program_gets_the_environment_that_it_was_given_and_no_more() {
+    assert_eq!(run(&["/usr/bin/env"], &[("A", "b c")]), ("A=b c\n".to_owned(), Some(0)));
+}
+
+#[test]
+fn a_program_gets_its_mask_directory_and_limit_and_no_descriptor_of_ours() {
+    let _held = File::open("/dev/null").unwrap();
+    let (text, _) = run(&["/bin/sh", "-c", "umask; pwd; ulimit -n; echo /proc/self/fd/*"], &[]);
+    // The shell's own listing of the directory is the fourth.
+    assert_eq!(text, "0027\n/\n64\n/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/self/fd/3\n");
+}
+
+/// A key that only its possessors see: whoever has the session keyring. `None` where the machine keeps no keys.
+fn key_of_this_session(name: &str) -> Option<i32> {
+    /// `KEY_SPEC_SESSION_KEYRING`, `KEYCTL_SETPERM` and `KEY_POS_ALL` (linux/keyctl.h, linux/key.h).
+    const SESSION: i32 = -3;
+    const SETPERM: libc::c_long = 5;
+    const POSSESSOR: u32 = 0x3f00_0000;
+    let name = CString::new(name).unwrap();
+    // SAFETY: the kernel reads the type, the name and one octet of payload during the call.
+    let key = unsafe {
+        libc::syscall(libc::SYS_add_key, c"user".as_ptr(), name.as_ptr(), b"x".as_ptr(), 1_usize, SESSION)
+    };
+    let key = i32::try_from(key).unwrap();
+    // SAFETY: two numbers, no memory.
+    (key >= 0 && unsafe { libc::syscall(libc::SYS_keyctl, SETPERM, key, POSSESSOR) } == 0).then_some(key)
+}
+
+#[test]
+fn a_program_has_a_session_keyring_of_its_own() {
+    let name = format!("udsadmin-test-{}", std::process::id());
+    if key_of_this_session(&name).is_none() {
+        return;
+    }
+    assert!(std::fs::read_to_string("/proc/keys").unwrap().contains(&name));
+    assert!(!run(&["/bin/cat", "/proc/keys"], &[]).0.contains(&name));
+}
+
+#[test]
+fn a_program_that_is_not_there_is_an_error_and_not_a_child() {
+    let error = spawn(launch(&["/nonexistent/program"])).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
+}
+
+#[test]
+fn a_file_that_is_no_program_is_not_given_to_a_shell() {
+    let script = std::env::temp_dir().join(format!("udsadmin-script-{}", std::process::id()));
+    // Written by a child, so that no fork of another test holds the file open for writing.
+    let write = format!("echo 'echo a shell' > {0}; chmod 755 {0}", script.display());
+    assert_eq!(run(&["/bin/sh", "-c", &write], &[]), (String::new(), Some(0)));
+    let error = spawn(launch(&[script.to_str().unwrap()]));
+    std::fs::remove_file(&script).unwrap();
+    assert_eq!(error.unwrap_err().raw_os_error(), Some(libc::ENOEXEC));
+}
+
+#[test]
+fn a_word_with_a_nul_starts_nothing() {
+    assert!(spawn(launch(&["/bin/true", "a\0b"])).is_err());
+}
+
+#[test]
+fn signals_that_the_server_ignores_are_not_ignored_by_the_program() {
+    let (text, _) = run(&["/bin/sh", "-c", "grep -E '^Sig(Ign|Blk)' /proc/self/status"], &[]);
+    assert_eq!(text, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+}
+
+#[test]
+fn a_process_that_is_not_released_never_becomes_the_program() {
+    let witness = std::env::temp_dir().join(format!("udsadmin-held-{}", std::process::id()));
+    let held = hold(&launch(&["/usr/bin/touch", witness.to_str().unwrap()])).unwrap();
+    let pid = held.child.as_ref().unwrap().pid;
+    drop(held);
+    assert!(rustix::process::test_kill_process(pid).is_err(), "the process is gone, and reaped");
+    assert!(!witness.exists());
+}
