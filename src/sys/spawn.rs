@@ -199,10 +199,10 @@ pub fn hold(launch: &Launch) -> io::Result<Held> {
     // SAFETY: the child is a copy of a process that may have threads. `become_program` makes system calls alone: it
     // allocates nothing, takes no lock, reads only memory that was filled before the fork, and never returns.
     let forked = unsafe { libc::fork() };
-    if forked == 0 {
-        become_program(launch, &image, &stage);
+    if forked < 0 {
+        return Err(io::Error::last_os_error());
     }
-    let pid = Pid::from_raw(forked).filter(|_| forked > 0).ok_or_else(io::Error::last_os_error)?;
+    let Some(pid) = Pid::from_raw(forked) else { become_program(launch, &image, &stage) };
     match pidfd_open(pid, PidfdFlags::empty()) {
         Ok(pidfd) => Ok(Held { child: Some(Child { pid, pidfd }), line }),
         Err(error) => {
