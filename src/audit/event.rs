@@ -144,7 +144,9 @@ impl Event {
         self
     }
 
-    fn optional(self, name: &str, value: Option<impl Display>) -> Self {
+    /// One more field, where there is a value for it.
+    #[must_use]
+    pub fn optional(self, name: &str, value: Option<impl Display>) -> Self {
         match value {
             Some(value) => self.field(name, value),
             None => self,

@@ -104,7 +104,7 @@ impl Service {
     /// The client behind a passed socket, as the kernel names it; or the record of why it is refused.
     async fn recognise(&self, client: &OwnedFd) -> Result<Peer, Event> {
         self.doors.check(client.as_fd()).map_err(|foreign| refused(&foreign.to_string()))?;
-        let unknown = |why: NoPeer| refused(&why.to_string());
+        let unknown = |why: NoPeer| refused(&why.to_string()).optional("UDSADMIN_UID", why.uid());
         let peer = transport::peer_of(client.as_fd()).map_err(unknown)?;
         let peer = transport::complete(peer, self.policy.needs_database_groups()).await.map_err(unknown)?;
         if peer.namespace != Namespace::Own {

@@ -80,7 +80,7 @@ async fn welcome(context: &Context, peer: &Peer, stream: &Stream) {
 
 /// Refuses a connection without a peer that a policy could judge.
 pub async fn refuse(context: &Context, socket: &UnixStream, why: &NoPeer) {
-    context.trail.note(&refused(&why.to_string())).await;
+    context.trail.note(&refused(&why.to_string()).optional("UDSADMIN_UID", why.uid())).await;
     let mut line = Vec::new();
     reply::final_line(None, &Final::denied().text(why.to_string()), &mut line);
     // The peer may be gone; there is no session to end.

@@ -3,6 +3,7 @@
 use crate::accounts;
 use crate::identity::{Circumstances, DatabaseGroups, Gid, Groups, Namespace, Peer, Uid, UnusableId};
 use crate::sys;
+use nix::errno::Errno;
 use nix::sys::socket::{getsockopt, sockopt};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -21,17 +22,31 @@ const LOGINUID_UNSET: u32 = u32::MAX;
 #[derive(Debug)]
 pub enum NoPeer {
     /// The process that connected has ended: its id may soon be another's.
-    Gone,
+    Gone {
+        /// Its user's id, for the record.
+        uid: u32,
+    },
     /// Its user id stands for nobody.
     Unusable(UnusableId),
     /// The kernel did not say.
     Unreadable(io::Error),
 }
 
+impl NoPeer {
+    /// The user's id, where it is known.
+    #[must_use]
+    pub const fn uid(&self) -> Option<u32> {
+        match self {
+            Self::Gone { uid } => Some(*uid),
+            Self::Unusable(_) | Self::Unreadable(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for NoPeer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Gone => f.write_str("the process that connected has ended"),
+            Self::Gone { uid } => write!(f, "the process of uid {uid} that connected has ended"),
             Self::Unusable(id) => write!(f, "user {id}"),
             Self::Unreadable(error) => write!(f, "the kernel does not name the peer: {error}"),
         }
@@ -46,13 +61,14 @@ impl std::error::Error for NoPeer {}
 /// # Errors
 /// [`NoPeer`]; a connection without a peer is refused.
 pub fn peer_of(socket: BorrowedFd<'_>) -> Result<Peer, NoPeer> {
-    let from_socket = peer_pidfd(socket)?;
+    let process = getsockopt(&socket, sockopt::PeerPidfd);
     let credentials = getsockopt(&socket, sockopt::PeerCredentials).map_err(unreadable)?;
+    let from_socket = process_of(process, credentials.uid())?;
     let uid = Uid::new(credentials.uid()).map_err(NoPeer::Unusable)?;
     let groups = sys::peer_groups(socket).map_err(NoPeer::Unreadable)?;
     let pidfd = from_socket.or_else(|| open_by_id(credentials.pid()));
     if !pidfd.as_ref().is_some_and(|process| is_alive(process.as_fd())) {
-        return Err(NoPeer::Gone);
+        return Err(NoPeer::Gone { uid: credentials.uid() });
     }
     Ok(Peer {
         uid,
@@ -66,7 +82,7 @@ pub fn peer_of(socket: BorrowedFd<'_>) -> Result<Peer, NoPeer> {
     })
 }
 
-fn unreadable(errno: nix::errno::Errno) -> NoPeer {
+fn unreadable(errno: Errno) -> NoPeer {
     NoPeer::Unreadable(errno.into())
 }
 
@@ -75,10 +91,9 @@ fn usable(raw: impl Iterator<Item = u32>) -> Groups {
 }
 
 /// `None` on a kernel older than 6.5, which has no `SO_PEERPIDFD`; said once.
-fn peer_pidfd(socket: BorrowedFd<'_>) -> Result<Option<OwnedFd>, NoPeer> {
-    use nix::errno::Errno;
+fn process_of(answer: Result<OwnedFd, Errno>, uid: u32) -> Result<Option<OwnedFd>, NoPeer> {
     static OLD_KERNEL: Once = Once::new();
-    match getsockopt(&socket, sockopt::PeerPidfd) {
+    match answer {
         Ok(pidfd) => Ok(Some(pidfd)),
         Err(Errno::ENOPROTOOPT) => {
             OLD_KERNEL.call_once(|| {
@@ -89,7 +104,7 @@ fn peer_pidfd(socket: BorrowedFd<'_>) -> Result<Option<OwnedFd>, NoPeer> {
             Ok(None)
         }
         // A peer that was reaped before we asked (sk_getsockopt of net/core/sock.c; pidfd_prepare of kernel/fork.c).
-        Err(Errno::ESRCH | Errno::EINVAL | Errno::ENODATA) => Err(NoPeer::Gone),
+        Err(Errno::ESRCH | Errno::EINVAL | Errno::ENODATA) => Err(NoPeer::Gone { uid }),
         Err(errno) => Err(unreadable(errno)),
     }
 }

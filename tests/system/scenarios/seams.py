@@ -58,7 +58,8 @@ def a_peer_that_is_gone_before_the_accept_runs_nothing(rig):
     rig.run(f"{TOOLS}/hit-and-run", "mark gone\\n", user="alice").well()
     rig.kill("udsadmin.service", "CONT")
     rig.ask("alice", "mark here\n").must_be(200)
-    rig.events("refused")
+    alice = rig.run("id", "-u", user="alice").text
+    equal([event["UDSADMIN_UID"] for event in rig.events("refused")], [alice], "whose connection was refused")
     rig.no_mark("gone")
 
 
