@@ -111,10 +111,19 @@ impl Event {
         self.field("UDSADMIN_COMMAND", &request.command).field("UDSADMIN_REQUEST", spelling)
     }
 
+    /// A peer whom the policy does not let connect.
+    #[must_use]
+    pub fn refused(peer: &Peer, denial: &Denial) -> Self {
+        Self::new(Kind::Refused, format!("{peer} was refused: {}", denial.reason()))
+            .peer(peer)
+            .decision("deny", denial.rule())
+            .field("UDSADMIN_REASON", denial.reason())
+    }
+
     /// A request that the policy refuses, in full.
     #[must_use]
     pub fn denied(peer: &Peer, request: &Request, spelling: &str, denial: &Denial) -> Self {
-        Self::new(Kind::Denied, format!("{peer}: {spelling}: {}", denial.reason()))
+        Self::new(Kind::Denied, format!("{peer}: {spelling}: denied: {}", denial.reason()))
             .peer(peer)
             .request(request, spelling)
             .arguments(denial.arguments())

@@ -108,7 +108,7 @@ impl Service {
             return Err(NotRun::Draining);
         }
         if !entry.session.is_open() {
-            self.trail.note(&entry.event(Kind::Denied, "the client has closed its connection")).await;
+            self.trail.note(&entry.event(Kind::Denied, "denied: the client has closed its connection")).await;
             return Err(NotRun::Denied);
         }
         let grant = self.judge(entry).await?;

@@ -112,9 +112,7 @@ impl Service {
         }
         match self.policy.admits(&peer) {
             Admission::Admitted { .. } => Ok(peer),
-            Admission::Refused(denial) => {
-                Err(refused(&denial.reason().to_string()).peer(&peer).decision("deny", denial.rule()))
-            }
+            Admission::Refused(denial) => Err(Event::refused(&peer, &denial)),
         }
     }
 

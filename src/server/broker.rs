@@ -132,7 +132,7 @@ fn serve_one(service: &Arc<Service>, places: &Arc<Places>, connection: OwnedFd) 
 /// Lets the runs under way go on for a while, then ends them.
 async fn drain(service: &Service) {
     service.tasks.close();
-    notify::status(&format!("waits for {} runs", service.runs.count()));
+    notify::status(&format!("ends; runs under way: {}", service.runs.count()));
     if tokio::time::timeout(DRAINING, service.tasks.wait()).await.is_err() {
         service.ending.cancel();
         service.tasks.wait().await;

@@ -163,7 +163,7 @@ fn turn_away(socket: UnixStream, last: &Final) {
 }
 
 async fn tell_systemd(places: Arc<Places>) {
-    let text = || format!("{} connections", places.count());
+    let text = || format!("connections: {}", places.count());
     let mut told = text();
     notify::ready(&told);
     let mut ticks = interval(STATUS_EVERY);

@@ -53,7 +53,7 @@ fn first_of(found: &[Diagnostic]) -> String {
 pub fn in_force(path: &Path, loaded: &Loaded) -> Event {
     let commands = loaded.policy.commands().count();
     let warnings = loaded.warnings.len();
-    let text = format!("policy {} in force: {commands} commands, {warnings} warnings", path.display());
+    let text = format!("policy {} in force (commands: {commands}, warnings: {warnings})", path.display());
     Event::new(Kind::PolicyLoaded, text)
         .field("UDSADMIN_POLICY", path.display())
         .field("UDSADMIN_COMMANDS", commands)

@@ -153,7 +153,7 @@ impl Conversation<'_> {
     }
 
     async fn deny_builtin(&mut self, builtin: Builtin) -> Final {
-        let event = Event::new(Kind::Denied, format!("{}: {}: not granted", self.peer, builtin.verb()))
+        let event = Event::new(Kind::Denied, format!("{}: {}: denied: not granted", self.peer, builtin.verb()))
             .peer(self.peer)
             .field("UDSADMIN_COMMAND", builtin.verb())
             .field("UDSADMIN_REQUEST", builtin.verb())

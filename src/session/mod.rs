@@ -65,8 +65,7 @@ pub async fn serve(context: &Context, socket: UnixStream, peer: Peer) {
 async fn welcome(context: &Context, peer: &Peer, stream: &Stream) {
     match context.policy.admits(peer) {
         Admission::Refused(denial) => {
-            let event = refused(&denial.reason().to_string()).peer(peer).decision("deny", denial.rule());
-            context.trail.note(&event).await;
+            context.trail.note(&Event::refused(peer, &denial)).await;
             let text = format!("{peer} may not connect; ask this machine's administrator");
             turn_away(stream, &Final::denied().text(text)).await;
         }
