@@ -124,7 +124,7 @@ fn check(
     for (spec, value) in given {
         let name = spec.name.as_str();
         let checked = typed(spec, value).and_then(|()| narrowed(&rules, spec, value));
-        steps.note(|| Step::value(name, value, if checked.is_ok() { "yes" } else { "no" }));
+        steps.note(|| Step::value(name, value, checked.as_ref().err()));
         rules = checked?;
     }
     rules

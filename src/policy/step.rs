@@ -1,5 +1,6 @@
 //! The path of a decision, step by step, for `why`. Records what the evaluator saw; decides nothing itself.
 
+use super::decision::{Denial, Refusal};
 use super::origin::Origin;
 use super::principal::Matched;
 use crate::request::Value;
@@ -18,10 +19,15 @@ pub struct Explanation {
 pub struct Step(Vec<(&'static str, String)>);
 
 impl Step {
-    /// The row: `step` and its name first, `result` last.
+    /// The row: `step` and its name first, then what was looked at and the `result`, and at last where the policy says so.
     #[must_use]
     pub fn fields(&self) -> Vec<(&'static str, String)> {
         self.0.clone()
+    }
+
+    fn with(mut self, name: &'static str, value: String) -> Self {
+        self.0.push((name, value));
+        self
     }
 
     fn of(step: &str, fields: impl IntoIterator<Item = (&'static str, String)>, result: &str) -> Self {
@@ -51,12 +57,20 @@ impl Step {
 
     /// A rule of the command is for this peer.
     pub(super) fn allow(matched: &Matched<'_>) -> Self {
-        Self::of("allow", [matched.field(), ("source", "kernel".to_owned())], "yes")
+        let step = Self::of("allow", [matched.field(), ("source", "kernel".to_owned())], "yes");
+        step.with("at", matched.origin().short())
     }
 
-    /// An argument's value was looked at.
-    pub(super) fn value(name: &str, value: &Value, result: &str) -> Self {
-        Self::of("argument", [("name", name.to_owned()), ("value", shown(value))], result)
+    /// An argument's value was looked at; where it was refused, what it must be.
+    pub(super) fn value(name: &str, value: &Value, refused: Option<&Denial>) -> Self {
+        let result = if refused.is_some() { "no" } else { "yes" };
+        let step = Self::of("argument", [("name", name.to_owned()), ("value", shown(value))], result);
+        match refused.map(|denial| (denial.refusal(), denial.rule())) {
+            Some((Refusal::BadArgument { text, .. }, rule)) => {
+                step.with("reason", text.clone()).with("at", rule.short())
+            }
+            Some((Refusal::Denied, _)) | None => step,
+        }
     }
 
     /// An argument could not be matched with a value.

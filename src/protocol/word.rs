@@ -12,11 +12,11 @@ const OPEN_DOUBLE: &str = "a quote that never ends; add the closing \"";
 const OPEN_SINGLE: &str = "a quote that never ends; add the closing '";
 const TAB_IN_DOUBLE: &str = "a TAB within quotes; write it as \\t";
 const TAB_IN_SINGLE: &str = "a TAB within single quotes; use double quotes and write it as \\t";
-const BAD_ESCAPE: &str =
-    "no such escape; within double quotes write \\\\ \\\" \\n \\r \\t or \\x and two hexadecimal digits";
-const CONTROL: &str = "a control character; within double quotes write it as \\x and two hexadecimal digits";
+const BAD_ESCAPE: &str = "no such escape; after a backslash within double quotes comes another, \", n, r, t, or x and two hexadecimal digits";
+const CONTROL: &str =
+    "a control character; within double quotes write it as a backslash, x and two hexadecimal digits";
 const NOT_UTF8: &str =
-    "malformed UTF-8; within double quotes write the octet as \\x and two hexadecimal digits";
+    "malformed UTF-8; within double quotes write the octet as a backslash, x and two hexadecimal digits";
 
 /// Why and where a line is not made of words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -153,11 +153,12 @@ impl Conversation<'_> {
     }
 
     async fn deny_builtin(&mut self, builtin: Builtin) -> Final {
-        let event = Event::new(Kind::Denied, format!("{}: {}: denied: not granted", self.peer, builtin.verb()))
-            .peer(self.peer)
-            .field("UDSADMIN_COMMAND", builtin.verb())
-            .field("UDSADMIN_REQUEST", builtin.verb())
-            .decision("deny", "default-deny");
+        let event =
+            Event::new(Kind::Denied, format!("{}: {}: denied: not granted", self.peer, builtin.verb()))
+                .peer(self.peer)
+                .field("UDSADMIN_COMMAND", builtin.verb())
+                .field("UDSADMIN_REQUEST", builtin.verb())
+                .decision("deny", "default-deny");
         self.context.trail.note(&event).await;
         Final::denied().text(NO_SUCH)
     }
@@ -179,4 +180,4 @@ impl Conversation<'_> {
 }
 
 /// The same words for a command that is not there and for one that is not for this peer.
-const NO_SUCH: &str = "no such command for you; commands lists yours, and why NAME explains";
+const NO_SUCH: &str = "no such command for you; commands lists yours";

@@ -221,12 +221,14 @@ impl<'a> Conversation<'a> {
     }
 
     async fn answer_malformed(&mut self, error: &SyntaxError) {
-        self.say(error.tag.as_ref(), &Final::syntax(error.column).text(error.message));
-        let ends = self.is_fresh || error.desynchronised;
+        let fate = match (error.desynchronised, self.is_fresh) {
+            (true, _) => "; closing, for an input may follow, which must not be taken for requests",
+            (false, true) => "; the connection is closed",
+            (false, false) => "",
+        };
+        self.say(error.tag.as_ref(), &Final::syntax(error.column).text(format!("{}{fate}", error.message)));
+        let ends = !fate.is_empty();
         self.note_protocol_error(&format!("column {}: {}", error.column, error.message), ends).await;
-        if error.desynchronised {
-            self.inform("closing: an input may follow that line, and input must not be taken for requests");
-        }
         if ends {
             self.leave();
         }
@@ -255,10 +257,6 @@ impl<'a> Conversation<'a> {
     pub(super) fn say(&mut self, tag: Option<&Tag>, last: &Final) {
         self.out.say(tag, last);
         self.beat_due = Instant::now() + HEARTBEAT;
-    }
-
-    fn inform(&mut self, text: &str) {
-        reply::info(None, text, self.out.writer());
     }
 
     /// Reads nothing more; what is said is still sent.

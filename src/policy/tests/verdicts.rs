@@ -288,8 +288,9 @@ fn why_shows_the_path_of_the_decision() {
         rows(&explanation),
         [
             "step=command name=restart at=policy.toml:9 result=found",
-            "step=allow group=webops source=kernel result=yes",
-            "step=argument name=unit value=sshd.service result=no",
+            "step=allow group=webops source=kernel result=yes at=policy.toml:15",
+            "step=argument name=unit value=sshd.service result=no \
+             reason=must be one of nginx.service, php-fpm.service at=policy.toml:12",
         ]
     );
 }
