@@ -105,7 +105,12 @@ impl Reader<'_> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        self.error(&item.span(), &format!("expected {expected}, found {found}"));
+        let mend = match (expected, item.get_ref()) {
+            ("a list", DeValue::String(_) | DeValue::Integer(_)) => "; put brackets around it",
+            ("a string", DeValue::Integer(_) | DeValue::Float(_)) => "; put quotes around it",
+            _ => "",
+        };
+        self.error(&item.span(), &format!("expected {expected}, found {found}{mend}"));
         None
     }
 }
