@@ -90,7 +90,7 @@ async fn start(launch: Launch, timeout: Option<Duration>) -> io::Result<(Child, 
     match tokio::time::timeout(timeout.map_or(STARTING, |limit| limit.min(STARTING)), verdict).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            reap(&child)?;
+            child.end();
             return Err(error);
         }
         Err(_) => {
