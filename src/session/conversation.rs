@@ -76,6 +76,8 @@ pub(super) struct Conversation<'a> {
     runs: u32,
     client: Client,
     is_fresh: bool,
+    /// The server's word to end was heard, and its time is running.
+    is_ending: bool,
     quitting: Option<Instant>,
     beat_due: Instant,
 }
@@ -96,6 +98,7 @@ impl<'a> Conversation<'a> {
             runs: 0,
             client: Client::Talking,
             is_fresh: true,
+            is_ending: false,
             quitting: None,
             beat_due: Instant::now() + HEARTBEAT,
         }
@@ -292,7 +295,7 @@ impl<'a> Conversation<'a> {
             step = next_step(&mut self.running, may_pass_on) => Wake::Run(step),
             () = sleep_until(self.beat_due), if beats => Wake::Heartbeat,
             () = at(self.quitting), if self.client != Client::Gone => Wake::QuittingIsOver,
-            () = self.context.draining.cancelled(), if !self.context.draining.is_cancelled() => Wake::Draining,
+            () = self.context.draining.cancelled(), if !self.is_ending => Wake::Draining,
         }
     }
 
@@ -304,7 +307,10 @@ impl<'a> Conversation<'a> {
             Wake::Run(step) => self.proceed(step),
             Wake::Heartbeat => self.beat(),
             Wake::QuittingIsOver => self.abandon(),
-            Wake::Draining => self.quitting = self.quitting.or(Some(Instant::now() + DRAINING)),
+            Wake::Draining => {
+                self.is_ending = true;
+                self.quitting = self.quitting.or(Some(Instant::now() + DRAINING));
+            }
         }
     }
 
@@ -427,3 +433,6 @@ async fn at(deadline: Option<Instant>) {
         None => pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;
