@@ -108,7 +108,9 @@ impl Service {
             return Err(NotRun::Draining);
         }
         if !entry.session.is_open() {
-            self.trail.note(&entry.event(Kind::Denied, "the client has closed its connection")).await;
+            let why = "the client has closed its connection";
+            let event = entry.event(Kind::Denied, why).field("UDSADMIN_DECISION", "deny");
+            self.trail.note(&event.field("UDSADMIN_REASON", why)).await;
             return Err(NotRun::Denied);
         }
         let grant = self.judge(entry).await?;
