@@ -21,7 +21,7 @@ Examples:
 
 Exit status: the command's own; 128 and the signal's number where a signal ended it; 124 where its time limit did, 125 where
 somebody did. Where nothing was started: 64 the request is wrong, 69 the service can't be reached, 70 it failed, 75 try again
-later, 77 denied, 126 the program can't be started. 74: it was started, and how it ended is unknown.";
+later, 77 denied, 126 the program can't be started. 74: it may have run, and how it ended is unknown.";
 
 /// Run a command of the policy
 ///
