@@ -61,8 +61,13 @@ pub(super) struct Session {
 /// What ends each run that a session ordered, by its number.
 type Cancels = HashMap<u32, CancellationToken>;
 
-/// A run's number, what is asked for, and its pipes.
-type Ordered = (u32, Request, Vec<OwnedFd>);
+/// An order to run.
+pub(super) struct Ordered {
+    /// The server's number for it.
+    pub(super) run: u32,
+    pub(super) request: Request,
+    pub(super) pipes: Vec<OwnedFd>,
+}
 
 impl Service {
     /// Serves one connection of the server to its end. Runs that it ordered go on after that.
@@ -129,8 +134,8 @@ impl Service {
         let mut cancels = Cancels::new();
         loop {
             match session.packets.receive::<Order>().await {
-                Ok(Some(Packet { value: Order::Run { run, request }, descriptors })) => {
-                    self.begin(&session, (run, request, descriptors), &mut cancels).await;
+                Ok(Some(Packet { value: Order::Run { run, request }, descriptors: pipes })) => {
+                    self.begin(&session, Ordered { run, request, pipes }, &mut cancels).await;
                 }
                 Ok(Some(Packet { value: Order::Cancel { run }, .. })) => {
                     cancels.get(&run).inspect(|token| token.cancel());
@@ -146,10 +151,10 @@ impl Service {
 
     /// Has a task of its own carry out an order to run, if there is a place for it.
     async fn begin(self: &Arc<Self>, session: &Arc<Session>, ordered: Ordered, cancels: &mut Cancels) {
-        let (run, request, descriptors) = ordered;
+        let run = ordered.run;
         let Some(place) = self.orders.take(session.peer.uid) else {
             // Told here, and not by a task: a server that reads no reports is read no further either.
-            drop(descriptors);
+            drop(ordered);
             return report(session, &Report::NotRun { run, why: NotRun::Busy }).await;
         };
         cancels.retain(|_, token| !token.is_cancelled());
@@ -157,7 +162,7 @@ impl Service {
         cancels.insert(run, cancel.clone());
         let (service, session) = (Arc::clone(self), Arc::clone(session));
         self.tasks.spawn(async move {
-            service.run(&session, run, &request, descriptors, &cancel).await;
+            service.run(&session, ordered, &cancel).await;
             cancel.cancel();
             drop(place);
         });
