@@ -21,7 +21,7 @@ pub enum Kind {
     Started,
     /// A command has ended, or could not be started after all.
     Finished,
-    /// What came was no request, and the connection was closed for it.
+    /// What came was no request. Some of it ends the connection.
     ProtocolError,
     /// Octets came from another user than the one who connected.
     SenderMismatch,

@@ -1,6 +1,6 @@
 //! One run, from the order to its report: decide, record, start, wait, record. In that order, and no step left out.
 
-use super::service::{Service, Session};
+use super::service::{Ordered, Service, Session};
 use super::wire::{NotRun, Report};
 use crate::audit::{Event, Kind};
 use crate::execution::{self, Job, JobId, Outcome, plan};
@@ -74,16 +74,10 @@ impl Entry<'_> {
 
 impl Service {
     /// Carries out one order to run, and reports on it.
-    pub(super) async fn run(
-        &self,
-        session: &Session,
-        run: u32,
-        request: &Request,
-        pipes: Vec<OwnedFd>,
-        cancel: &CancellationToken,
-    ) {
-        let peer = self.peer_now(session).await;
-        let entry = Entry { session, run, peer: &peer, request, spelling: protocol::spell(request) };
+    pub(super) async fn run(&self, session: &Session, ordered: Ordered, cancel: &CancellationToken) {
+        let Ordered { run, request, pipes } = ordered;
+        let (peer, spelling) = (self.peer_now(session).await, protocol::spell(&request));
+        let entry = Entry { session, run, peer: &peer, request: &request, spelling };
         let end = match self.start(&entry, pipes).await {
             Err(why) => Report::NotRun { run, why },
             Ok((job, grant, _place)) => self.see_to_its_end(job, &entry, &grant, cancel).await.report(run),
@@ -108,7 +102,10 @@ impl Service {
             return Err(NotRun::Draining);
         }
         if !entry.session.is_open() {
-            self.trail.note(&entry.event(Kind::Denied, "denied: the client has closed its connection")).await;
+            let why = "the client has closed its connection";
+            let event =
+                entry.event(Kind::Denied, &format!("denied: {why}")).field("UDSADMIN_DECISION", "deny");
+            self.trail.note(&event.field("UDSADMIN_REASON", why)).await;
             return Err(NotRun::Denied);
         }
         let grant = self.judge(entry).await?;

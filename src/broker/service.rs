@@ -11,6 +11,7 @@ use crate::files::Trust;
 use crate::identity::{Namespace, Peer, Uid};
 use crate::limits::Places;
 use crate::policy::{Admission, Policy};
+use crate::request::Request;
 use crate::transport::{self, NoPeer};
 use std::collections::HashMap;
 use std::io;
@@ -55,6 +56,17 @@ pub(super) struct Session {
     pub(super) packets: Packets,
     pub(super) client: OwnedFd,
     pub(super) peer: Peer,
+}
+
+/// What ends each run that a session ordered, by its number.
+type Cancels = HashMap<u32, CancellationToken>;
+
+/// An order to run.
+pub(super) struct Ordered {
+    /// The server's number for it.
+    pub(super) run: u32,
+    pub(super) request: Request,
+    pub(super) pipes: Vec<OwnedFd>,
 }
 
 impl Service {
@@ -117,36 +129,41 @@ impl Service {
     }
 
     async fn follow_orders(self: Arc<Self>, session: Arc<Session>) {
-        let mut cancels: HashMap<u32, CancellationToken> = HashMap::new();
+        let mut cancels = Cancels::new();
         loop {
             match session.packets.receive::<Order>().await {
-                Ok(Some(Packet { value: Order::Run { run, request }, descriptors })) => {
-                    let Some(place) = self.orders.take(session.peer.uid) else {
-                        // Told here, and not by a task: a server that reads no reports is read no further either.
-                        drop(descriptors);
-                        report(&session, &Report::NotRun { run, why: NotRun::Busy }).await;
-                        continue;
-                    };
-                    cancels.retain(|_, token| !token.is_cancelled());
-                    let cancel = self.ending.child_token();
-                    cancels.insert(run, cancel.clone());
-                    let (service, session) = (Arc::clone(&self), Arc::clone(&session));
-                    self.tasks.spawn(async move {
-                        service.run(&session, run, &request, descriptors, &cancel).await;
-                        cancel.cancel();
-                        drop(place);
-                    });
+                Ok(Some(Packet { value: Order::Run { run, request }, descriptors: pipes })) => {
+                    self.begin(&session, Ordered { run, request, pipes }, &mut cancels).await;
                 }
                 Ok(Some(Packet { value: Order::Cancel { run }, .. })) => {
                     cancels.get(&run).inspect(|token| token.cancel());
                 }
                 Ok(Some(Packet { value: Order::Open, .. }) | None) => return,
                 Err(error) => {
-                    tracing::warn!("the connection of the server for {} broke: {error}", session.peer.user());
+                    tracing::warn!("the connection of the server for {} broke: {error}", session.peer);
                     return;
                 }
             }
         }
+    }
+
+    /// Has a task of its own carry out an order to run, if there is a place for it.
+    async fn begin(self: &Arc<Self>, session: &Arc<Session>, ordered: Ordered, cancels: &mut Cancels) {
+        let run = ordered.run;
+        let Some(place) = self.orders.take(session.peer.uid) else {
+            // Told here, and not by a task: a server that reads no reports is read no further either.
+            drop(ordered);
+            return report(session, &Report::NotRun { run, why: NotRun::Busy }).await;
+        };
+        cancels.retain(|_, token| !token.is_cancelled());
+        let cancel = self.ending.child_token();
+        cancels.insert(run, cancel.clone());
+        let (service, session) = (Arc::clone(self), Arc::clone(session));
+        self.tasks.spawn(async move {
+            service.run(&session, ordered, &cancel).await;
+            cancel.cancel();
+            drop(place);
+        });
     }
 }
 

@@ -3,6 +3,8 @@
 use crate::execution::signal_name;
 use crate::protocol::reply::Final;
 
+/// Ran and failed, with a code that no process of ours can end with.
+const FAILED: u8 = 1;
 /// `EX_USAGE`: the request is wrong.
 pub(super) const USAGE: u8 = 64;
 /// `EX_UNAVAILABLE`: the service can't be reached.
@@ -30,7 +32,8 @@ const SIGNALS: u8 = 64;
 /// The exit status of a final line.
 pub(super) fn status(last: &Final) -> u8 {
     match last.code {
-        200 | 210 => field(last, "code").and_then(|code| code.parse().ok()).unwrap_or(0),
+        200 => 0,
+        210 => field(last, "code").and_then(|code| code.parse().ok()).unwrap_or(FAILED),
         211 => SIGNALLED.saturating_add(signal(last).unwrap_or(0)),
         212 => TIMED_OUT,
         213 | 214 => CANCELLED,
@@ -74,6 +77,7 @@ mod tests {
         let statuses = [
             (Final::exit(0), 0),
             (Final::exit(3), 3),
+            (Final::exit(256), 1),
             (Final::signal("TERM"), 143),
             (Final::signal("40"), 168),
             (Final::timeout(), 124),

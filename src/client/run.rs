@@ -1,7 +1,7 @@
 //! `udsadmin run`: one request, its output on our own streams, its end as our exit status. Decides and retries nothing.
 
 use super::exit;
-use crate::protocol::decoder::LINE_MAX;
+use crate::protocol::decoder::{INPUT_MAX, LINE_MAX};
 use crate::protocol::reply::{Final, Kind, Part, parse_reply_line};
 use crate::protocol::write_request;
 use crate::request::{Argument, ArgumentName, CommandName, Request, Value};
@@ -21,7 +21,7 @@ Examples:
 
 Exit status: the command's own; 128 and the signal's number where a signal ended it; 124 where its time limit did, 125 where
 somebody did. Where nothing was started: 64 the request is wrong, 69 the service can't be reached, 70 it failed, 75 try again
-later, 77 denied, 126 the program can't be started. 74: it was started, and how it ended is unknown.";
+later, 77 denied, 126 the program can't be started. 74: it may have run, and how it ended is unknown.";
 
 /// Run a command of the policy
 ///
@@ -68,19 +68,28 @@ fn request(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
     let given = arguments.words.iter().cloned().map(argument).collect::<Result<_, _>>()?;
     let mut line = Vec::new();
     write_request(&Request { command: arguments.name.clone(), arguments: given }, &mut line);
-    let mut input = Vec::new();
-    if arguments.input {
-        io::stdin()
-            .read_to_end(&mut input)
-            .map_err(|error| (exit::IO, format!("standard input: {error}")))?;
-        line.extend_from_slice(format!(" <{}", input.len()).as_bytes());
+    let fed = if arguments.input { Some(input(&mut io::stdin())?) } else { None };
+    if let Some(octets) = &fed {
+        line.extend_from_slice(format!(" <{}", octets.len()).as_bytes());
     }
     line.push(b'\n');
     if line.len() > LINE_MAX {
         return Err((exit::USAGE, format!("the request is longer than {LINE_MAX} octets")));
     }
-    line.append(&mut input);
+    line.extend(fed.into_iter().flatten());
     Ok(line)
+}
+
+fn input(from: &mut dyn Read) -> Result<Vec<u8>, Failure> {
+    let mut octets = Vec::new();
+    let room = u64::try_from(INPUT_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    from.take(room)
+        .read_to_end(&mut octets)
+        .map_err(|error| (exit::USAGE, format!("standard input: {error}")))?;
+    if octets.len() > INPUT_MAX {
+        return Err((exit::USAGE, format!("standard input is longer than {INPUT_MAX} octets")));
+    }
+    Ok(octets)
 }
 
 fn argument(word: OsString) -> Result<Argument, Failure> {
@@ -122,23 +131,24 @@ fn hold(
         let reply = parse_reply_line(line.strip_suffix(b"\n").unwrap_or(&line))
             .map_err(|error| (exit::IO, format!("what answers is no udsadmin: {error}")))?;
         match reply.part {
-            Part::Stream { kind, partial, mut octets } => {
-                if !partial {
-                    octets.push(b'\n');
-                }
-                let to: &mut dyn Write = match kind {
-                    Kind::Stdout => stdout,
-                    Kind::Stderr => stderr,
-                };
-                to.write_all(&octets)
-                    .map_err(|error| (exit::IO, format!("the command's output: {error}")))?;
-            }
+            Part::Stream { kind: Kind::Stdout, partial, octets } => pass_on(octets, partial, stdout)?,
+            Part::Stream { kind: Kind::Stderr, partial, octets } => pass_on(octets, partial, stderr)?,
             Part::Row(_) | Part::Info(_) => {}
             Part::Final(end) => return conclude(&end),
         }
         line.clear();
     }
     Err((exit::IO, "the connection ended without an answer; the command may have run".to_owned()))
+}
+
+/// Writes a piece of output as the command wrote it, and when: a part of a line does not wait for its end.
+fn pass_on(mut octets: Vec<u8>, partial: bool, to: &mut dyn Write) -> Result<(), Failure> {
+    if !partial {
+        octets.push(b'\n');
+    }
+    to.write_all(&octets)
+        .and_then(|()| if partial { to.flush() } else { Ok(()) })
+        .map_err(|error| (exit::IO, format!("the command's output: {error}")))
 }
 
 /// The exit status of a final line; what has to be told is an error.
@@ -187,5 +197,21 @@ mod tests {
         let named = |word: &str| matches!(argument(word.into()), Ok(Argument::Named(..)));
         assert!(named("unit=a=b") && named("unit="));
         assert!(!named("unit") && !named("=a") && !named("1=a") && !named("/a=b"));
+    }
+
+    #[test]
+    fn a_part_of_a_line_is_passed_on_at_once() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        theirs.write_all(b"|~Sure? \n200 exit code=0 ms=1 job=a\n").unwrap();
+        let mut out = io::BufWriter::new(Vec::new());
+        assert_eq!(hold(ours, b"ask\n", &mut out, &mut io::sink()), Ok(0));
+        assert_eq!(out.get_ref(), b"Sure? ");
+    }
+
+    #[test]
+    fn an_input_without_an_end_is_not_read_to_its_end() {
+        assert_eq!(input(&mut io::repeat(b'x')).unwrap_err().0, exit::USAGE);
+        let longest = vec![b'x'; INPUT_MAX];
+        assert_eq!(input(&mut longest.as_slice()), Ok(longest));
     }
 }

@@ -121,3 +121,36 @@ impl JobGroup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{Event, Kind, Memory, Trail};
+    use crate::execution::{Plan, Surroundings, launch};
+    use crate::sys::Credentials;
+
+    #[tokio::test]
+    async fn a_job_that_can_not_enter_its_cgroup_leaves_none_behind() {
+        // A common directory in the place of a cgroup: nothing in it can be entered.
+        let path = std::env::temp_dir().join(format!("udsadmin-cgroup-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        let plan = Plan {
+            job: JobId::draw().unwrap(),
+            program: "/bin/true".into(),
+            argv: vec![b"true".to_vec()],
+            environment: Vec::new(),
+            credentials: Credentials { uid: 0, gid: 0, groups: Vec::new() },
+            no_new_privileges: true,
+            timeout: None,
+        };
+        let null = || File::options().read(true).write(true).open("/dev/null").unwrap().into();
+        let delegation = Some(Delegation { path: path.clone() });
+        let surroundings = Surroundings { delegation, descriptors: (64, 64) };
+        let trail = Trail::Memory(Memory::default());
+        let recorded = trail.record(&Event::new(Kind::Started, "x")).await.unwrap();
+        let launched = launch(plan, [null(), null(), null()], &surroundings, recorded).await;
+        assert_eq!(launched.unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+        fs::remove_dir(&path).unwrap();
+    }
+}

@@ -7,6 +7,7 @@ use crate::sys::{self, Child, Launch};
 use rustix::process::{
     Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, pidfd_send_signal, waitid,
 };
+use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -38,8 +39,6 @@ pub struct Job {
 
 /// Starts what was planned. That it is about to start is on the record already.
 ///
-/// `descriptors` is the soft and hard limit of open descriptors that the job gets.
-///
 /// # Errors
 /// That of the first step that failed: nothing was started.
 pub async fn launch(
@@ -49,7 +48,24 @@ pub async fn launch(
     _on_record: Recorded,
 ) -> io::Result<Job> {
     let group = surroundings.delegation.as_ref().map(|own| own.job(&plan.job)).transpose()?;
-    let launch = Launch {
+    let (id, timeout) = (plan.job.clone(), plan.timeout);
+    let started = match group.as_ref().map(JobGroup::procs).transpose() {
+        Ok(cgroup) => start(prepared(plan, stdio, surroundings.descriptors, cgroup), timeout).await,
+        Err(error) => Err(error),
+    };
+    match started {
+        Ok((child, ended)) => Ok(Job { id, child, ended, started: Instant::now(), timeout, group }),
+        Err(error) => {
+            if let Some(group) = group {
+                group.remove().await;
+            }
+            Err(error)
+        }
+    }
+}
+
+fn prepared(plan: Plan, stdio: [OwnedFd; 3], descriptors: (u64, u64), cgroup: Option<File>) -> Launch {
+    Launch {
         program: plan.program,
         argv: plan.argv,
         environment: plan.environment,
@@ -58,19 +74,8 @@ pub async fn launch(
         directory: c"/".to_owned(),
         umask: UMASK,
         no_new_privileges: plan.no_new_privileges,
-        descriptors: surroundings.descriptors,
-        cgroup: group.as_ref().map(JobGroup::procs).transpose()?,
-    };
-    match start(launch, plan.timeout).await {
-        Ok((child, ended)) => {
-            Ok(Job { id: plan.job, child, ended, started: Instant::now(), timeout: plan.timeout, group })
-        }
-        Err(error) => {
-            if let Some(group) = group {
-                group.remove().await;
-            }
-            Err(error)
-        }
+        descriptors,
+        cgroup,
     }
 }
 
@@ -85,7 +90,7 @@ async fn start(launch: Launch, timeout: Option<Duration>) -> io::Result<(Child, 
     match tokio::time::timeout(timeout.map_or(STARTING, |limit| limit.min(STARTING)), verdict).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            reap(&child)?;
+            child.end();
             return Err(error);
         }
         Err(_) => {
@@ -193,9 +198,7 @@ fn outcome(status: &WaitIdStatus) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs::File;
     use std::io::Write;
-    use std::os::fd::OwnedFd;
 
     /// A pipe that takes no more: whoever writes to it waits. Its reader is to be kept.
     fn full_pipe() -> (io::PipeReader, File) {

@@ -90,16 +90,10 @@ impl ArgumentSpec {
         self.kind.to_string()
     }
 
-    /// The value that stands where the peer gives none.
+    /// The value that stands where the peer gives none; without one, the peer has to give it.
     #[must_use]
     pub const fn default(&self) -> Option<&Value> {
         self.default.as_ref()
-    }
-
-    /// Whether the peer has to give it.
-    #[must_use]
-    pub const fn is_required(&self) -> bool {
-        self.default.is_none()
     }
 
     /// Whether the value may be passed on; otherwise what is allowed, for people.

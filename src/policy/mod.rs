@@ -39,7 +39,7 @@ use principal::Principals;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Who may do what.
+/// Who may do what. The default permits nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     allow: Principals,
@@ -65,12 +65,6 @@ impl Policy {
     /// TOML, only the first error of each such file.
     pub fn parse(sources: &[Source], names: &dyn Names) -> Result<Loaded, Vec<Diagnostic>> {
         load::load(sources, names)
-    }
-
-    /// The policy that permits nothing.
-    #[must_use]
-    pub fn empty() -> Self {
-        Self::default()
     }
 
     /// Whether a deny names a group: the peer's groups of the user database must then be known, or it is

@@ -46,6 +46,19 @@ pub enum Item {
     Http,
 }
 
+impl Item {
+    /// Whether what follows it could be an input, and is not safe to read as requests.
+    #[must_use]
+    pub const fn is_desynchronised(&self) -> bool {
+        match self {
+            Self::Malformed(SyntaxError { desynchronised, .. }) | Self::TooLong { desynchronised, .. } => {
+                *desynchronised
+            }
+            Self::Request(_) | Self::Http => false,
+        }
+    }
+}
+
 /// Cuts a client's octets into requests, however they are chopped on their way.
 #[derive(Debug, Default)]
 pub struct Decoder {

@@ -53,7 +53,7 @@ impl std::error::Error for Unfit {}
 /// # Errors
 /// [`Unfit`]: the program can't serve.
 pub fn take(expected: Expected) -> Result<Vec<OwnedFd>, Unfit> {
-    #[expect(clippy::disallowed_methods, reason = "the one door of the environment")]
+    #[expect(clippy::disallowed_methods, reason = "the environment is asked at the start alone")]
     let environment = |name: &str| std::env::var(name).ok();
     let passed = sys::take_passed_sockets(environment).map_err(Unfit::NotPassed)?;
     check(passed, expected)

@@ -136,7 +136,7 @@ fn print(to: &mut dyn Write, text: &str) {
 
 #[expect(clippy::disallowed_methods, reason = "the environment is asked at the start alone")]
 fn goes_to_the_journal() -> bool {
-    std::env::var_os("JOURNAL_STREAM").as_ref().is_some_and(|value| *value != OsString::new())
+    std::env::var_os("JOURNAL_STREAM").as_ref().is_some_and(|value| !value.is_empty())
 }
 
 /// Lifts the soft limit of open descriptors to the hard one; gives what it was.

@@ -158,6 +158,7 @@ impl Conversation<'_> {
                 .peer(self.peer)
                 .field("UDSADMIN_COMMAND", builtin.verb())
                 .field("UDSADMIN_REQUEST", builtin.verb())
+                .field("UDSADMIN_REASON", "the policy does not grant this built-in")
                 .decision("deny", "default-deny");
         self.context.trail.note(&event).await;
         Final::denied().text(NO_SUCH)

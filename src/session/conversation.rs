@@ -3,11 +3,10 @@
 use super::outbox::Outbox;
 use super::running::{Ordering, Running, Step};
 use super::{Context, part};
-use crate::audit::{Event, Kind};
 use crate::broker::Connection;
 use crate::identity::Peer;
 use crate::protocol::Tag;
-use crate::protocol::decoder::{Ask, Decoder, INPUT_MAX, Incoming, Item, SyntaxError};
+use crate::protocol::decoder::{Ask, Decoder, INPUT_MAX, Incoming, Item};
 use crate::protocol::reply::{self, Final};
 use crate::request::Request;
 use crate::transport::{Read, Stream};
@@ -66,7 +65,7 @@ pub(super) struct Conversation<'a> {
     pub(super) context: &'a Context,
     pub(super) peer: &'a Peer,
     pub(super) out: Outbox,
-    stream: &'a Stream,
+    pub(super) stream: &'a Stream,
     decoder: Decoder,
     unread: Vec<u8>,
     decoded: usize,
@@ -75,7 +74,9 @@ pub(super) struct Conversation<'a> {
     link: Option<Arc<Connection>>,
     runs: u32,
     client: Client,
-    is_fresh: bool,
+    pub(super) is_fresh: bool,
+    /// The server's word to end was heard, and its time is running.
+    is_ending: bool,
     quitting: Option<Instant>,
     beat_due: Instant,
 }
@@ -96,6 +97,7 @@ impl<'a> Conversation<'a> {
             runs: 0,
             client: Client::Talking,
             is_fresh: true,
+            is_ending: false,
             quitting: None,
             beat_due: Instant::now() + HEARTBEAT,
         }
@@ -123,9 +125,15 @@ impl<'a> Conversation<'a> {
         self.waiting.pop_front().or_else(|| self.decode_next())
     }
 
-    /// While a command runs: reads ahead, as far as requests may wait. `cancel` and `quit` are acted on right here.
+    /// While a command runs: reads ahead, as far as requests may wait, and not past what ends the connection. `cancel` and
+    /// `quit` are acted on right here.
     fn decode_ahead(&mut self) {
-        while self.running.is_some() && self.quitting.is_none() && self.waits_for_little() {
+        let ends = |last: &Item| last.is_desynchronised();
+        while self.running.is_some()
+            && self.quitting.is_none()
+            && self.waits_for_little()
+            && !self.waiting.back().is_some_and(ends)
+        {
             let Some(item) = self.decode_next() else { return };
             self.act_at_once(&item);
             self.waiting.push_back(item);
@@ -220,47 +228,13 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    async fn answer_malformed(&mut self, error: &SyntaxError) {
-        let fate = match (error.desynchronised, self.is_fresh) {
-            (true, _) => "; closing, for an input may follow, which must not be taken for requests",
-            (false, true) => "; the connection is closed",
-            (false, false) => "",
-        };
-        self.say(error.tag.as_ref(), &Final::syntax(error.column).text(format!("{}{fate}", error.message)));
-        let ends = !fate.is_empty();
-        self.note_protocol_error(&format!("column {}: {}", error.column, error.message), ends).await;
-        if ends {
-            self.leave();
-        }
-    }
-
-    async fn answer_too_long(&mut self, desynchronised: bool, tag: Option<&Tag>) {
-        self.say(tag, &Final::too_long().text("a line has at most 8192 octets, an input at most 1048576"));
-        if desynchronised {
-            self.note_protocol_error("a line too long that may have announced an input", true).await;
-            self.leave();
-        }
-    }
-
-    async fn answer_http(&mut self) {
-        self.out.writer().extend_from_slice(reply::http_refusal());
-        self.note_protocol_error("the session began like one of HTTP", true).await;
-        self.leave();
-    }
-
-    async fn note_protocol_error(&mut self, what: &str, ends: bool) {
-        let fate = if ends { "; the connection is closed" } else { "" };
-        let event = Event::new(Kind::ProtocolError, format!("{}: no request: {what}{fate}", self.peer));
-        self.context.trail.note(&event.peer(self.peer).field("UDSADMIN_REASON", what)).await;
-    }
-
     pub(super) fn say(&mut self, tag: Option<&Tag>, last: &Final) {
         self.out.say(tag, last);
         self.beat_due = Instant::now() + HEARTBEAT;
     }
 
     /// Reads nothing more; what is said is still sent.
-    fn leave(&mut self) {
+    pub(super) fn leave(&mut self) {
         self.waiting.clear();
         (self.unread, self.decoded) = (Vec::new(), 0);
         self.client = Client::Leaving;
@@ -290,7 +264,7 @@ impl<'a> Conversation<'a> {
             step = next_step(&mut self.running, may_pass_on) => Wake::Run(step),
             () = sleep_until(self.beat_due), if beats => Wake::Heartbeat,
             () = at(self.quitting), if self.client != Client::Gone => Wake::QuittingIsOver,
-            () = self.context.draining.cancelled(), if !self.context.draining.is_cancelled() => Wake::Draining,
+            () = self.context.draining.cancelled(), if !self.is_ending => Wake::Draining,
         }
     }
 
@@ -302,7 +276,10 @@ impl<'a> Conversation<'a> {
             Wake::Run(step) => self.proceed(step),
             Wake::Heartbeat => self.beat(),
             Wake::QuittingIsOver => self.abandon(),
-            Wake::Draining => self.quitting = self.quitting.or(Some(Instant::now() + DRAINING)),
+            Wake::Draining => {
+                self.is_ending = true;
+                self.quitting = self.quitting.or(Some(Instant::now() + DRAINING));
+            }
         }
     }
 
@@ -324,28 +301,10 @@ impl<'a> Conversation<'a> {
                 self.beat_due = Instant::now() + FIRST_BEAT;
             }
             Ok(Read::OtherSender { uid, pid }) => self.end_for_another_sender(uid, pid).await,
-            Ok(Read::Unexpected) => {
-                self.note_protocol_error("a descriptor came with it", true).await;
-                self.say(None, &Final::syntax(1).text("this socket takes no descriptors"));
-                self.leave();
-            }
+            Ok(Read::Unexpected) => self.end_for_a_descriptor().await,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) => self.lose_client(&error),
         }
-    }
-
-    /// Octets of another user end the session at once; what runs was the connector's own wish, and goes on.
-    async fn end_for_another_sender(&mut self, uid: u32, pid: i32) {
-        let message = format!("{}: written to by uid {uid} (pid {pid}); the connection is closed", self.peer);
-        let event = Event::new(Kind::SenderMismatch, message)
-            .peer(self.peer)
-            .field("UDSADMIN_SENDER_UID", uid)
-            .field("UDSADMIN_SENDER_PID", pid);
-        self.context.trail.note(&event).await;
-        if let Err(error) = self.stream.end() {
-            tracing::debug!("the connection had ended: {error}");
-        }
-        self.forget_client();
     }
 
     fn lose_client(&mut self, error: &io::Error) {
@@ -356,7 +315,7 @@ impl<'a> Conversation<'a> {
         self.forget_client();
     }
 
-    fn forget_client(&mut self) {
+    pub(super) fn forget_client(&mut self) {
         self.leave();
         self.client = Client::Gone;
         self.out = Outbox::default();
@@ -425,3 +384,6 @@ async fn at(deadline: Option<Instant>) {
         None => pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

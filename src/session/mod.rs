@@ -2,6 +2,7 @@
 
 mod answers;
 mod conversation;
+mod faults;
 mod outbox;
 mod pipes;
 mod running;

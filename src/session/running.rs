@@ -138,8 +138,7 @@ impl Running {
             biased;
             step = self.phase.next(cancel) => step,
             () = proceed(&mut self.feed) => Step::Fed,
-            _ = self.stdout.readable(), if may_read => Step::Output(Kind::Stdout),
-            _ = self.stderr.readable(), if may_read => Step::Output(Kind::Stderr),
+            kind = readable(&self.stdout, &self.stderr), if may_read => Step::Output(kind),
             () = sleep_until(self.partial_due), if may_read && holds => Step::FlushPartial,
             () = sleep_until(self.linger_until), if may_read && is_over => Step::CutOutput,
         }
@@ -224,7 +223,7 @@ impl Running {
             Phase::Starting(_) | Phase::Ordered(_) | Phase::Over(End::Unknown) => {
                 Final::unknown_outcome(self.job.as_ref().map_or("unknown", JobId::as_str))
                     .field("ms", self.ms().to_string())
-                    .text("it was started, and nobody saw its end; look at the journal before you repeat it")
+                    .text("it may have run, and nobody saw its end; look at the journal before you repeat it")
             }
         };
         if self.cut { last.field("output", "cut") } else { last }
@@ -245,6 +244,14 @@ impl Phase {
             },
             Self::Over(_) => pending().await,
         }
+    }
+}
+
+/// Which of the two has something to read. Where both have, it is now the one and now the other: neither can drown the other.
+async fn readable(stdout: &Output, stderr: &Output) -> Kind {
+    tokio::select! {
+        _ = stdout.readable() => Kind::Stdout,
+        _ = stderr.readable() => Kind::Stderr,
     }
 }
 
@@ -309,5 +316,50 @@ fn not_run(why: &NotRun) -> Final {
         NotRun::Unavailable => Final::broker_unavailable()
             .text("nothing was started; try again, or see systemctl status udsadmin-broker"),
         NotRun::Internal => Final::internal().text("nothing was started; the journal says more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::Write;
+
+    /// A run that the broker never tells of, and the job's ends of its stdout and stderr.
+    fn run() -> (Running, [File; 2]) {
+        let (stdout, stdout_end) = output(Kind::Stdout, None).unwrap();
+        let (stderr, stderr_end) = output(Kind::Stderr, None).unwrap();
+        let now = Instant::now();
+        let run = Running {
+            number: 1,
+            tag: None,
+            began: now,
+            phase: Phase::Starting(Box::pin(pending())),
+            stdout,
+            stderr,
+            feed: None,
+            job: None,
+            cancel_wanted: false,
+            partial_due: now,
+            linger_until: now,
+            cut: false,
+            block: vec![0; 1].into_boxed_slice(),
+        };
+        (run, [stdout_end.into(), stderr_end.into()])
+    }
+
+    #[tokio::test]
+    async fn what_floods_one_output_does_not_drown_the_other() {
+        for flooded in [0, 1] {
+            let (mut run, mut ends) = run();
+            ends[flooded].write_all(&[b'x'; 4096]).unwrap();
+            ends[1 - flooded].write_all(b"heard\n").unwrap();
+            let mut out = Vec::new();
+            for _ in 0..1024 {
+                let step = run.next(true).await;
+                run.take(step, &mut out);
+            }
+            assert!(String::from_utf8(out).unwrap().contains("heard\n"), "{flooded}");
+        }
     }
 }

@@ -151,8 +151,9 @@ impl Drop for Held {
 }
 
 impl Child {
-    /// Ends the process, and waits for that: a process that was killed ends at once.
-    fn end(&self) {
+    /// Ends a process that is not to become its program, and waits for that: a process that was killed ends at once, even one
+    /// that its user has stopped.
+    pub fn end(&self) {
         let killed = pidfd_send_signal(&self.pidfd, Signal::KILL);
         let reaped = waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
         tracing::debug!("{:?} never became its program: {killed:?}, {reaped:?}", self.pid);

@@ -114,8 +114,7 @@ fn open_by_id(pid: i32) -> Option<OwnedFd> {
 }
 
 /// Whether the process still runs: a pidfd is readable once its process has ended (`pidfd_open(2)`).
-#[must_use]
-pub fn is_alive(pidfd: BorrowedFd<'_>) -> bool {
+fn is_alive(pidfd: BorrowedFd<'_>) -> bool {
     let mut polled = [PollFd::new(&pidfd, PollFlags::IN)];
     matches!(poll(&mut polled, Some(&Timespec::default())), Ok(0))
 }
@@ -144,7 +143,7 @@ pub async fn complete(mut peer: Peer, with_database_groups: bool) -> Result<Peer
 
 /// Fills in what `/proc` tells of the peer: its namespace, and what is for the record. What this process may not read
 /// stays unknown. Nothing is kept unless the process was still alive after the reading, so that it is all its own.
-pub fn look_closer(peer: &mut Peer) {
+fn look_closer(peer: &mut Peer) {
     let namespace = namespace(peer.pid);
     let (loginuid, executable, unit) = (loginuid(peer.pid), executable(peer.pid), unit(peer.pid));
     if peer.pidfd.as_ref().is_some_and(|pidfd| is_alive(pidfd.as_fd())) {

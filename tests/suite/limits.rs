@@ -68,6 +68,35 @@ fn requests_without_end_do_not_pile_up_in_the_server() {
 }
 
 #[test]
+fn requests_that_wait_for_a_command_to_end_do_not_pile_up_in_the_server() {
+    let world = World::start();
+    let mut gate = world.gate();
+    let mut client = world.client();
+    client.send("gate\n");
+    assert!(client.line().unwrap().starts_with(b"| ready"));
+    client.stream.set_nonblocking(true).unwrap();
+    let requests = b"ping\n".repeat(1000);
+    let (mut written, mut refused) = (0, 0);
+    // Between two writes the server has its turn: it answers another client.
+    let mut other = world.client();
+    for _ in 0..200 {
+        // From where the last write came to, which may be within a line.
+        match client.stream.write(&requests[written % b"ping\n".len()..]) {
+            Ok(octets) => written += octets,
+            Err(_) => refused += 1,
+        }
+        assert_eq!(other.ask("ping").code(), 200);
+    }
+    assert!(refused > 0, "{written} octets were taken");
+    client.stream.set_nonblocking(false).unwrap();
+    gate.open();
+    assert_eq!(client.answer().code(), 200);
+    for _ in 0..written / b"ping\n".len() {
+        assert_eq!(client.answer().code(), 200);
+    }
+}
+
+#[test]
 fn a_user_has_so_many_connections_and_no_more_and_gets_a_place_back() {
     let world = World::start();
     let mut clients: Vec<_> = (0..CONNECTIONS).map(|_| world.client()).collect();

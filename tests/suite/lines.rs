@@ -241,7 +241,7 @@ fn status_is_for_those_to_whom_it_is_granted() {
     let ungranted = World::start();
     let answer = ungranted.client().ask("status");
     assert_eq!((answer.code(), answer.parts.len()), (403, 0));
-    ungranted.server().line_with(&["denied", "status"]);
+    ungranted.server().line_with(&["denied", "status", "DECISION=deny", "REASON="]);
     let granted = World::with("[allow]\nusers = [\"USER\"]\n[[builtins.status.allow]]\nusers = [\"USER\"]\n");
     let answer = granted.client().ask("status");
     assert_eq!((answer.code(), answer.column("connections")), (200, vec!["1".to_owned()]));

@@ -1,5 +1,6 @@
 //! What the sources hold and what they must not: an invariant that no run can show.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -137,4 +138,29 @@ fn everything_in(folder: &Path) -> String {
     let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
     let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     paths.map(|path| if path.is_dir() { everything_in(&path) } else { read(&path) }).collect()
+}
+
+/// The fields of events that some file names; not what `execution` puts into the environment of a job.
+fn fields_of_events() -> BTreeSet<String> {
+    let is_name = |c: char| c.is_ascii_uppercase() || c == '_';
+    let mut all = BTreeSet::new();
+    for source in sources().iter().filter(|source| source.module() != Some("execution")) {
+        let named = source.shipped().split("\"UDSADMIN_").skip(1).filter_map(|rest| rest.split('"').next());
+        all.extend(named.filter(|name| !name.is_empty() && name.chars().all(is_name)).map(str::to_owned));
+    }
+    all
+}
+
+#[test]
+fn every_field_of_an_event_stands_in_the_documentation() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/audit.md");
+    let text = fs::read_to_string(path).unwrap();
+    let (missing, told): (Vec<_>, Vec<_>) = fields_of_events()
+        .into_iter()
+        .partition(|name| !text.contains(&format!("`UDSADMIN_{}`", name.trim_end_matches('_'))));
+    assert_eq!(missing, ["ARG_"], "ARG_ stands there as UDSADMIN_ARG_NAME");
+    assert!(
+        text.contains("`UDSADMIN_ARG_NAME`") && told.len() > 15,
+        "the search finds what is there: {told:?}"
+    );
 }

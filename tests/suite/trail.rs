@@ -21,7 +21,7 @@ use udsadmin::request::Request;
 struct Inside {
     service: Arc<Service>,
     accepted: UnixStream,
-    _client: UnixStream,
+    client: UnixStream,
     folder: Folder,
 }
 
@@ -48,7 +48,7 @@ impl Inside {
             draining: CancellationToken::new(),
             ending: CancellationToken::new(),
         };
-        Self { service: Arc::new(service), accepted: listener.accept().unwrap().0, _client: client, folder }
+        Self { service: Arc::new(service), accepted: listener.accept().unwrap().0, client, folder }
     }
 
     fn trail(&self) -> &Memory {
@@ -145,6 +145,19 @@ async fn a_refusal_is_on_the_record_and_starts_nothing() {
     order(&packets, 1, "forbidden").await;
     assert_eq!(report(&packets).await, Report::NotRun { run: 1, why: NotRun::Denied });
     assert_eq!(inside.trail().names(), ["denied"]);
+}
+
+#[tokio::test]
+async fn a_run_for_a_client_that_has_gone_is_refused_on_the_record() {
+    let inside = Inside::new();
+    let packets = inside.open().await;
+    inside.client.shutdown(std::net::Shutdown::Both).unwrap();
+    order(&packets, 1, "echo").await;
+    assert_eq!(report(&packets).await, Report::NotRun { run: 1, why: NotRun::Denied });
+    let events = inside.trail().events();
+    let has = |name: &str| events[0].fields().iter().any(|(field, _)| field == name);
+    assert_eq!(inside.trail().names(), ["denied"]);
+    assert!(has("UDSADMIN_DECISION") && has("UDSADMIN_REASON") && has("UDSADMIN_REQUEST"));
 }
 
 #[test]

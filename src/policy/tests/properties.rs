@@ -137,7 +137,7 @@ proptest! {
 
     #[test]
     fn the_empty_policy_permits_nothing(peer in some_peer(), request in some_request()) {
-        prop_assert_eq!(outcome(&Policy::empty(), &peer, &request), Err(Refusal::Denied));
+        prop_assert_eq!(outcome(&Policy::default(), &peer, &request), Err(Refusal::Denied));
     }
 
     #[test]

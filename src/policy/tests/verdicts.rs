@@ -267,7 +267,7 @@ fn a_peer_sees_the_commands_that_name_it() {
     assert_eq!(restart.summary(), "Restart a web service");
     let [unit] = restart.arguments() else { panic!() };
     assert_eq!(unit.kind(), "one of nginx.service, php-fpm.service");
-    assert!(unit.is_required());
+    assert!(unit.default().is_none());
     assert_eq!(policy.visible_commands(&peer("bob", &[])).count(), 0);
 }
 

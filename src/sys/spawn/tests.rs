@@ -120,3 +120,14 @@ fn a_process_that_is_not_released_never_becomes_the_program() {
     assert!(rustix::process::test_kill_process(pid).is_err(), "the process is gone, and reaped");
     assert!(!witness.exists());
 }
+
+#[test]
+fn a_process_that_its_user_has_stopped_is_ended_all_the_same() {
+    let held = hold(&launch(&["/bin/true"])).unwrap();
+    let child = held.child.as_ref().unwrap();
+    pidfd_send_signal(&child.pidfd, Signal::STOP).unwrap();
+    waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::STOPPED).unwrap();
+    let pid = child.pid;
+    child.end();
+    assert!(rustix::process::test_kill_process(pid).is_err(), "the process is gone, and reaped");
+}

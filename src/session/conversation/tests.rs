@@ -1,0 +1,34 @@
+//! What a conversation hears.
+
+use super::*;
+use crate::audit::{Memory, Trail};
+use crate::identity::{Gid, Uid};
+use crate::policy::Policy;
+use std::time::SystemTime;
+use tokio::net::UnixStream;
+use tokio_util::sync::CancellationToken;
+
+fn context() -> Context {
+    Context {
+        policy: Arc::new(Policy::default()),
+        trail: Arc::new(Trail::Memory(Memory::default())),
+        broker: "/nonexistent".into(),
+        clock: || SystemTime::UNIX_EPOCH,
+        status: Box::new(Vec::new),
+        draining: CancellationToken::new(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_servers_end_is_heard_though_something_else_was_heard_first() {
+    let (context, (ours, _client)) = (context(), UnixStream::pair().unwrap());
+    let peer = Peer::of(Uid::ROOT, Gid::new(0).unwrap(), []);
+    let stream = Stream::new(ours, peer.uid).unwrap();
+    let mut conversation = Conversation::new(&context, &peer, &stream);
+    context.draining.cancel();
+    let heard = tokio::time::timeout(Duration::from_secs(1), conversation.wake()).await;
+    assert!(matches!(heard, Ok(Wake::Draining)));
+    conversation.act(Wake::Draining).await;
+    let heard = tokio::time::timeout(2 * DRAINING, conversation.wake()).await;
+    assert!(matches!(heard, Ok(Wake::QuittingIsOver)));
+}
