@@ -21,6 +21,9 @@ Examples:
 Exit status: 0 if the policy can be used, 78 if it can't, 64 for a mistake on the command line.
 Warnings change nothing: they tell of lines without effect, such as a user who doesn't exist.";
 
+/// Follows "does not exist" where no file was named.
+const NOT_INSTALLED: &str = "; install udsadmin, or name a file: udsadmin check FILE";
+
 /// Tell what is wrong with a policy, with file, line and column
 ///
 /// A policy is checked as the daemons do when they start: its text, the users and groups that it names, and
@@ -86,6 +89,15 @@ struct Outcome {
 }
 
 impl Outcome {
+    /// Where nothing is installed, what to do is not to be seen from what is missing.
+    fn not_installed(missing: &FileError) -> Self {
+        let mut finding = Finding::from(missing);
+        for text in [&mut finding.message, &mut finding.text] {
+            text.push_str(NOT_INSTALLED);
+        }
+        Self { findings: vec![finding], commands: None }
+    }
+
     fn unusable<'a, T: 'a>(errors: impl IntoIterator<Item = &'a T>) -> Self
     where
         Finding: From<&'a T>,
@@ -136,6 +148,7 @@ fn check(files: &[PathBuf], names: &dyn Names) -> Outcome {
 fn check_installed(path: &Path, reader: Option<&Reader>, names: &dyn Names) -> Outcome {
     let sources = match files::read_policy(path, Trust::CallingUser) {
         Ok(sources) => sources,
+        Err(error) if error.is_missing() => return Outcome::not_installed(&error),
         Err(error) => return Outcome::unusable([&error]),
     };
     let hidden = reader.map_or_else(Vec::new, |reader| files::unreadable(path, reader));

@@ -128,6 +128,16 @@ fn chmod(path: &Path, mode: u32) {
 }
 
 #[test]
+fn where_nothing_is_installed_the_finding_says_what_to_do() {
+    let scratch = Scratch::new("nothing");
+    let outcome = check_installed(&scratch.0.join("none/policy.toml"), None, &Database);
+    let advice = "does not exist; install udsadmin, or name a file: udsadmin check FILE";
+    let told: Vec<_> = outcome.findings.iter().map(|found| (&*found.text, &*found.message)).collect();
+    assert_eq!(told, [(&*format!("{}/none: error: {advice}", scratch.0.display()), advice)]);
+    assert_eq!(outcome.commands, None);
+}
+
+#[test]
 fn a_policy_that_the_server_cannot_read_is_refused() {
     let scratch = Scratch::new("reader");
     let (policy, beside) = (scratch.file("policy.toml", COMMANDS), scratch.0.join("policy.d"));
