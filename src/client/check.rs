@@ -1,10 +1,12 @@
 //! `udsadmin check`: what is wrong with a policy, before a daemon reads it. Changes nothing and connects to nothing.
 
-use crate::accounts::Database;
-use crate::files::{self, FileError, POLICY, Trust};
+use crate::accounts::{self, Database};
+use crate::files::{self, FileError, POLICY, Reader, Trust};
+use crate::identity::DatabaseGroups;
 use crate::policy::{Diagnostic, Names, Severity, Source};
-use crate::server::{self, start::EX_CONFIG};
+use crate::server::{self, options::SERVER_USER, start::EX_CONFIG};
 use clap::Args;
+use rustix::process::geteuid;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -19,10 +21,14 @@ Examples:
 Exit status: 0 if the policy can be used, 78 if it can't, 64 for a mistake on the command line.
 Warnings change nothing: they tell of lines without effect, such as a user who doesn't exist.";
 
+/// Follows "does not exist" where no file was named.
+const NOT_INSTALLED: &str = "; install udsadmin, or name a file: udsadmin check FILE";
+
 /// Tell what is wrong with a policy, with file, line and column
 ///
 /// A policy is checked as the daemons do when they start: its text, the users and groups that it names, and
-/// that nobody but root (or you) can change the files, the programs, or a directory above them.
+/// that nobody but root (or you) can change the files, the programs, or a directory above them. For root, also that
+/// the user udsadmin, as whom one of the daemons runs, can read the installed policy.
 #[derive(Args, Clone, Debug, Default)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
@@ -83,6 +89,15 @@ struct Outcome {
 }
 
 impl Outcome {
+    /// Where nothing is installed, what to do is not to be seen from what is missing.
+    fn not_installed(missing: &FileError) -> Self {
+        let mut finding = Finding::from(missing);
+        for text in [&mut finding.message, &mut finding.text] {
+            text.push_str(NOT_INSTALLED);
+        }
+        Self { findings: vec![finding], commands: None }
+    }
+
     fn unusable<'a, T: 'a>(errors: impl IntoIterator<Item = &'a T>) -> Self
     where
         Finding: From<&'a T>,
@@ -119,25 +134,45 @@ fn run_with(
 }
 
 fn check(files: &[PathBuf], names: &dyn Names) -> Outcome {
-    let sources = match read(files) {
+    if files.is_empty() {
+        return check_installed(Path::new(POLICY), server().as_ref(), names);
+    }
+    let sources: Result<Vec<_>, _> = files.iter().map(|path| read_one(path)).collect();
+    sources.map_or_else(
+        |error| Outcome::unusable([&error]),
+        |sources| check_text(&sources.concat(), None, names),
+    )
+}
+
+/// Checks a policy with its drop-ins, and that this reader can read it and get to its programs.
+fn check_installed(path: &Path, reader: Option<&Reader>, names: &dyn Names) -> Outcome {
+    let sources = match files::read_policy(path, Trust::CallingUser) {
         Ok(sources) => sources,
+        Err(error) if error.is_missing() => return Outcome::not_installed(&error),
         Err(error) => return Outcome::unusable([&error]),
     };
-    match server::policy::check(&sources, names, Trust::CallingUser) {
-        Ok(loaded) => Outcome {
-            findings: loaded.warnings.iter().map(Finding::from).collect(),
-            commands: Some(loaded.policy.commands().count()),
-        },
-        Err(found) => Outcome::unusable(&found),
+    let hidden = reader.map_or_else(Vec::new, |reader| files::unreadable(path, reader));
+    if hidden.is_empty() { check_text(&sources, reader, names) } else { Outcome::unusable(&hidden) }
+}
+
+/// The user as whom udsadmind reads the policy, if root asks: anyone else sees no more than that user does.
+fn server() -> Option<Reader> {
+    let uid = Database.uid_of(SERVER_USER).ok().flatten().filter(|_| geteuid().is_root())?;
+    match accounts::groups_of(uid) {
+        DatabaseGroups::Known(groups) => Some(Reader { name: SERVER_USER, uid, groups }),
+        DatabaseGroups::NotAsked | DatabaseGroups::Unavailable => None,
     }
 }
 
-fn read(files: &[PathBuf]) -> Result<Vec<Source>, FileError> {
-    if files.is_empty() {
-        return files::read_policy(Path::new(POLICY), Trust::CallingUser);
-    }
-    let sources: Result<Vec<_>, _> = files.iter().map(|path| read_one(path)).collect();
-    Ok(sources?.concat())
+fn check_text(sources: &[Source], reader: Option<&Reader>, names: &dyn Names) -> Outcome {
+    let loaded = match server::policy::check(sources, names, Trust::CallingUser) {
+        Ok(loaded) => loaded,
+        Err(found) => return Outcome::unusable(&found),
+    };
+    let fault = |program: &Path| Some((Severity::Error, files::unreachable(program, reader?)?.to_string()));
+    let faults = loaded.policy.program_faults(fault);
+    let commands = faults.is_empty().then(|| loaded.policy.commands().count());
+    Outcome { findings: faults.iter().chain(&loaded.warnings).map(Finding::from).collect(), commands }
 }
 
 fn read_one(path: &Path) -> Result<Vec<Source>, FileError> {
@@ -178,141 +213,4 @@ fn counted(number: usize, word: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs::{Permissions, create_dir, set_permissions, write};
-    use std::os::unix::fs::PermissionsExt;
-
-    const COMMANDS: &str = "\
-[allow]
-users = [\"root\"]
-[commands.one]
-exec = [\"/bin/sh\"]
-[[commands.one.allow]]
-users = [\"root\"]
-[commands.two]
-exec = [\"/bin/sh\"]
-";
-    const RULES: &str = "[[commands.two.allow]]\ngroups = [\"no such group\"]\n";
-
-    /// A directory that goes when the test ends.
-    struct Scratch(PathBuf);
-
-    impl Scratch {
-        fn new(test: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("udsadmin-check-{test}-{}", std::process::id()));
-            create_dir(&path).unwrap();
-            set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
-            Self(path.canonicalize().unwrap())
-        }
-
-        fn file(&self, name: &str, text: &str) -> PathBuf {
-            let path = self.0.join(name);
-            write(&path, text).unwrap();
-            set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
-            path
-        }
-
-        /// What a check says of these files on each of the two streams, without the directory's name, and its
-        /// status.
-        fn check(&self, files: &[&Path], json: bool) -> (ExitCode, String, String) {
-            let files = files.iter().map(|path| path.to_path_buf()).collect();
-            let (mut out, mut err) = (Vec::new(), Vec::new());
-            let code = run(&CheckArgs { files, json }, &mut out, &mut err).unwrap();
-            let [out, err] = [out, err].map(|octets| {
-                String::from_utf8(octets).unwrap().replace(&format!("{}/", self.0.display()), "")
-            });
-            (code, out, err)
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            std::fs::remove_dir_all(&self.0).unwrap();
-        }
-    }
-
-    #[test]
-    fn several_files_make_one_policy() {
-        let scratch = Scratch::new("several");
-        let (commands, rules) = (scratch.file("commands.toml", COMMANDS), scratch.file("rules.toml", RULES));
-        let (code, out, err) = scratch.check(&[&rules, &commands], false);
-        assert_eq!(
-            (code, out.as_str()),
-            (ExitCode::SUCCESS, "rules.toml and 1 more: ok, 2 commands, 1 warning\n")
-        );
-        let picture = "  |\n2 | groups = [\"no such group\"]\n  |           ^^^^^^^^^^^^^^^\n";
-        let line = "rules.toml:2:11: warning: no such group: \"no such group\"; this matches nobody\n";
-        assert_eq!(err, line.to_owned() + picture);
-        let (code, out, err) = scratch.check(&[&rules], false);
-        assert_eq!((code, out.as_str()), (ExitCode::from(EX_CONFIG), ""));
-        assert!(err.contains("rules.toml:1:12: error: no file defines command \"two\"\n"), "{err}");
-        assert!(err.ends_with("rules.toml: 1 error, 1 warning\n"), "{err}");
-    }
-
-    #[test]
-    fn a_directory_stands_for_its_policies() {
-        let scratch = Scratch::new("directory");
-        scratch.file("commands.toml", COMMANDS);
-        scratch.file("rules.toml", RULES);
-        scratch.file("notes.txt", "not a policy");
-        let (code, out, _) = scratch.check(&[&scratch.0], false);
-        assert_eq!(code, ExitCode::SUCCESS);
-        assert!(out.ends_with(": ok, 2 commands, 1 warning\n"), "{out}");
-    }
-
-    #[test]
-    fn a_program_that_is_not_there_is_a_warning() {
-        let scratch = Scratch::new("missing");
-        let policy = scratch.file("p.toml", &COMMANDS.replacen("/bin/sh", "/no/such/program", 1));
-        let (code, out, err) = scratch.check(&[&policy], false);
-        assert_eq!((code, &*out), (ExitCode::SUCCESS, "p.toml: ok, 2 commands, 2 warnings\n"));
-        assert!(
-            err.contains("p.toml:4:9: warning: /no: does not exist; this command can't be run\n"),
-            "{err}"
-        );
-    }
-
-    #[test]
-    fn a_program_that_others_may_write_is_an_error_in_the_policy() {
-        let scratch = Scratch::new("program");
-        let program = scratch.file("program", "");
-        set_permissions(&program, Permissions::from_mode(0o757)).unwrap();
-        let policy = scratch.file("p.toml", &COMMANDS.replacen("/bin/sh", program.to_str().unwrap(), 1));
-        let (code, _, err) = scratch.check(&[&policy], false);
-        assert_eq!(code, ExitCode::from(EX_CONFIG));
-        assert!(err.contains("p.toml:4:9: error: program: writable by others"), "{err}");
-    }
-
-    #[test]
-    fn a_file_that_others_may_write_is_refused() {
-        let scratch = Scratch::new("writable");
-        let policy = scratch.file("p.toml", COMMANDS);
-        set_permissions(&policy, Permissions::from_mode(0o666)).unwrap();
-        let told = "p.toml: error: writable by others; chmod o-w it\np.toml: 1 error\n".to_owned();
-        assert_eq!(scratch.check(&[&policy], false), (ExitCode::from(EX_CONFIG), String::new(), told));
-    }
-
-    #[test]
-    fn programs_get_a_list() {
-        let scratch = Scratch::new("json");
-        let broken = scratch.file("p.toml", "[allow]\nusers = \"\u{1b}\"\n");
-        let (code, out, err) = scratch.check(&[&broken], true);
-        assert_eq!((code, err.as_str()), (ExitCode::from(EX_CONFIG), ""));
-        let list: serde_json::Value = serde_json::from_str(&out).unwrap();
-        let message = "invalid basic string, expected non-double-quote visible characters, `\\`";
-        let expected = serde_json::json!([
-            { "level": "error", "file": "p.toml", "line": 2, "column": 10, "message": message }
-        ]);
-        assert_eq!(list, expected);
-        let missing = scratch.0.join("missing.toml");
-        let (_, out, _) = scratch.check(&[&missing], true);
-        let list: serde_json::Value = serde_json::from_str(&out).unwrap();
-        let expected = serde_json::json!([
-            { "level": "error", "file": "missing.toml", "line": null, "column": null, "message": "does not exist" }
-        ]);
-        assert_eq!(list, expected);
-        let good = scratch.file("good.toml", "");
-        assert_eq!(scratch.check(&[&good], true), (ExitCode::SUCCESS, "[]\n".to_owned(), String::new()));
-    }
-}
+mod tests;

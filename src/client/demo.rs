@@ -2,23 +2,37 @@
 //! part it plays, and leaves nothing behind.
 
 use super::demo_session::show;
+use super::demo_trail::Trail;
 use crate::accounts;
 use crate::identity::Uid;
+use crate::sys;
 use command_fds::{CommandFdExt, FdMapping};
 use listenfd::ListenFd;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::process::{Pid, PidfdFlags, Signal, geteuid, kill_process, pidfd_open};
+use std::fmt::Display;
 use std::fs;
-use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::future::{pending, poll_fn};
+use std::io::{self, ErrorKind, PipeWriter, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode};
+use std::task::Poll;
 use std::time::Duration;
+use tokio::io::Interest;
+use tokio::net::UnixDatagram;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 
 /// How long both programs may take to be ready.
 const STARTING: Duration = Duration::from_secs(20);
+
+/// The socket that clients connect to, in the folder: the longest of the names there.
+const SOCKET: &str = "udsadmin.sock";
 
 /// What it can be told.
 #[derive(Debug, clap::Args)]
@@ -30,13 +44,57 @@ pub(super) struct Arguments {
 
 /// Runs the demonstration.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    match Demo::start().and_then(|demo| demo.present(arguments.once)) {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    match runtime.and_then(|runtime| runtime.block_on(demonstrate(arguments.once))) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever closed standard output has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             // Without a standard error there is nobody to tell.
             drop(writeln!(io::stderr(), "udsadmin demo: {error}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn demonstrate(once: bool) -> io::Result<()> {
+    // First, so that there is nothing yet that a signal could leave behind.
+    let told_to_end = told_to_end()?;
+    let mut demo = Demo::start()?;
+    let folder = demo.folder.0.clone();
+    let outcome = tokio::select! {
+        biased;
+        () = told_to_end => Ok(()),
+        () = nobody_reads() => Err(ErrorKind::BrokenPipe.into()),
+        outcome = demo.present(once) => outcome,
+    };
+    drop(demo);
+    outcome?;
+    if folder.exists() {
+        return Err(io::Error::other(format!("{} could not be removed", folder.display())));
+    }
+    // A terminal that was closed is no failure.
+    drop(writeln!(io::stdout(), "\nended; nothing is left behind"));
+    Ok(())
+}
+
+/// Resolves at Ctrl-C and the like, or when the terminal is closed.
+fn told_to_end() -> io::Result<impl Future<Output = ()>> {
+    let kinds = [SignalKind::interrupt(), SignalKind::quit(), SignalKind::terminate(), SignalKind::hangup()];
+    let mut signals = kinds.into_iter().map(signal).collect::<io::Result<Vec<_>>>()?;
+    Ok(poll_fn(move |context| {
+        let came = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if came { Poll::Ready(()) } else { Poll::Pending }
+    }))
+}
+
+/// Resolves when standard output is a pipe that nobody reads any more.
+async fn nobody_reads() {
+    let stdout = io::stdout().as_fd().try_clone_to_owned();
+    match stdout.and_then(|stdout| sys::watch(stdout, Interest::ERROR)) {
+        Ok(stdout) => drop(stdout.ready(Interest::ERROR).await),
+        // A file, which can't be waited for.
+        Err(_) => pending().await,
     }
 }
 
@@ -47,8 +105,15 @@ struct Folder(PathBuf);
 impl Folder {
     fn make() -> io::Result<Self> {
         let id = crate::execution::JobId::draw()?;
-        let path = std::env::temp_dir().join(format!("udsadmin-demo-{id}"));
-        fs::DirBuilder::new().mode(0o700).create(&path)?;
+        let parent = std::env::temp_dir();
+        let path = parent.join(format!("udsadmin-demo-{id}"));
+        let unfit = |why: &dyn Display| {
+            let why = format!("no folder can be made in {}: {why}; TMPDIR chooses another", parent.display());
+            io::Error::other(why)
+        };
+        SocketAddr::from_pathname(path.join(SOCKET))
+            .map_err(|_| unfit(&"the path of a socket in it is too long"))?;
+        fs::DirBuilder::new().mode(0o700).create(&path).map_err(|error| unfit(&error))?;
         Ok(Self(path))
     }
 
@@ -75,6 +140,15 @@ impl Drop for Folder {
 #[derive(Debug)]
 struct Program(Child);
 
+impl Program {
+    /// Its end, which nobody wanted.
+    async fn end(&self) -> io::Result<()> {
+        let process = pidfd_open(Pid::from_child(&self.0), PidfdFlags::empty())?;
+        drop(sys::watch(process, Interest::READABLE)?.readable().await?);
+        Err(io::Error::other("a program ended by itself; see above"))
+    }
+}
+
 impl Drop for Program {
     fn drop(&mut self) {
         if let Err(error) = kill_process(Pid::from_child(&self.0), Signal::TERM) {
@@ -85,58 +159,75 @@ impl Drop for Program {
     }
 }
 
-/// Both programs at work. They end before their folder goes.
+/// Both programs at work. They end before their last words are passed on, and before their folder goes.
 #[derive(Debug)]
 struct Demo {
     programs: [Program; 2],
+    trail: Trail,
+    notices: UnixDatagram,
     socket: PathBuf,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Demo {
     fn start() -> io::Result<Self> {
         let folder = Folder::make()?;
         folder.write("policy.toml", &policy()?)?;
-        let ready = UnixDatagram::bind(folder.file("notify"))?;
-        ready.set_read_timeout(Some(STARTING))?;
+        let notices = UnixDatagram::bind(folder.file("notify"))?;
         let broker = listen_for_packets(&folder.file("broker.sock"))?;
         let line = line_socket(&folder)?;
         let socket = path_of(&line)?;
+        let (held, written) = io::pipe()?;
+        let trail = Trail::hold(held);
         let programs = [
-            start(&folder, "broker", ("broker", broker), ("--door", &socket))?,
-            start(&folder, "server", ("line", line.into()), ("--broker", &folder.file("broker.sock")))?,
+            start(program(&folder, "broker", ("--door", &socket)), ("broker", broker), &written)?,
+            start(
+                program(&folder, "server", ("--broker", &folder.file("broker.sock"))),
+                ("line", line.into()),
+                &written,
+            )?,
         ];
-        let mut demo = Self { programs, socket, _folder: folder };
-        demo.await_both(&ready)?;
-        Ok(demo)
+        Ok(Self { programs, trail, notices, socket, folder })
     }
 
-    /// Waits until both have said that they are ready (`sd_notify(3)`).
-    fn await_both(&mut self, ready: &UnixDatagram) -> io::Result<()> {
-        let mut seen = 0;
-        while seen < self.programs.len() {
-            let mut message = [0; 512];
-            let octets = ready
-                .recv(&mut message)
-                .map_err(|_| io::Error::other("a program did not start; see above"))?;
-            if message.get(..octets).unwrap_or_default().starts_with(b"READY=1") {
-                seen += 1;
+    /// Shows the session and then, unless that is to be all, serves.
+    async fn present(&mut self, once: bool) -> io::Result<()> {
+        let Self { programs: [first, second], trail, notices, socket, .. } = self;
+        let shown = async {
+            timeout(STARTING, await_both(notices)).await??;
+            show(socket, &mut io::stdout())?;
+            if once {
+                return writeln!(io::stdout(), "\nWhat is on record of it:\n");
             }
+            invite(socket)?;
+            trail.follow();
+            loop {
+                notice(notices).await?;
+            }
+        };
+        tokio::select! {
+            biased;
+            ended = first.end() => ended,
+            ended = second.end() => ended,
+            outcome = shown => outcome,
         }
-        Ok(())
     }
+}
 
-    fn present(self, once: bool) -> io::Result<()> {
-        let signals = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let _context = signals.enter();
-        let told_to_end = crate::server::start::told_to_end()?;
-        show(&self.socket, &mut io::stdout())?;
-        if !once {
-            invite(&self.socket)?;
-            signals.block_on(told_to_end);
-        }
-        Ok(())
+/// Waits until both have said that they are ready (`sd_notify(3)`).
+async fn await_both(notices: &UnixDatagram) -> io::Result<()> {
+    let mut ready = 0;
+    while ready < 2 {
+        ready += usize::from(notice(notices).await?);
     }
+    Ok(())
+}
+
+/// Takes a notice of one of the programs, which would wait for it to be taken; whether that one is ready.
+async fn notice(notices: &UnixDatagram) -> io::Result<bool> {
+    let mut message = [0; 512];
+    let octets = notices.recv(&mut message).await?;
+    Ok(message.get(..octets).unwrap_or_default().starts_with(b"READY=1"))
 }
 
 fn invite(socket: &Path) -> io::Result<()> {
@@ -145,7 +236,7 @@ fn invite(socket: &Path) -> io::Result<()> {
     for request in ["help", "restart nginx.service", "count 3"] {
         writeln!(out, "  echo '{request}' | socat - UNIX-CONNECT:{}", socket.display())?;
     }
-    writeln!(out, "\nServing until Ctrl-C; the audit trail follows.")?;
+    writeln!(out, "\nServing until Ctrl-C; what is on record so far, and what comes, follows.\n")?;
     out.flush()
 }
 
@@ -161,7 +252,7 @@ fn listen_for_packets(path: &Path) -> io::Result<OwnedFd> {
 fn line_socket(folder: &Folder) -> io::Result<UnixListener> {
     match ListenFd::from_env().take_unix_listener(0)? {
         Some(passed) => Ok(passed),
-        None => UnixListener::bind(folder.file("udsadmin.sock")),
+        None => UnixListener::bind(folder.file(SOCKET)),
     }
 }
 
@@ -170,19 +261,19 @@ fn path_of(socket: &UnixListener) -> io::Result<PathBuf> {
     address.as_pathname().map(Path::to_owned).ok_or_else(|| io::Error::other("the passed socket has no file"))
 }
 
-/// Starts one program with its socket as descriptor 3, named as systemd names it.
-fn start(
-    folder: &Folder,
-    program: &str,
-    (name, socket): (&str, OwnedFd),
-    (option, file): (&str, &Path),
-) -> io::Result<Program> {
+/// One of the programs, to be started. Signals of the terminal don't reach it: its end is left to us.
+fn program(folder: &Folder, program: &str, (option, file): (&str, &Path)) -> Command {
     #[expect(clippy::disallowed_methods, reason = "starts this same program, which plays both parts")]
     let mut command = Command::new("/proc/self/exe");
     command.args(["activated", program, "--", "--demo", "--policy"]).arg(folder.file("policy.toml"));
-    command.arg(option).arg(file);
-    command.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", name).env("NOTIFY_SOCKET", folder.file("notify"));
-    command.env_remove("WATCHDOG_USEC").env_remove("JOURNAL_STREAM");
+    command.arg(option).arg(file).env("NOTIFY_SOCKET", folder.file("notify"));
+    command.env_remove("WATCHDOG_USEC").env_remove("JOURNAL_STREAM").process_group(0);
+    command
+}
+
+/// Starts one program with its socket as descriptor 3, named as systemd names it.
+fn start(mut command: Command, (name, socket): (&str, OwnedFd), written: &PipeWriter) -> io::Result<Program> {
+    command.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", name).stderr(written.try_clone()?);
     command.fd_mappings(vec![FdMapping { parent_fd: socket, child_fd: 3 }]).map_err(io::Error::other)?;
     Ok(Program(command.spawn()?))
 }

@@ -14,15 +14,16 @@ const SESSION: [(&str, &str); 6] = [
     ("What is not in the policy can't be told from what does not exist.", "reboot"),
 ];
 
-/// Holds the session, and prints both sides of it.
+/// Holds the session, and prints both sides of it. An end of the connection is never taken for one of `out`.
 pub(super) fn show(socket: &Path, out: &mut dyn Write) -> io::Result<()> {
-    let stream = UnixStream::connect(socket)?;
+    let lost = |error: io::Error| io::Error::other(format!("{}: {error}", socket.display()));
+    let stream = UnixStream::connect(socket).map_err(lost)?;
     let mut replies = BufReader::new(stream.try_clone()?).lines();
     for (remark, request) in SESSION {
         writeln!(out, "\n# {remark}\n> {request}")?;
-        writeln!(&stream, "{request}")?;
+        writeln!(&stream, "{request}").map_err(lost)?;
         for line in replies.by_ref() {
-            let line = line?;
+            let line = line.map_err(lost)?;
             writeln!(out, "{line}")?;
             if line.starts_with(|first: char| first.is_ascii_digit()) {
                 break;

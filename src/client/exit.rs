@@ -46,16 +46,40 @@ pub(super) fn status(last: &Final) -> u8 {
     }
 }
 
-/// A final line in words, without its number.
+/// A final line as a sentence. No octet of it that a terminal obeys is left.
 pub(super) fn words(last: &Final) -> String {
-    let mut text = last.name.to_string();
-    for (name, value) in last.fields.iter().filter(|(name, _)| name != "ms") {
-        text.extend([" ", name, "=", &value.escape_ascii().to_string()]);
+    let known = |name: &str| field(last, name).map_or_else(|| "unknown".to_owned(), shown);
+    let fact = match last.code {
+        211 => format!("ended by signal {}", known("name")),
+        212 => format!("ended by its time limit after {} ms", known("ms")),
+        213 => "cancelled before its end".to_owned(),
+        214 => "ended by its output limit".to_owned(),
+        400 => format!("the request is wrong at column {}", known("column")),
+        422 => format!("argument {}", known("name")),
+        599 => "it was started, and how it ended is unknown".to_owned(),
+        _ => shown(&last.name),
+    };
+    let job = field(last, "job").map(|job| format!(" (job {})", shown(job)));
+    let text = String::from_utf8_lossy(&last.text);
+    let text = (!text.is_empty()).then(|| format!(": {}", shown(&text)));
+    fact + &job.unwrap_or_default() + &text.unwrap_or_default()
+}
+
+/// Whether it is the refusal of a request, and not of the whole connection: that takes no time to tell.
+pub(super) fn is_about_the_command(last: &Final) -> bool {
+    last.code == 403 && field(last, "ms").is_some()
+}
+
+/// Text for a terminal: what has no picture is escaped.
+pub(super) fn shown(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\'' | '"' | '\\' => safe.push(character),
+            other => safe.extend(other.escape_debug()),
+        }
     }
-    if !last.text.is_empty() {
-        text.extend([": ", &last.text.escape_ascii().to_string()]);
-    }
-    text
+    safe
 }
 
 fn field<'a>(last: &'a Final, name: &str) -> Option<&'a str> {
@@ -94,5 +118,34 @@ mod tests {
         for (last, expected) in statuses {
             assert_eq!(status(&last), expected, "{}", last.name);
         }
+    }
+
+    #[test]
+    fn every_end_but_a_plain_one_is_one_sentence() {
+        for (last, expected) in [
+            (Final::signal("TERM").field("ms", "5").field("job", "7f"), "ended by signal TERM (job 7f)"),
+            (Final::timeout().field("ms", "30004"), "ended by its time limit after 30004 ms"),
+            (Final::cancelled().field("ms", "5").field("job", "7f"), "cancelled before its end (job 7f)"),
+            (Final::capped(), "ended by its output limit"),
+            (Final::syntax(9).text("close it"), "the request is wrong at column 9: close it"),
+            (Final::denied().field("ms", "0").text("no such"), "denied: no such"),
+            (Final::bad_argument("unit").text("must be a or b"), "argument unit: must be a or b"),
+            (Final::exec_failed(2).field("job", "7f").text("could not"), "exec-failed (job 7f): could not"),
+            (Final::unknown_outcome("7f"), "it was started, and how it ended is unknown (job 7f)"),
+        ] {
+            assert_eq!(words(&last), expected);
+        }
+    }
+
+    #[test]
+    fn text_comes_out_as_it_is_and_never_as_a_control() {
+        let text = |octets: &[u8]| words(&Final { text: octets.to_vec(), ..Final::busy() });
+        let sentence = r#"must not begin with '-', nor "match" \d+ für 世界"#;
+        assert_eq!(text(sentence.as_bytes()), format!("busy: {sentence}"));
+        let forged = "\u{1b}[31m\n\u{202e}\u{9b}\u{7f}";
+        assert_eq!(text(forged.as_bytes()), r"busy: \u{1b}[31m\n\u{202e}\u{9b}\u{7f}");
+        assert_eq!(text(b"caf\xe9"), "busy: caf\u{fffd}");
+        let named = Final::signal(forged);
+        assert!(words(&named).chars().all(|character| (' '..='~').contains(&character)));
     }
 }

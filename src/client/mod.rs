@@ -4,6 +4,7 @@ mod activated;
 pub mod check;
 mod demo;
 mod demo_session;
+mod demo_trail;
 mod exit;
 mod run;
 

@@ -18,6 +18,7 @@ Examples:
   udsadmin run restart nginx.service
   udsadmin run restart unit=nginx.service        the same, by the argument's name
   udsadmin run --input restore < dump.sql        our standard input becomes the command's
+  udsadmin run restart -- --help                 -- ends our own options: what follows is the command's
 
 Exit status: the command's own; 128 and the signal's number where a signal ended it; 124 where its time limit did, 125 where
 somebody did. Where nothing was started: 64 the request is wrong, 69 the service can't be reached, 70 it failed, 75 try again
@@ -49,18 +50,21 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let outcome = request(arguments)
         .and_then(|line| connect(&arguments.socket).map(|stream| (line, stream)))
-        .and_then(|(line, stream)| hold(stream, &line, &mut io::stdout(), &mut io::stderr()));
+        .and_then(|(line, stream)| hold(stream, &line, &mut io::stdout(), &mut io::stderr()))
+        .and_then(|last| conclude(&last, &arguments.socket));
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err((code, why)) => {
-            // Without a standard error there is nobody to tell.
-            drop(writeln!(io::stderr(), "udsadmin: {why}"));
+            for line in why.lines() {
+                // Without a standard error there is nobody to tell.
+                drop(writeln!(io::stderr(), "udsadmin: {line}"));
+            }
             ExitCode::from(code)
         }
     }
 }
 
-/// An exit status, and what to tell.
+/// An exit status, and what to tell, in one line or two.
 type Failure = (u8, String);
 
 /// The octets of the request: its line, and the input that follows it.
@@ -113,13 +117,13 @@ fn connect(socket: &Path) -> Result<UnixStream, Failure> {
     })
 }
 
-/// Sends the request and passes on its output; gives the exit status.
+/// Sends the request and passes on its output; gives its final line.
 fn hold(
     stream: UnixStream,
     request: &[u8],
     stdout: &mut dyn Write,
     stderr: &mut dyn Write,
-) -> Result<u8, Failure> {
+) -> Result<Final, Failure> {
     let lost =
         |error: io::Error| (exit::IO, format!("the connection broke: {error}; the command may have run"));
     let mut writer = stream.try_clone().map_err(lost)?;
@@ -134,7 +138,7 @@ fn hold(
             Part::Stream { kind: Kind::Stdout, partial, octets } => pass_on(octets, partial, stdout)?,
             Part::Stream { kind: Kind::Stderr, partial, octets } => pass_on(octets, partial, stderr)?,
             Part::Row(_) | Part::Info(_) => {}
-            Part::Final(end) => return conclude(&end),
+            Part::Final(end) => return Ok(end),
         }
         line.clear();
     }
@@ -152,9 +156,14 @@ fn pass_on(mut octets: Vec<u8>, partial: bool, to: &mut dyn Write) -> Result<(),
 }
 
 /// The exit status of a final line; what has to be told is an error.
-fn conclude(last: &Final) -> Result<u8, Failure> {
+fn conclude(last: &Final, socket: &Path) -> Result<u8, Failure> {
     let code = exit::status(last);
-    if matches!(last.code, 200 | 210) { Ok(code) } else { Err((code, exit::words(last))) }
+    let mut told = exit::words(last);
+    if exit::is_about_the_command(last) {
+        told.push_str("\nto see yours: echo commands | socat - UNIX-CONNECT:");
+        told.push_str(&exit::shown(&socket.to_string_lossy()));
+    }
+    if matches!(last.code, 200 | 210) { Ok(code) } else { Err((code, told)) }
 }
 
 #[cfg(test)]
@@ -168,6 +177,7 @@ mod tests {
         theirs.shutdown(std::net::Shutdown::Write).unwrap();
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let outcome = hold(ours, b"a\n", &mut stdout, &mut stderr);
+        let outcome = outcome.and_then(|last| conclude(&last, Path::new("/run/it.sock")));
         (outcome, stdout, stderr)
     }
 
@@ -182,7 +192,17 @@ mod tests {
     #[test]
     fn a_refusal_is_told_with_its_words() {
         let (outcome, ..) = held("422 bad-argument name=unit ms=0 : must be one of a, b\n");
-        assert_eq!(outcome, Err((exit::USAGE, "bad-argument name=unit: must be one of a, b".to_owned())));
+        assert_eq!(outcome, Err((exit::USAGE, "argument unit: must be one of a, b".to_owned())));
+    }
+
+    #[test]
+    fn whoever_is_denied_a_command_is_told_how_to_see_their_own() {
+        let (outcome, ..) = held("403 denied ms=0 : no such command for you\n");
+        let hint = "to see yours: echo commands | socat - UNIX-CONNECT:/run/it.sock";
+        let told = format!("denied: no such command for you\n{hint}");
+        assert_eq!(outcome, Err((77, told)));
+        let (outcome, ..) = held("403 denied : root may not connect\n");
+        assert_eq!(outcome, Err((77, "denied: root may not connect".to_owned())));
     }
 
     #[test]

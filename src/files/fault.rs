@@ -35,6 +35,15 @@ pub enum Fault {
     TooLarge,
     /// It holds an octet that isn't UTF-8.
     NotUtf8,
+    /// Another user, who reads it too, may not.
+    Unreadable {
+        /// Who.
+        user: &'static str,
+        /// The class of users whose permissions lack something: `u`, `g` or `o`.
+        class: char,
+        /// What is needed: `r`, `x` or `rx`.
+        letters: &'static str,
+    },
 }
 
 impl fmt::Display for Fault {
@@ -55,6 +64,11 @@ impl fmt::Display for Fault {
             Self::TooManyLinks => f.write_str("too many symbolic links on the way"),
             Self::TooLarge => f.write_str("larger than 4 MiB"),
             Self::NotUtf8 => f.write_str("not UTF-8"),
+            Self::Unreadable { user, class, letters } => {
+                let (able, does) =
+                    if *letters == "x" { ("searchable", "looks into it") } else { ("readable", "reads it") };
+                write!(f, "not {able} for user {user}, who {does} too; chmod {class}+{letters} it")
+            }
         }
     }
 }

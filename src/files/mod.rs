@@ -3,9 +3,11 @@
 //! What is checked is what was opened: each component of a path is opened beneath the one before it.
 
 mod fault;
+mod reader;
 mod walk;
 
 pub use fault::{Fault, FileError};
+pub use reader::{Reader, unreachable, unreadable};
 
 use crate::policy::Source;
 use rustix::fs::{Dir, OFlags};
