@@ -224,7 +224,7 @@ mod tests {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         theirs.write_all(b"|~Sure? \n200 exit code=0 ms=1 job=a\n").unwrap();
         let mut out = io::BufWriter::new(Vec::new());
-        assert_eq!(hold(ours, b"ask\n", &mut out, &mut io::sink()), Ok(0));
+        assert_eq!(hold(ours, b"ask\n", &mut out, &mut io::sink()).unwrap().code, 200);
         assert_eq!(out.get_ref(), b"Sure? ");
     }
 
