@@ -181,4 +181,4 @@ impl Conversation<'_> {
 }
 
 /// The same words for a command that is not there and for one that is not for this peer.
-const NO_SUCH: &str = "no such command for you; commands lists yours";
+pub(super) const NO_SUCH: &str = "no such command for you; commands lists yours";

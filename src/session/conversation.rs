@@ -187,8 +187,10 @@ impl<'a> Conversation<'a> {
     async fn answer_request(&mut self, incoming: Incoming) {
         let Incoming { tag, ask, input } = incoming;
         if self.context.draining.is_cancelled() && !matches!(ask, Ask::Quit) {
-            return self
-                .say(tag.as_ref(), &Final::draining().text("the service is ending; nothing was started"));
+            return self.say(
+                tag.as_ref(),
+                &Final::draining().field("ms", "0").text("the service is ending; nothing was started"),
+            );
         }
         match ask {
             Ask::Run(request) => match self.refuse_early(&request).await {
@@ -223,7 +225,10 @@ impl<'a> Conversation<'a> {
             Ok(running) => self.running = Some(running),
             Err(error) => {
                 tracing::error!("a run can't begin: {error}");
-                self.say(tag, &Final::internal().text("nothing was started; try again later"));
+                self.say(
+                    tag,
+                    &Final::internal().field("ms", "0").text("nothing was started; try again later"),
+                );
             }
         }
     }
@@ -359,9 +364,10 @@ impl<'a> Conversation<'a> {
         for item in std::mem::take(&mut self.waiting) {
             let (tag, last) = match item {
                 Item::Request(Incoming { tag, ask: Ask::Quit, .. }) => (tag, Final::bye()),
-                Item::Request(Incoming { tag, .. }) | Item::TooLong { tag, .. } => {
-                    (tag, Final::draining().text("the session is ending; nothing was started"))
-                }
+                Item::Request(Incoming { tag, .. }) | Item::TooLong { tag, .. } => (
+                    tag,
+                    Final::draining().field("ms", "0").text("the session is ending; nothing was started"),
+                ),
                 Item::Malformed(error) => (error.tag, Final::syntax(error.column).text(error.message)),
                 Item::Http => continue,
             };

@@ -1,5 +1,6 @@
 //! A run as its client sees it: ordered from the broker, its output passed on, its end told once. Starts nothing itself.
 
+use super::answers::NO_SUCH;
 use super::pipes::{BLOCK, Feed, JobEnds, Output, feed, output};
 use crate::broker::{Connection, NotRun, OpenError, Report};
 use crate::execution::{JobId, Outcome, signal_name};
@@ -302,7 +303,7 @@ fn ended(outcome: Outcome) -> Final {
 
 fn not_run(why: &NotRun) -> Final {
     match why {
-        NotRun::Denied => Final::denied(),
+        NotRun::Denied => Final::denied().text(NO_SUCH),
         NotRun::BadArgument { name, text } => Final::bad_argument(name).text(text.as_str()),
         NotRun::Busy => Final::busy().text("too many of your commands run; wait for one to end"),
         NotRun::ExecFailed { errno, job } => {
