@@ -20,7 +20,7 @@ use tokio::task::spawn_blocking;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// How long a process may take to become its program, between taking the user's ids and `execve(2)`.
-const STARTING: Duration = Duration::from_secs(10);
+const STARTING: Duration = Duration::from_secs(20);
 
 /// File mode creation mask of every job: nobody else writes what it makes.
 const UMASK: u32 = 0o022;
