@@ -64,6 +64,18 @@ pub fn groups_of(uid: Uid) -> DatabaseGroups {
     groups.map_or(DatabaseGroups::Unavailable, DatabaseGroups::Known)
 }
 
+/// The peer that a process of this user would be, right after a login. `None` where the database does not know the user, or
+/// gives no complete answer.
+#[must_use]
+pub fn peer_after_login(uid: Uid) -> Option<Peer> {
+    let user = User::from_uid(unistd::Uid::from_raw(uid.raw())).ok()??;
+    let groups = complete_groups(&user).ok()?;
+    let mut peer = Peer::of(uid, Gid::new(user.gid.as_raw()).ok()?, groups.iter().copied());
+    peer.database_groups = DatabaseGroups::Known(groups);
+    name(&mut peer);
+    Some(peer)
+}
+
 /// Asks for the groups of a user. `getgrouplist(3)` can't say that it failed: without descriptors left, for one, it returns the
 /// primary group alone. So an answer counts only if the database still answers after it.
 fn complete_groups(user: &User) -> Result<Groups, NoAccount> {

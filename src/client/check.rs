@@ -3,7 +3,7 @@
 use crate::accounts::{self, Database};
 use crate::files::{self, FileError, POLICY, Reader, Trust};
 use crate::identity::DatabaseGroups;
-use crate::policy::{Diagnostic, Names, Severity, Source};
+use crate::policy::{Diagnostic, Loaded, Names, Policy, Severity, Source};
 use crate::server::{self, options::SERVER_USER, start::EX_CONFIG};
 use clap::Args;
 use rustix::process::geteuid;
@@ -82,10 +82,10 @@ impl From<&FileError> for Finding {
 }
 
 /// What a check comes to.
-struct Outcome {
+pub(super) struct Outcome {
     findings: Vec<Finding>,
-    /// The number of commands of a policy that can be used.
-    commands: Option<usize>,
+    /// The policy, where it can be used.
+    pub(super) policy: Option<Policy>,
 }
 
 impl Outcome {
@@ -95,14 +95,22 @@ impl Outcome {
         for text in [&mut finding.message, &mut finding.text] {
             text.push_str(NOT_INSTALLED);
         }
-        Self { findings: vec![finding], commands: None }
+        Self { findings: vec![finding], policy: None }
+    }
+
+    /// The findings for people.
+    ///
+    /// # Errors
+    /// Writing failed.
+    pub(super) fn tell(&self, err: &mut dyn Write) -> io::Result<()> {
+        self.findings.iter().try_for_each(|finding| writeln!(err, "{}", finding.text))
     }
 
     fn unusable<'a, T: 'a>(errors: impl IntoIterator<Item = &'a T>) -> Self
     where
         Finding: From<&'a T>,
     {
-        Self { findings: errors.into_iter().map(Finding::from).collect(), commands: None }
+        Self { findings: errors.into_iter().map(Finding::from).collect(), policy: None }
     }
 }
 
@@ -125,15 +133,14 @@ fn run_with(
         serde_json::to_writer_pretty(&mut *out, &outcome.findings)?;
         writeln!(out)?;
     } else {
-        for finding in &outcome.findings {
-            writeln!(err, "{}", finding.text)?;
-        }
+        outcome.tell(err)?;
         summarise(&args.files, &outcome, out, err)?;
     }
-    Ok(outcome.commands.map_or(ExitCode::from(EX_CONFIG), |_| ExitCode::SUCCESS))
+    Ok(if outcome.policy.is_some() { ExitCode::SUCCESS } else { ExitCode::from(EX_CONFIG) })
 }
 
-fn check(files: &[PathBuf], names: &dyn Names) -> Outcome {
+/// Checks the policy of these files; of none, the installed one.
+pub(super) fn check(files: &[PathBuf], names: &dyn Names) -> Outcome {
     if files.is_empty() {
         return check_installed(Path::new(POLICY), server().as_ref(), names);
     }
@@ -165,14 +172,14 @@ fn server() -> Option<Reader> {
 }
 
 fn check_text(sources: &[Source], reader: Option<&Reader>, names: &dyn Names) -> Outcome {
-    let loaded = match server::policy::check(sources, names, Trust::CallingUser) {
+    let Loaded { policy, warnings } = match server::policy::check(sources, names, Trust::CallingUser) {
         Ok(loaded) => loaded,
         Err(found) => return Outcome::unusable(&found),
     };
     let fault = |program: &Path| Some((Severity::Error, files::unreachable(program, reader?)?.to_string()));
-    let faults = loaded.policy.program_faults(fault);
-    let commands = faults.is_empty().then(|| loaded.policy.commands().count());
-    Outcome { findings: faults.iter().chain(&loaded.warnings).map(Finding::from).collect(), commands }
+    let faults = policy.program_faults(fault);
+    let findings = faults.iter().chain(&warnings).map(Finding::from).collect();
+    Outcome { findings, policy: faults.is_empty().then_some(policy) }
 }
 
 fn read_one(path: &Path) -> Result<Vec<Source>, FileError> {
@@ -192,11 +199,16 @@ fn summarise(
     let count = |level: Severity| outcome.findings.iter().filter(|f| f.level == level.to_string()).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     let mut counts = Vec::new();
-    counts.extend(outcome.commands.map(|commands| "ok, ".to_owned() + &counted(commands, "command")));
+    counts.extend(
+        outcome
+            .policy
+            .as_ref()
+            .map(|policy| format!("ok, {}", counted(policy.commands().count(), "command"))),
+    );
     counts.extend((errors > 0).then(|| counted(errors, "error")));
     counts.extend((warnings > 0).then(|| counted(warnings, "warning")));
     let line = format!("{}: {}", title(files), counts.join(", "));
-    if outcome.commands.is_some() { writeln!(out, "{line}") } else { writeln!(err, "{line}") }
+    if outcome.policy.is_some() { writeln!(out, "{line}") } else { writeln!(err, "{line}") }
 }
 
 /// What was checked: the first file, and how many more.

@@ -6,6 +6,7 @@ mod demo;
 mod demo_session;
 mod demo_trail;
 mod exit;
+mod policy;
 mod run;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +32,7 @@ struct Cli {
 enum Task {
     Run(run::Arguments),
     Check(check::CheckArgs),
+    Policy(policy::Arguments),
     /// Show both programs at work, for the calling user: no root, no systemd, nothing left behind
     Demo(demo::Arguments),
     /// Start one of the demonstration's programs with its socket, as systemd would
@@ -47,6 +49,7 @@ pub fn main() -> ExitCode {
             check::run(&arguments, &mut io::stdout(), &mut io::stderr()).unwrap_or(ExitCode::FAILURE)
         }
         Ok(Cli { task: Task::Run(arguments) }) => run::run(&arguments),
+        Ok(Cli { task: Task::Policy(arguments) }) => policy::run(&arguments),
         Ok(Cli { task: Task::Demo(arguments) }) => demo::run(&arguments),
         Ok(Cli { task: Task::Activated(arguments) }) => activated::run(&arguments),
         Err(error) => {

@@ -65,13 +65,18 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 /// An exit status, and what to tell, in one line or two.
-type Failure = (u8, String);
+pub(super) type Failure = (u8, String);
+
+/// The request of a command line's words.
+pub(super) fn request_of(name: &CommandName, words: &[OsString]) -> Result<Request, Failure> {
+    let arguments = words.iter().cloned().map(argument).collect::<Result<_, _>>()?;
+    Ok(Request { command: name.clone(), arguments })
+}
 
 /// The octets of the request: its line, and the input that follows it.
 fn request(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
-    let given = arguments.words.iter().cloned().map(argument).collect::<Result<_, _>>()?;
     let mut line = Vec::new();
-    write_request(&Request { command: arguments.name.clone(), arguments: given }, &mut line);
+    write_request(&request_of(&arguments.name, &arguments.words)?, &mut line);
     let fed = if arguments.input { Some(input(&mut io::stdin())?) } else { None };
     if let Some(octets) = &fed {
         line.extend_from_slice(format!(" <{}", octets.len()).as_bytes());

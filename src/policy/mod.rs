@@ -100,6 +100,12 @@ impl Policy {
         command.filter(|_| self.is_admitted(peer))
     }
 
+    /// The first rule of the command that is for the peer, who may run it with some values at least.
+    #[must_use]
+    pub fn first_rule<'a>(&'a self, peer: &Peer, name: &CommandName) -> Option<&'a Origin> {
+        self.command(peer, name)?.rules_for(peer).next().map(|(rule, _)| &rule.origin)
+    }
+
     /// Every command, by name.
     pub fn commands(&self) -> impl Iterator<Item = &Command> {
         self.commands.values()

@@ -4,9 +4,11 @@
 mod activation;
 mod socket;
 mod spawn;
+mod users;
 mod watch;
 
 pub use activation::{NotPassed, Passed, take_passed_sockets};
 pub use socket::{peer_groups, peer_label, socket_file};
 pub use spawn::{Child, Credentials, Held, Launch, hold, verdict};
+pub use users::listed_users;
 pub use watch::watch;

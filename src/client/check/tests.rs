@@ -118,7 +118,7 @@ fn hidden(scratch: &Scratch) -> Vec<String> {
     let outcome = check_installed(&scratch.0.join("policy.toml"), Some(&reader), &Database);
     let lines: Vec<_> =
         outcome.findings.iter().map(|found| found.text.lines().next().unwrap_or_default()).collect();
-    assert_eq!(outcome.commands.is_none(), lines.iter().any(|line| line.contains(": error: ")), "{lines:?}");
+    assert_eq!(outcome.policy.is_none(), lines.iter().any(|line| line.contains(": error: ")), "{lines:?}");
     let here = scratch.0.to_str().unwrap();
     lines.iter().filter(|line| line.contains("user reader")).map(|line| line.replace(here, ".")).collect()
 }
@@ -134,7 +134,7 @@ fn where_nothing_is_installed_the_finding_says_what_to_do() {
     let advice = "does not exist; install udsadmin, or name a file: udsadmin check FILE";
     let told: Vec<_> = outcome.findings.iter().map(|found| (&*found.text, &*found.message)).collect();
     assert_eq!(told, [(&*format!("{}/none: error: {advice}", scratch.0.display()), advice)]);
-    assert_eq!(outcome.commands, None);
+    assert!(outcome.policy.is_none());
 }
 
 #[test]

@@ -1,0 +1,89 @@
+//! `udsadmin policy`: questions to a policy, answered by the evaluator that the daemons use. Asks no daemon, changes nothing.
+
+mod peer;
+mod table;
+mod who_can;
+mod why;
+
+use super::check;
+use super::run::Failure;
+use crate::accounts::Database;
+use crate::policy::Policy;
+use crate::server::start::EX_CONFIG;
+use clap::Subcommand;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The exit status of a negative answer.
+const NO: u8 = 1;
+
+/// What every question has.
+#[derive(clap::Args, Clone, Debug)]
+struct Common {
+    /// The policy: a file, or a directory with *.toml in it [/etc/udsadmin/policy.toml with its policy.d]
+    #[arg(long, value_name = "PATH")]
+    policy: Option<PathBuf>,
+
+    /// Answer in JSON, for a program
+    #[arg(long)]
+    json: bool,
+}
+
+/// Ask a policy who may do what, before it is in force
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    question: Question,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Question {
+    Why(why::Arguments),
+    WhoCan(who_can::Arguments),
+}
+
+/// An answer, and whether it is a yes.
+struct Answer {
+    people: String,
+    json: serde_json::Value,
+    yes: bool,
+}
+
+/// Answers. 0 is a yes, 1 a no, 78 a policy that can't be used, 64 a mistake on the command line.
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    let (out, err) = (&mut io::stdout(), &mut io::stderr());
+    let status = match &arguments.question {
+        Question::Why(arguments) => ask(&arguments.common, |policy| why::answer(arguments, policy), out, err),
+        Question::WhoCan(arguments) => {
+            ask(&arguments.common, |policy| who_can::answer(arguments, policy), out, err)
+        }
+    };
+    // A reader that has gone does not want the rest.
+    ExitCode::from(status.unwrap_or(NO))
+}
+
+fn ask(
+    common: &Common,
+    answer: impl FnOnce(&Policy) -> Result<Answer, Failure>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<u8> {
+    let outcome = check::check(common.policy.as_slice(), &Database);
+    let Some(policy) = &outcome.policy else {
+        outcome.tell(err)?;
+        return Ok(EX_CONFIG);
+    };
+    match answer(policy) {
+        Ok(answer) if common.json => writeln!(out, "{:#}", answer.json).map(|()| status(answer.yes)),
+        Ok(answer) => write!(out, "{}", answer.people).map(|()| status(answer.yes)),
+        Err((status, why)) => writeln!(err, "udsadmin: {why}").map(|()| status),
+    }
+}
+
+const fn status(yes: bool) -> u8 {
+    if yes { 0 } else { NO }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! Questions to small policies, as a caller asks them.
+
+use super::*;
+use clap::Parser;
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    question: Question,
+}
+
+const POLICY: &str = r#"
+[allow]
+users = ["root", 4711]
+groups = [4712]
+
+[commands.restart]
+exec = ["/bin/true", "{unit}"]
+args = [{ name = "unit", one-of = ["a", "b"] }]
+[[commands.restart.allow]]
+groups = [4712]
+when.unit = ["a"]
+[[commands.restart.allow]]
+users = ["root"]
+
+[commands.nobodys]
+exec = ["/bin/true"]
+"#;
+
+/// The status, and both outputs, for these words after `--policy FILE`.
+fn asked(name: &str, text: &str, words: &[&str]) -> (u8, String, String) {
+    let path = std::env::temp_dir().join(format!("udsadmin-policy-{name}-{}.toml", std::process::id()));
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+    let (verb, rest) = words.split_first().unwrap();
+    let line = ["udsadmin", verb, "--policy", path.to_str().unwrap()].into_iter().chain(rest.iter().copied());
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let status = match Cli::try_parse_from(line).unwrap().question {
+        Question::Why(it) => ask(&it.common, |policy| why::answer(&it, policy), &mut out, &mut err),
+        Question::WhoCan(it) => ask(&it.common, |policy| who_can::answer(&it, policy), &mut out, &mut err),
+    };
+    fs::remove_file(&path).unwrap();
+    let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+    let text = |octets| {
+        String::from_utf8(octets).unwrap().replace(&*path.to_string_lossy(), "P").replace(&name, "P")
+    };
+    (status.unwrap(), text(out), text(err))
+}
+
+#[test]
+fn why_tells_each_step_to_people() {
+    let (status, out, _) = asked("why", POLICY, &["why", "--as", "4713:4712", "restart", "b"]);
+    let expected = "4713 (uid 4713): restart b: deny\n  \
+                    command   restart     found  P:6\n  \
+                    allow     group 4712  yes    P:10\n  \
+                    argument  unit=b      no     P:9   must be one of a\n";
+    assert_eq!((status, out.as_str()), (1, expected));
+}
+
+#[test]
+fn why_answers_programs_in_json_with_the_same_verdict() {
+    for (who, value, decision, status) in [
+        ("4713:4712", "a", "permit", 0),
+        ("4713:4712", "b", "deny", 1),
+        ("root", "b", "permit", 0),
+        ("4714:1", "a", "deny", 1),
+    ] {
+        let (code, out, _) = asked("json", POLICY, &["why", "--json", "--as", who, "restart", value]);
+        let answer: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((answer["decision"].as_str(), code), (Some(decision), status), "{who} {value}");
+        assert!(answer["steps"].as_array().is_some_and(|steps| !steps.is_empty()));
+    }
+}
+
+#[test]
+fn why_does_not_take_an_unknown_user_for_nobody_in_particular() {
+    let (status, out, err) = asked("unknown", POLICY, &["why", "--as", "no-such-user", "restart", "a"]);
+    assert_eq!((status, &*out, &*err), (64, "", "udsadmin: no such user: no-such-user\n"));
+}
+
+#[test]
+fn who_can_names_users_and_rules() {
+    let (status, out, _) = asked("who", POLICY, &["who-can", "restart", "b"]);
+    assert_eq!((status, out.as_str()), (0, "root  P:12\n"));
+    let (_, out, _) = asked("who-json", POLICY, &["who-can", "--json", "restart"]);
+    let users: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(users, serde_json::json!([{ "user": "root", "rule": "P:12" }]));
+}
+
+#[test]
+fn a_command_of_nobody_is_a_no() {
+    for name in ["nobodys", "unknown"] {
+        let (status, out, _) = asked(name, POLICY, &["who-can", name]);
+        assert_eq!((status, out), (1, format!("nobody may run {name}\n")));
+    }
+}
+
+#[test]
+fn a_policy_with_an_error_answers_nothing() {
+    let (status, out, err) = asked("broken", "[alow]\n", &["who-can", "restart"]);
+    assert_eq!((status, &*out), (78, ""));
+    assert!(err.starts_with("P:1:2: error: unknown key \"alow\""), "{err}");
+}

@@ -1,0 +1,62 @@
+//! `udsadmin policy who-can`: every user of the database who may run a command, and by which rule.
+
+use super::super::run::{Failure, request_of};
+use super::table::aligned;
+use super::{Answer, Common};
+use crate::accounts;
+use crate::identity::{Peer, Uid};
+use crate::policy::{Decision, Policy, decide};
+use crate::request::CommandName;
+use crate::server::clock;
+use crate::sys;
+use serde_json::json;
+use std::ffi::OsString;
+
+const EXAMPLES: &str = "\
+Examples:
+  udsadmin policy who-can restart                      with some values at least
+  udsadmin policy who-can restart nginx.service        with these
+  udsadmin policy who-can --json restart | jq -r '.[].user'
+
+Every user whom `getent passwd` lists is asked about, with the groups that a login would give. Who logged in before they left
+a group still has it until they log out.
+
+Exit status: 0 somebody may, 1 nobody may, 78 the policy can't be used, 64 a mistake on the command line.";
+
+/// Tell which users may run a command, and by which rule
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) common: Common,
+
+    /// The command's name
+    name: CommandName,
+
+    /// Its arguments; without any, whoever may run it with some values counts
+    #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<OsString>,
+}
+
+pub(super) fn answer(arguments: &Arguments, policy: &Policy) -> Result<Answer, Failure> {
+    let request = request_of(&arguments.name, &arguments.words)?;
+    let rule = |peer: &Peer| {
+        if request.arguments.is_empty() {
+            return policy.first_rule(peer, &request.command).cloned();
+        }
+        match decide(policy, peer, &request, clock::now()) {
+            Decision::Permit(grant) => Some(grant.rule().clone()),
+            Decision::Deny(_) => None,
+        }
+    };
+    let peers =
+        sys::listed_users().into_iter().filter_map(|uid| accounts::peer_after_login(Uid::new(uid).ok()?));
+    let able: Vec<[String; 2]> =
+        peers.filter_map(|peer| rule(&peer).map(|rule| [peer.user(), rule.to_string()])).collect();
+    let nobody = || format!("nobody may run {}\n", request.command);
+    Ok(Answer {
+        people: if able.is_empty() { nobody() } else { aligned(&able) },
+        json: able.iter().map(|[user, rule]| json!({ "user": user, "rule": rule })).collect(),
+        yes: !able.is_empty(),
+    })
+}

@@ -1,0 +1,73 @@
+//! `udsadmin policy why`: the decision on one request, step by step. Takes the word of whoever asks for who they are.
+
+use super::super::run::{Failure, request_of};
+use super::peer::{Principal, caller};
+use super::table::aligned;
+use super::{Answer, Common};
+use crate::policy::{Explanation, Policy, why};
+use crate::protocol;
+use crate::request::CommandName;
+use crate::server::clock;
+use serde_json::{Map, Value, json};
+use std::ffi::OsString;
+
+const EXAMPLES: &str = "\
+Examples:
+  udsadmin policy why restart nginx.service                      would it run for me?
+  udsadmin policy why --as alice restart nginx.service           for alice, after her next login
+  udsadmin policy why --as 1234:webops restart nginx.service     for user 1234 with this group and no other
+  udsadmin policy why --policy new/ --json restart nginx.service | jq .decision
+
+Exit status: 0 it is permitted, 1 it is denied, 78 the policy can't be used, 64 a mistake on the command line.";
+
+/// Tell whether a request would run, and why, step by step
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) common: Common,
+
+    /// For whom: a user with the groups of the user database, or with exactly these. Names or numbers
+    #[arg(long = "as", value_name = "USER[:GROUP,...]")]
+    principal: Option<Principal>,
+
+    /// The command's name
+    name: CommandName,
+
+    /// Its arguments, in the order declared; or NAME=VALUE
+    #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<OsString>,
+}
+
+pub(super) fn answer(arguments: &Arguments, policy: &Policy) -> Result<Answer, Failure> {
+    let peer = arguments.principal.as_ref().map_or_else(caller, Principal::peer)?;
+    let request = request_of(&arguments.name, &arguments.words)?;
+    let explanation = why(policy, &peer, &request, clock::now());
+    let decision = if explanation.permitted { "permit" } else { "deny" };
+    let rows: Vec<_> = steps(&explanation).iter().map(row).collect();
+    let title = format!("{peer}: {}: {decision}\n", protocol::spell(&request));
+    Ok(Answer {
+        people: title + &aligned(&rows),
+        json: json!({ "decision": decision, "user": peer.user(), "uid": peer.uid.raw(), "steps": steps(&explanation) }),
+        yes: explanation.permitted,
+    })
+}
+
+fn steps(explanation: &Explanation) -> Vec<Map<String, Value>> {
+    let fields = |step: &crate::policy::Step| {
+        step.fields().into_iter().map(|(name, value)| (name.to_owned(), value.into()))
+    };
+    explanation.steps.iter().map(|step| fields(step).collect()).collect()
+}
+
+/// What was looked at, what came of it, where the policy says so, and what would be right.
+fn row(step: &Map<String, Value>) -> [String; 5] {
+    let text = |name: &str| step.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let subject = ["user", "group"].iter().find(|kind| step.contains_key(**kind));
+    let what = match (subject, step.get("value")) {
+        (Some(kind), _) => format!("{kind} {}", text(kind)),
+        (None, Some(_)) => format!("{}={}", text("name"), text("value")),
+        (None, None) => text("name"),
+    };
+    [format!("  {}", text("step")), what, text("result"), text("at"), text("reason")]
+}
