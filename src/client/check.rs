@@ -172,7 +172,7 @@ fn server() -> Option<Reader> {
 }
 
 fn check_text(sources: &[Source], reader: Option<&Reader>, names: &dyn Names) -> Outcome {
-    let Loaded { policy, warnings } = match server::policy::check(sources, names, Trust::CallingUser) {
+    let Loaded { policy, warnings, .. } = match server::policy::check(sources, names, Trust::CallingUser) {
         Ok(loaded) => loaded,
         Err(found) => return Outcome::unusable(&found),
     };

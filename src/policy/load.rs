@@ -1,5 +1,6 @@
 //! Makes one policy of its files. Refuses it whole where one thing in one file is wrong.
 
+use super::case::Case;
 use super::diagnostic::{Diagnostic, Severity};
 use super::nearest::did_you_mean;
 use super::origin::{Document, Place, Source};
@@ -13,7 +14,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable};
 
 /// The sections of a file.
-const SECTIONS: [&str; 5] = ["allow", "deny", "builtins", "commands", "audit"];
+const SECTIONS: [&str; 6] = ["allow", "deny", "builtins", "commands", "audit", "test"];
 
 /// A file that is TOML.
 type Parsed<'i> = (Arc<Document>, DeTable<'i>);
@@ -37,7 +38,7 @@ pub(super) fn load(sources: &[Source], names: &dyn Names) -> Result<Loaded, Vec<
     if broken {
         return Err(findings);
     }
-    Ok(Loaded { policy: draft.policy, warnings: findings })
+    Ok(Loaded { policy: draft.policy, warnings: findings, tests: draft.tests })
 }
 
 fn parse_all(sources: &[Source]) -> Result<Vec<Parsed<'_>>, Vec<Diagnostic>> {
@@ -68,6 +69,7 @@ fn parse(source: &Source, rank: usize) -> Result<Parsed<'_>, Diagnostic> {
 #[derive(Default)]
 struct Draft {
     policy: Policy,
+    tests: Vec<Case>,
     /// Every name that some file defines, also where the definition has errors.
     defined: BTreeMap<CommandName, Place>,
 }
@@ -84,6 +86,9 @@ impl Draft {
         }
         if let Some(item) = table.get("audit") {
             audit(reader, item);
+        }
+        if let Some(item) = table.get("test") {
+            self.tests.extend(reader.cases(item));
         }
         for (key, item) in entries(reader, table.get("builtins")) {
             self.builtin(reader, key, item);

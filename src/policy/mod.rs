@@ -4,6 +4,7 @@
 
 mod argument;
 mod bind;
+mod case;
 mod command;
 mod decision;
 mod definition;
@@ -24,6 +25,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use case::Case;
 pub use command::{Command, RunAs};
 pub use decision::{Admission, Decision, Denial, Grant, Reason, Refusal};
 pub use diagnostic::{Diagnostic, Severity};
@@ -55,6 +57,8 @@ pub struct Loaded {
     pub policy: Policy,
     /// What in it has no effect, in the order of the text.
     pub warnings: Vec<Diagnostic>,
+    /// What its author expects of it.
+    pub tests: Vec<Case>,
 }
 
 impl Policy {

@@ -71,6 +71,18 @@ pub(super) fn read(line: &[u8]) -> Result<Option<Line>, SyntaxError> {
     })
 }
 
+/// The request for a command that a line spells; of a line without tag and input, and without its line end.
+///
+/// # Errors
+/// What it is instead, in one line.
+pub fn read_request(line: &str) -> Result<Request, String> {
+    match read(line.as_bytes()) {
+        Ok(Some(Line { tag: None, ask: Ask::Run(request), input: None })) => Ok(request),
+        Ok(_) => Err("not the name of a command with its arguments".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Whether a line, or the beginning of one, is blank or a comment.
 pub(super) fn is_ignored(line: &[u8]) -> bool {
     line.iter().all(|octet| is_blank(*octet)) || is_comment(line)

@@ -17,7 +17,7 @@ mod text;
 #[doc(hidden)]
 pub mod properties;
 
-pub use line::{spell, write_request};
+pub use line::{read_request, spell, write_request};
 pub use tag::{NotATag, Tag};
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! The policy at start-up: read, checked and in force, or refused whole with its place. Repairs nothing.
 
+use super::clock;
 use super::start::Failure;
 use crate::accounts::Database;
 use crate::audit::{Event, Kind};
 use crate::files::{self, Trust};
-use crate::policy::{Diagnostic, Loaded, Names, Policy, Severity, Source};
+use crate::policy::{Case, Decision, Diagnostic, Loaded, Names, Policy, Severity, Source, decide};
+use crate::protocol;
 use std::path::Path;
 
 /// Reads the installed policy with its drop-ins, and checks it.
@@ -22,10 +24,28 @@ pub fn load(path: &Path, trust: Trust) -> Result<Loaded, Failure> {
 /// # Errors
 /// What is wrong with it, warnings among it.
 pub fn check(sources: &[Source], names: &dyn Names, trust: Trust) -> Result<Loaded, Vec<Diagnostic>> {
-    let Loaded { policy, mut warnings } = Policy::parse(sources, names)?;
+    let Loaded { policy, mut warnings, tests } = Policy::parse(sources, names)?;
+    warnings.extend(tests.iter().filter_map(|case| failure(&policy, case)));
     warnings.extend(policy.program_faults(|program| program_fault(program, trust)));
     let is_usable = warnings.iter().all(|found| found.severity() == Severity::Warning);
-    if is_usable { Ok(Loaded { policy, warnings }) } else { Err(warnings) }
+    if is_usable { Ok(Loaded { policy, warnings, tests }) } else { Err(warnings) }
+}
+
+/// Why a test of the policy's author fails, if it does.
+fn failure(policy: &Policy, case: &Case) -> Option<Diagnostic> {
+    let request = match protocol::read_request(&case.request) {
+        Ok(request) => request,
+        Err(why) => return Some(case.failed(&format!("{:?} is no request: {why}", case.request))),
+    };
+    match decide(policy, &case.peer, &request, clock::now()) {
+        Decision::Permit(grant) if !case.expects_permit => {
+            Some(case.failed(&format!("{:?} is permitted, by {}", case.request, grant.rule())))
+        }
+        Decision::Deny(denial) if case.expects_permit => {
+            Some(case.failed(&format!("{:?} is denied: {}", case.request, denial.reason())))
+        }
+        Decision::Permit(_) | Decision::Deny(_) => None,
+    }
 }
 
 /// A program that is not there harms nobody: its package may yet come, and the policy's other commands work.

@@ -196,3 +196,33 @@ fn programs_get_a_list() {
     let good = scratch.file("good.toml", "");
     assert_eq!(scratch.check(&[&good], true), (ExitCode::SUCCESS, "[]\n".to_owned(), String::new()));
 }
+
+#[test]
+fn a_failing_test_of_its_author_refuses_the_policy() {
+    let scratch = Scratch::new("author");
+    let test = |user: &str, request: &str, expect: &str| {
+        format!(
+            "{COMMANDS}[[commands.one.allow]]\ngroups = [\"root\"]\n\n[[test]]\npeer = {{ user = {user}, groups = [\"no such group\"] }}\nrequest = \"{request}\"\nexpect = \"{expect}\"\n"
+        )
+    };
+    for (user, request, expect, finding) in [
+        ("\"root\"", "one", "permit", None),
+        ("\"no such user\"", "one", "deny", None),
+        ("4711", "one", "deny", None),
+        ("\"root\"", "one", "deny", Some("\"one\" is permitted, by ")),
+        ("4711", "one", "permit", Some("\"one\" is denied: no rule lets this peer connect")),
+        ("\"root\"", "one 'a", "permit", Some("is no request: column 5: ")),
+        ("\"root\"", "whoami", "permit", Some("is no request: not the name of a command")),
+    ] {
+        let policy = scratch.file("p.toml", &test(user, request, expect));
+        let (code, _, err) = scratch.check(&[&policy], false);
+        let expected = if finding.is_some() { ExitCode::from(EX_CONFIG) } else { ExitCode::SUCCESS };
+        assert_eq!(code, expected, "{user} {request} {expect}: {err}");
+        assert!(
+            finding.is_none_or(
+                |finding| err.contains(finding) && err.contains("p.toml:12:1: error: this test fails: ")
+            ),
+            "{err}"
+        );
+    }
+}

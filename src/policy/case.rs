@@ -1,0 +1,115 @@
+//! Reads `[[test]]`: what the author of a policy expects of it. Decides nothing: whoever loads the policy does.
+
+use super::diagnostic::{Diagnostic, Severity};
+use super::origin::Place;
+use super::principal::LookupFailed;
+use super::reader::{Item, Reader};
+use crate::identity::{DatabaseGroups, Gid, Peer, Uid};
+use toml::de::{DeTable, DeValue};
+
+/// Whoever has an id that no system gives: the user or the group of a test that the user database does not know. No rule
+/// can mean them.
+const NOBODY_KNOWN: u32 = u32::MAX - 2;
+
+/// One test: a peer, what it asks, and what is expected.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Who asks.
+    pub peer: Peer,
+    /// The request, as a client writes it.
+    pub request: String,
+    /// Whether it is to be permitted.
+    pub expects_permit: bool,
+    place: Place,
+}
+
+impl Case {
+    /// That the test fails, as an error at its place.
+    #[must_use]
+    pub fn failed(&self, why: &str) -> Diagnostic {
+        Diagnostic::new(Severity::Error, self.place.clone(), &format!("this test fails: {why}"))
+    }
+}
+
+impl Reader<'_> {
+    /// Reads every test.
+    pub(super) fn cases(&mut self, item: &Item<'_>) -> Vec<Case> {
+        if item.get_ref().is_table() {
+            self.error(&item.span(), "tests are a list: write them with double brackets, [[test]]");
+            return Vec::new();
+        }
+        self.list(item).iter().filter_map(|case| self.case(case)).collect()
+    }
+
+    fn case(&mut self, item: &Item<'_>) -> Option<Case> {
+        let table = self.table(item)?;
+        self.known_keys(table, "a test", &["peer", "request", "expect"]);
+        let required: Vec<_> =
+            ["peer", "request", "expect"].iter().filter_map(|key| table.get(*key)).collect();
+        let [peer, request, expect] = *required else {
+            self.error(&item.span(), "a test needs peer, request and expect");
+            return None;
+        };
+        let peer = self.table(peer).and_then(|peer| self.test_peer(peer));
+        let request = self.word(request);
+        let expects_permit = self.expectation(expect);
+        let place = self.place(&item.span());
+        Some(Case { peer: peer?, request: request?.text, expects_permit: expects_permit?, place })
+    }
+
+    fn expectation(&mut self, item: &Item<'_>) -> Option<bool> {
+        let word = self.word(item)?;
+        match word.text.as_str() {
+            "permit" => Some(true),
+            "deny" => Some(false),
+            _ => {
+                self.error(&word.span, "expect is \"permit\" or \"deny\"");
+                None
+            }
+        }
+    }
+
+    /// The peer of a test: the groups are those of the kernel and of the database both.
+    fn test_peer(&mut self, table: &DeTable<'_>) -> Option<Peer> {
+        self.known_keys(table, "the peer of a test", &["user", "groups"]);
+        let names = self.names;
+        let user = |raw| Uid::new(raw).ok();
+        let group = |raw| Gid::new(raw).ok();
+        let uid = match table.get("user") {
+            None => user(NOBODY_KNOWN),
+            Some(item) => self.test_id(item, user, |name| names.uid_of(name)),
+        }?;
+        let mut groups = Vec::new();
+        for item in table.get("groups").map_or(&[][..], |item| self.list(item)) {
+            groups.push(self.test_id(item, group, |name| names.gid_of(name))?);
+        }
+        let first = groups.first().copied().or_else(|| group(NOBODY_KNOWN))?;
+        let mut peer = Peer::of(uid, first, groups);
+        peer.database_groups = DatabaseGroups::Known(peer.groups.clone());
+        Some(peer)
+    }
+
+    /// The id of a number or a name; of a name that nobody has, the one that nobody has.
+    fn test_id<Id>(
+        &mut self,
+        item: &Item<'_>,
+        checked: impl Fn(u32) -> Option<Id>,
+        look_up: impl Fn(&str) -> Result<Option<Id>, LookupFailed>,
+    ) -> Option<Id> {
+        if let DeValue::Integer(_) = item.get_ref() {
+            let id = self.integer(item).and_then(|raw| checked(u32::try_from(raw).ok()?));
+            return id.or_else(|| {
+                self.error(&item.span(), "an id that nobody can have");
+                None
+            });
+        }
+        let word = self.word(item)?;
+        match look_up(&word.text) {
+            Ok(found) => found.or_else(|| checked(NOBODY_KNOWN)),
+            Err(failed) => {
+                self.error(&word.span, &format!("{:?} can't be looked up: {failed}", word.text));
+                None
+            }
+        }
+    }
+}
