@@ -1,6 +1,7 @@
 //! Reads `args`: each argument has one name and exactly one type. Refuses defaults that the type would refuse.
 
-use super::kind::{ArgumentSpec, Kind, VALUE_MAX};
+use super::kind::{ArgumentSpec, Kind, Limit, UNIT_TYPES, VALUE_MAX, duration, either};
+use super::nearest::did_you_mean;
 use super::reader::{Item, Reader, Word};
 use crate::request::{ArgumentName, Value};
 use regex::{Regex, RegexBuilder};
@@ -12,10 +13,10 @@ use toml::de::{DeTable, DeValue};
 const PATTERN_MEMORY_MAX: usize = 1 << 20;
 
 /// The keys that give an argument its type.
-const TYPES: [&str; 4] = ["one-of", "pattern", "integer", "text"];
+const TYPES: [&str; 8] = ["one-of", "pattern", "integer", "text", "boolean", "duration", "hostname", "unit"];
 
-/// Every key of an argument.
-const KEYS: [&str; 7] = ["name", "one-of", "pattern", "integer", "text", "default", "dash"];
+/// The other keys of an argument.
+const OTHERS: [&str; 3] = ["name", "default", "dash"];
 
 impl Reader<'_> {
     /// Reads the list of arguments; `None` where one of them has an error.
@@ -34,7 +35,7 @@ impl Reader<'_> {
 
     fn argument(&mut self, item: &Item<'_>) -> Option<ArgumentSpec> {
         let table = self.table(item)?;
-        self.known_keys(table, "an argument", &KEYS);
+        self.known_keys(table, "an argument", &[&TYPES[..], &OTHERS[..]].concat());
         let name = self.argument_name(table, &item.span());
         let dash = table.get("dash").map_or(Some(false), |dash| self.truth(dash));
         let kind = self.kind(table, &item.span(), dash.unwrap_or(false));
@@ -67,6 +68,10 @@ impl Reader<'_> {
             "one-of" => self.alternatives(item),
             "pattern" => self.pattern(item),
             "integer" => self.bounds(item, dash),
+            "boolean" => self.chosen(item, "boolean").then_some(Kind::Boolean),
+            "duration" => self.durations(item),
+            "hostname" => self.chosen(item, "hostname").then_some(Kind::Hostname),
+            "unit" => self.unit(item).map(Kind::Unit),
             _ => self.length(item),
         }
     }
@@ -77,14 +82,20 @@ impl Reader<'_> {
             self.error(&item.span(), "one-of needs at least one value");
             return None;
         }
-        let mut seen = BTreeSet::new();
+        self.each_once(&words);
         for word in &words {
-            if !seen.insert(word.text.as_str()) {
-                self.error(&word.span, &format!("{:?} is listed twice", word.text));
-            }
             self.not_too_long(word);
         }
         Some(Kind::OneOf(words.into_iter().map(|word| word.text).collect()))
+    }
+
+    fn each_once(&mut self, words: &[Word]) {
+        let mut seen = BTreeSet::new();
+        for word in words {
+            if !seen.insert(word.text.as_str()) {
+                self.error(&word.span, &format!("{:?} is listed twice", word.text));
+            }
+        }
     }
 
     fn not_too_long(&mut self, word: &Word) {
@@ -134,10 +145,75 @@ impl Reader<'_> {
         length.map(Kind::Text)
     }
 
+    /// Reads the `true` of a type that has no more to say.
+    fn chosen(&mut self, item: &Item<'_>, key: &str) -> bool {
+        let chosen = self.truth(item);
+        if chosen == Some(false) {
+            self.error(&item.span(), &format!("{key} is true, or is left out"));
+        }
+        chosen == Some(true)
+    }
+
+    fn durations(&mut self, item: &Item<'_>) -> Option<Kind> {
+        let table = self.table(item)?;
+        self.known_keys(table, "duration", &["min", "max"]);
+        let min = table.get("min").map_or(Some(None), |min| self.limit(min).map(Some));
+        let max = table.get("max").map_or(Some(None), |max| self.limit(max).map(Some));
+        let (min, max) = (min?, max?);
+        if let (Some(min), Some(max)) = (&min, &max)
+            && min.length > max.length
+        {
+            self.error(&item.span(), &format!("no duration is from {} to {}", min.written, max.written));
+            return None;
+        }
+        Some(Kind::Duration(min, max))
+    }
+
+    fn limit(&mut self, item: &Item<'_>) -> Option<Limit> {
+        let word = self.word(item)?;
+        if let Some(length) = duration(&word.text) {
+            return Some(Limit { length, written: word.text });
+        }
+        self.error(&word.span, &format!("{:?} is no duration; write \"30s\" or \"10min\"", word.text));
+        None
+    }
+
+    fn unit(&mut self, item: &Item<'_>) -> Option<Vec<&'static str>> {
+        let Some(table) = item.get_ref().as_table() else {
+            let any = item.get_ref().as_bool() == Some(true);
+            if !any {
+                self.error(&item.span(), "unit is true, or says which: { types = [\"service\"] }");
+            }
+            return any.then(|| UNIT_TYPES.to_vec());
+        };
+        self.known_keys(table, "unit", &["types"]);
+        table.get("types").map_or_else(|| Some(UNIT_TYPES.to_vec()), |types| self.unit_types(types))
+    }
+
+    fn unit_types(&mut self, item: &Item<'_>) -> Option<Vec<&'static str>> {
+        let words = self.words(item);
+        if words.is_empty() {
+            self.error(&item.span(), "types needs at least one type of unit");
+            return None;
+        }
+        self.each_once(&words);
+        words.iter().map(|word| self.unit_type(word)).collect()
+    }
+
+    fn unit_type(&mut self, word: &Word) -> Option<&'static str> {
+        let known = UNIT_TYPES.into_iter().find(|known| *known == word.text);
+        if known.is_none() {
+            let close = did_you_mean(&word.text, UNIT_TYPES);
+            self.error(&word.span, &format!("{:?} is no type of unit{close}", word.text));
+        }
+        known
+    }
+
     /// Reads a value of the argument, which must be one that a peer could give.
     pub(super) fn value(&mut self, item: &Item<'_>, spec: &ArgumentSpec) -> Option<Value> {
         let text = match (&spec.kind, item.get_ref()) {
             (Kind::Integer(..), DeValue::Integer(_)) => self.integer(item)?.to_string(),
+            (Kind::Boolean, DeValue::Boolean(truth)) => truth.to_string(),
             _ => self.word(item)?.text,
         };
         let value = Value::try_from(text.as_str()).ok()?;
@@ -152,7 +228,7 @@ impl Reader<'_> {
 
 fn type_count_error(given: &[&str]) -> String {
     if given.is_empty() {
-        "an argument needs a type: one-of, pattern, integer or text".to_owned()
+        format!("an argument needs a type: {}", either(&TYPES))
     } else {
         format!("an argument has one type, and this has {}", given.join(" and "))
     }

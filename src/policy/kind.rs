@@ -1,15 +1,27 @@
 //! The types of arguments: which values there are. Refuses what is not declared, and changes no value.
 
+mod grammar;
+
 use super::origin::Place;
 use crate::request::{ArgumentName, Value};
 use regex::Regex;
 use std::fmt;
+use std::time::Duration;
+
+pub(super) use grammar::{UNIT_TYPES, duration};
 
 /// Octets in a value at most, of whatever type.
 pub(super) const VALUE_MAX: usize = 4096;
 
 /// Alternatives named to people at most; of the others the number is told.
 const ALTERNATIVES_SHOWN: usize = 16;
+
+/// An end of a range of durations, with its text as written.
+#[derive(Clone, Debug)]
+pub(super) struct Limit {
+    pub(super) length: Duration,
+    pub(super) written: String,
+}
 
 /// What an argument's values are.
 #[derive(Clone, Debug)]
@@ -22,6 +34,14 @@ pub(super) enum Kind {
     Integer(i64, i64),
     /// Text of that many characters at most.
     Text(usize),
+    /// `true` or `false`.
+    Boolean,
+    /// A duration from the first to the last, where they are given.
+    Duration(Option<Limit>, Option<Limit>),
+    /// A name of a host, which need not exist.
+    Hostname,
+    /// A name of a unit of one of these types, which need not exist.
+    Unit(Vec<&'static str>),
 }
 
 impl Kind {
@@ -34,12 +54,22 @@ impl Kind {
                 .parse()
                 .is_ok_and(|value: i64| (first..=last).contains(&&value) && value.to_string() == text),
             Self::Text(longest) => text.chars().count() <= *longest,
+            Self::Boolean => matches!(text, "true" | "false"),
+            Self::Duration(first, last) => duration(text).is_some_and(|length| {
+                first.as_ref().is_none_or(|first| first.length <= length)
+                    && last.as_ref().is_none_or(|last| length <= last.length)
+            }),
+            Self::Hostname => grammar::is_hostname(text),
+            Self::Unit(types) => grammar::is_unit(text, types),
         }
     }
 
     /// Whether a dash in front is already accounted for by the type itself.
     const fn settles_dashes(&self) -> bool {
-        matches!(self, Self::OneOf(_) | Self::Integer(..))
+        match self {
+            Self::OneOf(_) | Self::Integer(..) | Self::Boolean | Self::Duration(..) | Self::Hostname => true,
+            Self::Pattern(..) | Self::Text(_) | Self::Unit(_) => false,
+        }
     }
 }
 
@@ -54,7 +84,33 @@ impl fmt::Display for Kind {
             Self::Integer(first, last) => write!(f, "an integer from {first} to {last}"),
             Self::Text(1) => f.write_str("text of at most 1 character"),
             Self::Text(longest) => write!(f, "text of at most {longest} characters"),
+            Self::Boolean => f.write_str("true or false"),
+            Self::Duration(first, last) => f.write_str(&durations(first.as_ref(), last.as_ref())),
+            Self::Hostname => f.write_str("a host name"),
+            Self::Unit(types) => f.write_str(&units(types)),
         }
+    }
+}
+
+fn durations(first: Option<&Limit>, last: Option<&Limit>) -> String {
+    match (first.map(|first| &first.written), last.map(|last| &last.written)) {
+        (None, None) => "a duration".to_owned(),
+        (None, Some(last)) => format!("a duration of at most {last}"),
+        (Some(first), None) => format!("a duration of at least {first}"),
+        (Some(first), Some(last)) => format!("a duration from {first} to {last}"),
+    }
+}
+
+fn units(types: &[&str]) -> String {
+    let all = types.len() == UNIT_TYPES.len();
+    if all { "a unit name".to_owned() } else { format!("a unit name of type {}", either(types)) }
+}
+
+/// `A, B or C`, of a list that is short.
+pub(super) fn either(words: &[&str]) -> String {
+    match words {
+        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        words => words.concat(),
     }
 }
 

@@ -97,6 +97,11 @@ fn arguments_are_bound_and_checked_as_the_cases_say() {
 }
 
 #[test]
+fn values_are_of_their_types_as_the_cases_say() {
+    check_cases("tests/policies/types.toml", "tests/policies/types.cases");
+}
+
+#[test]
 fn the_policy_as_shipped_lets_nobody_connect() {
     let shipped = policy(&read("config/policy.toml"));
     for user in ["root", "alice"] {
