@@ -1,16 +1,14 @@
 //! Reads `args`: each argument has one name and exactly one type. Refuses defaults that the type would refuse.
 
+mod pattern;
+
 use super::kind::{ArgumentSpec, Kind, Limit, UNIT_TYPES, VALUE_MAX, duration, either};
 use super::nearest::did_you_mean;
 use super::reader::{Item, Reader, Word};
 use crate::request::{ArgumentName, Value};
-use regex::{Regex, RegexBuilder};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
-
-/// Octets of memory that a compiled pattern may take, and its matching cache again.
-const PATTERN_MEMORY_MAX: usize = 1 << 20;
 
 /// The keys that give an argument its type.
 const TYPES: [&str; 8] = ["one-of", "pattern", "integer", "text", "boolean", "duration", "hostname", "unit"];
@@ -66,7 +64,7 @@ impl Reader<'_> {
         let item = table.get(key)?;
         match key {
             "one-of" => self.alternatives(item),
-            "pattern" => self.pattern(item),
+            "pattern" => self.pattern(item, dash),
             "integer" => self.bounds(item, dash),
             "boolean" => self.chosen(item, "boolean").then_some(Kind::Boolean),
             "duration" => self.durations(item),
@@ -104,15 +102,18 @@ impl Reader<'_> {
         }
     }
 
-    fn pattern(&mut self, item: &Item<'_>) -> Option<Kind> {
+    fn pattern(&mut self, item: &Item<'_>, dash: bool) -> Option<Kind> {
         let word = self.word(item)?;
-        match anchored(&word.text) {
-            Ok(regex) => Some(Kind::Pattern(regex, word.text)),
-            Err(message) => {
-                self.error(&word.span, &message);
-                None
-            }
+        let regex = pattern::anchored(&word.text).map_err(|message| self.error(&word.span, &message)).ok()?;
+        if regex.is_match("") {
+            self.warning(&word.span, "the pattern matches the empty value too");
         }
+        if !dash && pattern::may_begin_with_dash(&word.text) {
+            let message =
+                "the pattern matches values that begin with '-'; without dash = true they are refused";
+            self.warning(&word.span, message);
+        }
+        Some(Kind::Pattern(regex, word.text))
     }
 
     /// Without `min`, negative integers need `dash = true` like everything that begins with a dash.
@@ -231,60 +232,5 @@ fn type_count_error(given: &[&str]) -> String {
         format!("an argument needs a type: {}", either(&TYPES))
     } else {
         format!("an argument has one type, and this has {}", given.join(" and "))
-    }
-}
-
-/// Compiles the pattern so that it matches whole values only. It must also stand alone: `a)|(?:b` would
-/// step out of the anchors.
-fn anchored(pattern: &str) -> Result<Regex, String> {
-    compiled(pattern)?;
-    compiled(&format!(r"\A(?:{pattern})\z"))
-}
-
-fn compiled(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(pattern)
-        .size_limit(PATTERN_MEMORY_MAX)
-        .dfa_size_limit(PATTERN_MEMORY_MAX)
-        .build()
-        .map_err(|error| pattern_error(&error))
-}
-
-fn pattern_error(error: &regex::Error) -> String {
-    if let regex::Error::CompiledTooBig(limit) = error {
-        return format!("the pattern takes more than {limit} octets when compiled");
-    }
-    format!("bad pattern: {}", last_line(&error.to_string()))
-}
-
-/// The regex crate draws its own picture and says what is wrong last.
-fn last_line(text: &str) -> &str {
-    let line = text.lines().next_back().unwrap_or_default();
-    line.strip_prefix("error: ").unwrap_or(line)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pattern_matches_whole_values_only() {
-        let regex = anchored("a|b").unwrap();
-        for (text, expected) in [("a", true), ("b", true), ("ab", false), ("xa", false), ("a\n", false)] {
-            assert_eq!(regex.is_match(text), expected, "{text:?}");
-        }
-        assert!(!anchored("(?m)^a$").unwrap().is_match("a\nb"));
-    }
-
-    #[test]
-    fn a_pattern_can_not_step_out_of_its_anchors() {
-        for pattern in ["a)|(?:b", "(?x) a # b", "a\\"] {
-            assert!(anchored(pattern).is_err(), "{pattern}");
-        }
-    }
-
-    #[test]
-    fn a_pattern_that_takes_much_memory_is_refused() {
-        let message = anchored(r"\pL{1000}{1000}").unwrap_err();
-        assert!(message.starts_with("the pattern takes more than"), "{message}");
     }
 }
