@@ -6,6 +6,7 @@ use super::kind::{ArgumentSpec, Kind, Limit, UNIT_TYPES, VALUE_MAX, duration, ei
 use super::nearest::did_you_mean;
 use super::reader::{Item, Reader, Word};
 use crate::request::{ArgumentName, Value};
+use regex::Regex;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
@@ -14,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 const TYPES: [&str; 8] = ["one-of", "pattern", "integer", "text", "boolean", "duration", "hostname", "unit"];
 
 /// The other keys of an argument.
-const OTHERS: [&str; 3] = ["name", "default", "dash"];
+const OTHERS: [&str; 4] = ["name", "default", "optional", "dash"];
 
 impl Reader<'_> {
     /// Reads the list of arguments; `None` where one of them has an error.
@@ -37,12 +38,23 @@ impl Reader<'_> {
         let name = self.argument_name(table, &item.span());
         let dash = table.get("dash").map_or(Some(false), |dash| self.truth(dash));
         let kind = self.kind(table, &item.span(), dash.unwrap_or(false));
-        let (name, kind, dash) = (name?, kind?, dash?);
-        let mut spec = ArgumentSpec { name, kind, dash, default: None, place: self.place(&item.span()) };
-        if let Some(default) = table.get("default") {
-            spec.default = Some(self.value(default, &spec)?);
+        let optional = table.get("optional").map_or(Some(false), |optional| self.truth(optional));
+        let (name, kind, dash, optional) = (name?, kind?, dash?, optional?);
+        let place = self.place(&item.span());
+        let spec = ArgumentSpec { name, kind, dash, default: None, optional, place };
+        match table.get("default") {
+            Some(default) => self.with_default(spec, default),
+            None => Some(spec),
         }
-        Some(spec)
+    }
+
+    fn with_default(&mut self, spec: ArgumentSpec, item: &Item<'_>) -> Option<ArgumentSpec> {
+        if spec.optional {
+            self.error(&item.span(), "an argument is optional or has a default, not both");
+            return None;
+        }
+        let default = Some(self.value(item, &spec)?);
+        Some(ArgumentSpec { default, ..spec })
     }
 
     fn argument_name(&mut self, table: &DeTable<'_>, span: &Range<usize>) -> Option<ArgumentName> {
@@ -133,7 +145,8 @@ impl Reader<'_> {
 
     fn length(&mut self, item: &Item<'_>) -> Option<Kind> {
         let table = self.table(item)?;
-        self.known_keys(table, "text", &["max-length"]);
+        self.known_keys(table, "text", &["max-length", "characters"]);
+        let class = table.get("characters").map_or(Some(None), |class| self.characters(class).map(Some));
         let Some(longest) = table.get("max-length") else {
             self.error(&item.span(), "text needs max-length, in characters");
             return None;
@@ -143,7 +156,13 @@ impl Reader<'_> {
         if length.is_none() {
             self.error(&longest.span(), &format!("max-length is from 1 to {VALUE_MAX}"));
         }
-        length.map(Kind::Text)
+        Some(Kind::Text(length?, class?))
+    }
+
+    fn characters(&mut self, item: &Item<'_>) -> Option<(Regex, String)> {
+        let word = self.word(item)?;
+        let regex = pattern::of_characters(&word.text).map_err(|message| self.error(&word.span, &message));
+        Some((regex.ok()?, word.text))
     }
 
     /// Reads the `true` of a type that has no more to say.

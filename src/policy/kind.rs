@@ -32,8 +32,8 @@ pub(super) enum Kind {
     Pattern(Regex, String),
     /// A decimal integer from the first to the last.
     Integer(i64, i64),
-    /// Text of that many characters at most.
-    Text(usize),
+    /// Text of that many characters at most; all of one class, if there is one, with the class as written.
+    Text(usize, Option<(Regex, String)>),
     /// `true` or `false`.
     Boolean,
     /// A duration from the first to the last, where they are given.
@@ -53,12 +53,16 @@ impl Kind {
             Self::Integer(first, last) => text
                 .parse()
                 .is_ok_and(|value: i64| (first..=last).contains(&&value) && value.to_string() == text),
-            Self::Text(longest) => text.chars().count() <= *longest,
+            Self::Text(longest, class) => {
+                text.chars().count() <= *longest
+                    && class.as_ref().is_none_or(|(class, _)| class.is_match(text))
+            }
             Self::Boolean => matches!(text, "true" | "false"),
-            Self::Duration(first, last) => duration(text).is_some_and(|length| {
-                first.as_ref().is_none_or(|first| first.length <= length)
-                    && last.as_ref().is_none_or(|last| length <= last.length)
-            }),
+            Self::Duration(first, last) => {
+                let from = |length| first.as_ref().is_none_or(|first| first.length <= length);
+                let to = |length| last.as_ref().is_none_or(|last| length <= last.length);
+                duration(text).is_some_and(|length| from(length) && to(length))
+            }
             Self::Hostname => grammar::is_hostname(text),
             Self::Unit(types) => grammar::is_unit(text, types),
         }
@@ -68,7 +72,7 @@ impl Kind {
     const fn settles_dashes(&self) -> bool {
         match self {
             Self::OneOf(_) | Self::Integer(..) | Self::Boolean | Self::Duration(..) | Self::Hostname => true,
-            Self::Pattern(..) | Self::Text(_) | Self::Unit(_) => false,
+            Self::Pattern(..) | Self::Text(..) | Self::Unit(_) => false,
         }
     }
 }
@@ -82,8 +86,12 @@ impl fmt::Display for Kind {
             Self::Integer(i64::MIN, last) => write!(f, "an integer of at most {last}"),
             Self::Integer(first, i64::MAX) => write!(f, "an integer of at least {first}"),
             Self::Integer(first, last) => write!(f, "an integer from {first} to {last}"),
-            Self::Text(1) => f.write_str("text of at most 1 character"),
-            Self::Text(longest) => write!(f, "text of at most {longest} characters"),
+            Self::Text(longest, class) => {
+                let class =
+                    class.as_ref().map_or_else(String::new, |(_, written)| format!(", each of {written}"));
+                let plural = if *longest == 1 { "" } else { "s" };
+                write!(f, "text of at most {longest} character{plural}{class}")
+            }
             Self::Boolean => f.write_str("true or false"),
             Self::Duration(first, last) => f.write_str(&durations(first.as_ref(), last.as_ref())),
             Self::Hostname => f.write_str("a host name"),
@@ -130,6 +138,7 @@ pub struct ArgumentSpec {
     pub(super) kind: Kind,
     pub(super) dash: bool,
     pub(super) default: Option<Value>,
+    pub(super) optional: bool,
     pub(super) place: Place,
 }
 
@@ -146,10 +155,16 @@ impl ArgumentSpec {
         self.kind.to_string()
     }
 
-    /// The value that stands where the peer gives none; without one, the peer has to give it.
+    /// The value that stands where the peer gives none.
     #[must_use]
     pub const fn default(&self) -> Option<&Value> {
         self.default.as_ref()
+    }
+
+    /// Whether the peer has to give it: there is no default, and nothing of the command can do without.
+    #[must_use]
+    pub const fn is_required(&self) -> bool {
+        self.default.is_none() && !self.optional
     }
 
     /// Whether the value may be passed on; otherwise what is allowed, for people.
@@ -174,7 +189,7 @@ mod tests {
     fn spec(kind: Kind, dash: bool) -> ArgumentSpec {
         let source = Source { name: "p.toml".to_owned(), text: String::new() };
         let place = Place::new(&Arc::new(Document::new(&source, 0)), &(0..0));
-        ArgumentSpec { name: "x".parse().unwrap(), kind, dash, default: None, place }
+        ArgumentSpec { name: "x".parse().unwrap(), kind, dash, default: None, optional: false, place }
     }
 
     fn verdict(spec: &ArgumentSpec, text: &str) -> Result<(), String> {
@@ -210,7 +225,7 @@ mod tests {
 
     #[test]
     fn text_is_counted_in_characters() {
-        let note = spec(Kind::Text(3), false);
+        let note = spec(Kind::Text(3, None), false);
         assert_eq!(verdict(&note, "äöü"), Ok(()));
         assert_eq!(verdict(&note, ""), Ok(()));
         assert_eq!(verdict(&note, "abcd"), must("be text of at most 3 characters"));
@@ -218,8 +233,8 @@ mod tests {
 
     #[test]
     fn a_dash_in_front_needs_a_declaration() {
-        assert_eq!(verdict(&spec(Kind::Text(9), false), "-rf"), must("not begin with '-'"));
-        assert_eq!(verdict(&spec(Kind::Text(9), true), "-rf"), Ok(()));
+        assert_eq!(verdict(&spec(Kind::Text(9, None), false), "-rf"), must("not begin with '-'"));
+        assert_eq!(verdict(&spec(Kind::Text(9, None), true), "-rf"), Ok(()));
         assert_eq!(verdict(&spec(Kind::OneOf(vec!["-v".to_owned()]), false), "-v"), Ok(()));
         assert_eq!(verdict(&spec(Kind::OneOf(vec!["v".to_owned()]), true), "-v"), must("be one of v"));
     }
@@ -227,7 +242,9 @@ mod tests {
     #[test]
     fn octets_that_are_not_utf_8_are_no_value_of_any_type() {
         let value = Value::try_from(vec![0xff]).unwrap();
-        for kind in [Kind::Text(9), Kind::Pattern(Regex::new(r"(?s)\A(?:.*)\z").unwrap(), ".*".to_owned())] {
+        for kind in
+            [Kind::Text(9, None), Kind::Pattern(Regex::new(r"(?s)\A(?:.*)\z").unwrap(), ".*".to_owned())]
+        {
             assert_eq!(spec(kind, true).check(&value), must("be UTF-8 text"));
         }
     }

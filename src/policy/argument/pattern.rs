@@ -14,6 +14,24 @@ pub(super) fn anchored(pattern: &str) -> Result<Regex, String> {
     compiled(&format!(r"\A(?:{pattern})\z"))
 }
 
+/// Compiles a class of characters so that it matches values of these characters only.
+pub(super) fn of_characters(class: &str) -> Result<Regex, String> {
+    compiled(class)?;
+    if !regex_syntax::parse(class).is_ok_and(|class| is_class(class.kind())) {
+        return Err("characters is one class of characters, like \"[a-z ]\"".to_owned());
+    }
+    compiled(&format!(r"\A(?:{class})*\z"))
+}
+
+/// A class of a single character is read as that character.
+fn is_class(read: &HirKind) -> bool {
+    if let HirKind::Class(class) = read {
+        return !class.is_empty();
+    }
+    let character = |octets: &[u8]| std::str::from_utf8(octets).is_ok_and(|text| text.chars().count() == 1);
+    matches!(read, HirKind::Literal(literal) if character(&literal.0))
+}
+
 fn compiled(pattern: &str) -> Result<Regex, String> {
     RegexBuilder::new(pattern)
         .size_limit(PATTERN_MEMORY_MAX)
@@ -122,6 +140,32 @@ mod tests {
     fn a_pattern_that_takes_much_memory_is_refused() {
         let message = anchored(r"\pL{1000}{1000}").unwrap_err();
         assert!(message.starts_with("the pattern takes more than"), "{message}");
+    }
+
+    #[test]
+    fn a_class_of_characters_is_one_class() {
+        for (class, value, other) in
+            [("[a-z ]", "a b", "a1"), (r"\d", "١2", "x"), (r"[^/\n]", "a", "/"), ("[ö]", "öö", "o")]
+        {
+            let regex = of_characters(class).unwrap();
+            assert_eq!([value, "", other].map(|text| regex.is_match(text)), [true, true, false], "{class}");
+        }
+        for bad in [
+            "",
+            "ab",
+            "[a]+",
+            "[a][b]",
+            "(a)",
+            "^",
+            "[a&&b]",
+            "a-z",
+            "[a]|[b]*",
+            "a)|(?:b",
+            "[a",
+            "(?x)[a] # b",
+        ] {
+            assert!(of_characters(bad).is_err(), "{bad}");
+        }
     }
 
     /// Patterns with whether some value that they match begins with a dash.
