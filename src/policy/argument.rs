@@ -1,21 +1,21 @@
 //! Reads `args`: each argument has one name and exactly one type. Refuses defaults that the type would refuse.
 
-use super::kind::{ArgumentSpec, Kind, VALUE_MAX};
+mod pattern;
+
+use super::kind::{ArgumentSpec, Kind, Limit, UNIT_TYPES, VALUE_MAX, duration, either};
+use super::nearest::did_you_mean;
 use super::reader::{Item, Reader, Word};
 use crate::request::{ArgumentName, Value};
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
-/// Octets of memory that a compiled pattern may take, and its matching cache again.
-const PATTERN_MEMORY_MAX: usize = 1 << 20;
-
 /// The keys that give an argument its type.
-const TYPES: [&str; 4] = ["one-of", "pattern", "integer", "text"];
+const TYPES: [&str; 8] = ["one-of", "pattern", "integer", "text", "boolean", "duration", "hostname", "unit"];
 
-/// Every key of an argument.
-const KEYS: [&str; 7] = ["name", "one-of", "pattern", "integer", "text", "default", "dash"];
+/// The other keys of an argument.
+const OTHERS: [&str; 4] = ["name", "default", "optional", "dash"];
 
 impl Reader<'_> {
     /// Reads the list of arguments; `None` where one of them has an error.
@@ -34,16 +34,27 @@ impl Reader<'_> {
 
     fn argument(&mut self, item: &Item<'_>) -> Option<ArgumentSpec> {
         let table = self.table(item)?;
-        self.known_keys(table, "an argument", &KEYS);
+        self.known_keys(table, "an argument", &[&TYPES[..], &OTHERS[..]].concat());
         let name = self.argument_name(table, &item.span());
         let dash = table.get("dash").map_or(Some(false), |dash| self.truth(dash));
         let kind = self.kind(table, &item.span(), dash.unwrap_or(false));
-        let (name, kind, dash) = (name?, kind?, dash?);
-        let mut spec = ArgumentSpec { name, kind, dash, default: None, place: self.place(&item.span()) };
-        if let Some(default) = table.get("default") {
-            spec.default = Some(self.value(default, &spec)?);
+        let optional = table.get("optional").map_or(Some(false), |optional| self.truth(optional));
+        let (name, kind, dash, optional) = (name?, kind?, dash?, optional?);
+        let place = self.place(&item.span());
+        let spec = ArgumentSpec { name, kind, dash, default: None, optional, place };
+        match table.get("default") {
+            Some(default) => self.with_default(spec, default),
+            None => Some(spec),
         }
-        Some(spec)
+    }
+
+    fn with_default(&mut self, spec: ArgumentSpec, item: &Item<'_>) -> Option<ArgumentSpec> {
+        if spec.optional {
+            self.error(&item.span(), "an argument is optional or has a default, not both");
+            return None;
+        }
+        let default = Some(self.value(item, &spec)?);
+        Some(ArgumentSpec { default, ..spec })
     }
 
     fn argument_name(&mut self, table: &DeTable<'_>, span: &Range<usize>) -> Option<ArgumentName> {
@@ -65,8 +76,12 @@ impl Reader<'_> {
         let item = table.get(key)?;
         match key {
             "one-of" => self.alternatives(item),
-            "pattern" => self.pattern(item),
+            "pattern" => self.pattern(item, dash),
             "integer" => self.bounds(item, dash),
+            "boolean" => self.chosen(item, "boolean").then_some(Kind::Boolean),
+            "duration" => self.durations(item),
+            "hostname" => self.chosen(item, "hostname").then_some(Kind::Hostname),
+            "unit" => self.unit(item).map(Kind::Unit),
             _ => self.length(item),
         }
     }
@@ -77,14 +92,20 @@ impl Reader<'_> {
             self.error(&item.span(), "one-of needs at least one value");
             return None;
         }
-        let mut seen = BTreeSet::new();
+        self.each_once(&words);
         for word in &words {
-            if !seen.insert(word.text.as_str()) {
-                self.error(&word.span, &format!("{:?} is listed twice", word.text));
-            }
             self.not_too_long(word);
         }
         Some(Kind::OneOf(words.into_iter().map(|word| word.text).collect()))
+    }
+
+    fn each_once(&mut self, words: &[Word]) {
+        let mut seen = BTreeSet::new();
+        for word in words {
+            if !seen.insert(word.text.as_str()) {
+                self.error(&word.span, &format!("{:?} is listed twice", word.text));
+            }
+        }
     }
 
     fn not_too_long(&mut self, word: &Word) {
@@ -93,15 +114,18 @@ impl Reader<'_> {
         }
     }
 
-    fn pattern(&mut self, item: &Item<'_>) -> Option<Kind> {
+    fn pattern(&mut self, item: &Item<'_>, dash: bool) -> Option<Kind> {
         let word = self.word(item)?;
-        match anchored(&word.text) {
-            Ok(regex) => Some(Kind::Pattern(regex, word.text)),
-            Err(message) => {
-                self.error(&word.span, &message);
-                None
-            }
+        let regex = pattern::anchored(&word.text).map_err(|message| self.error(&word.span, &message)).ok()?;
+        if regex.is_match("") {
+            self.warning(&word.span, "the pattern matches the empty value too");
         }
+        if !dash && pattern::may_begin_with_dash(&word.text) {
+            let message =
+                "the pattern matches values that begin with '-'; without dash = true they are refused";
+            self.warning(&word.span, message);
+        }
+        Some(Kind::Pattern(regex, word.text))
     }
 
     /// Without `min`, negative integers need `dash = true` like everything that begins with a dash.
@@ -121,7 +145,8 @@ impl Reader<'_> {
 
     fn length(&mut self, item: &Item<'_>) -> Option<Kind> {
         let table = self.table(item)?;
-        self.known_keys(table, "text", &["max-length"]);
+        self.known_keys(table, "text", &["max-length", "characters"]);
+        let class = table.get("characters").map_or(Some(None), |class| self.characters(class).map(Some));
         let Some(longest) = table.get("max-length") else {
             self.error(&item.span(), "text needs max-length, in characters");
             return None;
@@ -131,13 +156,84 @@ impl Reader<'_> {
         if length.is_none() {
             self.error(&longest.span(), &format!("max-length is from 1 to {VALUE_MAX}"));
         }
-        length.map(Kind::Text)
+        Some(Kind::Text(length?, class?))
+    }
+
+    fn characters(&mut self, item: &Item<'_>) -> Option<(Regex, String)> {
+        let word = self.word(item)?;
+        let regex = pattern::of_characters(&word.text).map_err(|message| self.error(&word.span, &message));
+        Some((regex.ok()?, word.text))
+    }
+
+    /// Reads the `true` of a type that has no more to say.
+    fn chosen(&mut self, item: &Item<'_>, key: &str) -> bool {
+        let chosen = self.truth(item);
+        if chosen == Some(false) {
+            self.error(&item.span(), &format!("{key} is true, or is left out"));
+        }
+        chosen == Some(true)
+    }
+
+    fn durations(&mut self, item: &Item<'_>) -> Option<Kind> {
+        let table = self.table(item)?;
+        self.known_keys(table, "duration", &["min", "max"]);
+        let min = table.get("min").map_or(Some(None), |min| self.limit(min).map(Some));
+        let max = table.get("max").map_or(Some(None), |max| self.limit(max).map(Some));
+        let (min, max) = (min?, max?);
+        if let (Some(min), Some(max)) = (&min, &max)
+            && min.length > max.length
+        {
+            self.error(&item.span(), &format!("no duration is from {} to {}", min.written, max.written));
+            return None;
+        }
+        Some(Kind::Duration(min, max))
+    }
+
+    fn limit(&mut self, item: &Item<'_>) -> Option<Limit> {
+        let word = self.word(item)?;
+        if let Some(length) = duration(&word.text) {
+            return Some(Limit { length, written: word.text });
+        }
+        self.error(&word.span, &format!("{:?} is no duration; write \"30s\" or \"10min\"", word.text));
+        None
+    }
+
+    fn unit(&mut self, item: &Item<'_>) -> Option<Vec<&'static str>> {
+        let Some(table) = item.get_ref().as_table() else {
+            let any = item.get_ref().as_bool() == Some(true);
+            if !any {
+                self.error(&item.span(), "unit is true, or says which: { types = [\"service\"] }");
+            }
+            return any.then(|| UNIT_TYPES.to_vec());
+        };
+        self.known_keys(table, "unit", &["types"]);
+        table.get("types").map_or_else(|| Some(UNIT_TYPES.to_vec()), |types| self.unit_types(types))
+    }
+
+    fn unit_types(&mut self, item: &Item<'_>) -> Option<Vec<&'static str>> {
+        let words = self.words(item);
+        if words.is_empty() {
+            self.error(&item.span(), "types needs at least one type of unit");
+            return None;
+        }
+        self.each_once(&words);
+        words.iter().map(|word| self.unit_type(word)).collect()
+    }
+
+    fn unit_type(&mut self, word: &Word) -> Option<&'static str> {
+        let known = UNIT_TYPES.into_iter().find(|known| *known == word.text);
+        if known.is_none() {
+            let close = did_you_mean(&word.text, UNIT_TYPES);
+            self.error(&word.span, &format!("{:?} is no type of unit{close}", word.text));
+        }
+        known
     }
 
     /// Reads a value of the argument, which must be one that a peer could give.
     pub(super) fn value(&mut self, item: &Item<'_>, spec: &ArgumentSpec) -> Option<Value> {
         let text = match (&spec.kind, item.get_ref()) {
             (Kind::Integer(..), DeValue::Integer(_)) => self.integer(item)?.to_string(),
+            (Kind::Boolean, DeValue::Boolean(truth)) => truth.to_string(),
             _ => self.word(item)?.text,
         };
         let value = Value::try_from(text.as_str()).ok()?;
@@ -152,63 +248,8 @@ impl Reader<'_> {
 
 fn type_count_error(given: &[&str]) -> String {
     if given.is_empty() {
-        "an argument needs a type: one-of, pattern, integer or text".to_owned()
+        format!("an argument needs a type: {}", either(&TYPES))
     } else {
         format!("an argument has one type, and this has {}", given.join(" and "))
-    }
-}
-
-/// Compiles the pattern so that it matches whole values only. It must also stand alone: `a)|(?:b` would
-/// step out of the anchors.
-fn anchored(pattern: &str) -> Result<Regex, String> {
-    compiled(pattern)?;
-    compiled(&format!(r"\A(?:{pattern})\z"))
-}
-
-fn compiled(pattern: &str) -> Result<Regex, String> {
-    RegexBuilder::new(pattern)
-        .size_limit(PATTERN_MEMORY_MAX)
-        .dfa_size_limit(PATTERN_MEMORY_MAX)
-        .build()
-        .map_err(|error| pattern_error(&error))
-}
-
-fn pattern_error(error: &regex::Error) -> String {
-    if let regex::Error::CompiledTooBig(limit) = error {
-        return format!("the pattern takes more than {limit} octets when compiled");
-    }
-    format!("bad pattern: {}", last_line(&error.to_string()))
-}
-
-/// The regex crate draws its own picture and says what is wrong last.
-fn last_line(text: &str) -> &str {
-    let line = text.lines().next_back().unwrap_or_default();
-    line.strip_prefix("error: ").unwrap_or(line)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pattern_matches_whole_values_only() {
-        let regex = anchored("a|b").unwrap();
-        for (text, expected) in [("a", true), ("b", true), ("ab", false), ("xa", false), ("a\n", false)] {
-            assert_eq!(regex.is_match(text), expected, "{text:?}");
-        }
-        assert!(!anchored("(?m)^a$").unwrap().is_match("a\nb"));
-    }
-
-    #[test]
-    fn a_pattern_can_not_step_out_of_its_anchors() {
-        for pattern in ["a)|(?:b", "(?x) a # b", "a\\"] {
-            assert!(anchored(pattern).is_err(), "{pattern}");
-        }
-    }
-
-    #[test]
-    fn a_pattern_that_takes_much_memory_is_refused() {
-        let message = anchored(r"\pL{1000}{1000}").unwrap_err();
-        assert!(message.starts_with("the pattern takes more than"), "{message}");
     }
 }

@@ -15,12 +15,16 @@ struct Misfit {
     text: String,
 }
 
-/// The value of each declared argument, in the declared order: what the peer gave, or the default.
+/// An argument that the command declares, with its value if it has one.
+pub(super) type Given<'a> = (&'a ArgumentSpec, Option<Value>);
+
+/// The value of each declared argument, in the declared order: what the peer gave, or the default, or none where the
+/// argument is optional.
 pub(super) fn given<'a>(
     command: &'a Command,
     arguments: &[Argument],
     steps: &mut Steps,
-) -> Result<Vec<(&'a ArgumentSpec, Value)>, Denial> {
+) -> Result<Vec<Given<'a>>, Denial> {
     let bound = bind(command, arguments).and_then(|bound| fill(command, &bound));
     bound.map_err(|misfit| {
         steps.note(|| Step::argument(&misfit.name, misfit.result));
@@ -52,13 +56,10 @@ fn bind<'a>(
     Ok(bound)
 }
 
-fn fill<'a>(
-    command: &'a Command,
-    bound: &BTreeMap<&ArgumentName, &Value>,
-) -> Result<Vec<(&'a ArgumentSpec, Value)>, Misfit> {
+fn fill<'a>(command: &'a Command, bound: &BTreeMap<&ArgumentName, &Value>) -> Result<Vec<Given<'a>>, Misfit> {
     let value = |spec: &'a ArgumentSpec| {
         let given = bound.get(&spec.name).copied().or(spec.default.as_ref());
-        given.map(|value| (spec, value.clone())).ok_or_else(|| missing(spec))
+        if given.is_none() && spec.is_required() { Err(missing(spec)) } else { Ok((spec, given.cloned())) }
     };
     command.arguments.iter().map(value).collect()
 }

@@ -63,11 +63,10 @@ impl Command {
     /// How it is written: `restart UNIT [LINES]`.
     #[must_use]
     pub fn usage(&self) -> String {
-        let arguments =
-            self.arguments.iter().map(|spec| match (spec.name.as_str().to_uppercase(), &spec.default) {
-                (name, None) => format!(" {name}"),
-                (name, Some(_)) => format!(" [{name}]"),
-            });
+        let arguments = self.arguments.iter().map(|spec| {
+            let name = spec.name.as_str().to_uppercase();
+            if spec.is_required() { format!(" {name}") } else { format!(" [{name}]") }
+        });
         std::iter::once(self.name.to_string()).chain(arguments).collect()
     }
 
@@ -88,9 +87,10 @@ impl Command {
         self.rules.iter().filter_map(|rule| Some((rule, rule.who.matching(peer)?)))
     }
 
-    /// The argument vector: the program's path, then the filled elements.
+    /// The argument vector: the program's path, then the filled elements, without those that no value fills.
     pub(super) fn argv(&self, values: &[(ArgumentName, Value)]) -> Vec<Vec<u8>> {
-        self.exec.iter().map(|element| element.fill(values)).collect()
+        let filled = self.exec.iter().filter(|element| element.is_filled_by(values));
+        filled.map(|element| element.fill(values)).collect()
     }
 }
 
@@ -108,8 +108,8 @@ impl Rule {
         self.when.iter().find(|(name, _)| name == argument).map(|(_, values)| &**values)
     }
 
-    /// Whether the rule permits this value of the argument.
-    pub(super) fn permits(&self, argument: &ArgumentName, value: &Value) -> bool {
-        self.narrowed(argument).is_none_or(|values| values.contains(value))
+    /// Whether the rule permits this value of the argument. Where it narrows the argument, one must be given.
+    pub(super) fn permits(&self, argument: &ArgumentName, value: Option<&Value>) -> bool {
+        self.narrowed(argument).is_none_or(|values| value.is_some_and(|value| values.contains(value)))
     }
 }

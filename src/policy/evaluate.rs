@@ -1,11 +1,12 @@
 //! Decides. No clock, no files, no sockets: the same arguments give the same answer.
 
+use super::Policy;
+use super::bind::{self, Given};
 use super::command::{Command, Rule};
 use super::decision::{Admission, Decision, Denial, Grant, Reason};
 use super::kind::{ArgumentSpec, one_of};
 use super::origin::Origin;
 use super::step::{Explanation, Step, Steps};
-use super::{Policy, bind};
 use crate::identity::{DatabaseGroups, Namespace, Peer};
 use crate::request::{CommandName, Request, Value};
 use std::time::SystemTime;
@@ -40,7 +41,8 @@ fn evaluate(policy: &Policy, peer: &Peer, request: &Request, steps: &mut Steps) 
     let (command, rules) = visible(policy, peer, &request.command, steps)?;
     let given = bind::given(command, &request.arguments, steps)?;
     let checked = check(command, rules, &given, steps);
-    let arguments: Vec<_> = given.into_iter().map(|(spec, value)| (spec.name.clone(), value)).collect();
+    let arguments: Vec<_> =
+        given.into_iter().filter_map(|(spec, value)| Some((spec.name.clone(), value?))).collect();
     let rule = match checked {
         Ok(rule) => rule,
         Err(denial) => return Err(denial.about(arguments)),
@@ -118,11 +120,11 @@ fn visible<'a>(
 fn check(
     command: &Command,
     mut rules: Vec<&Rule>,
-    given: &[(&ArgumentSpec, Value)],
+    given: &[Given<'_>],
     steps: &mut Steps,
 ) -> Result<Origin, Denial> {
     for (spec, value) in given {
-        let name = spec.name.as_str();
+        let (name, value) = (spec.name.as_str(), value.as_ref());
         let checked = typed(spec, value).and_then(|()| narrowed(&rules, spec, value));
         steps.note(|| Step::value(name, value, checked.as_ref().err()));
         rules = checked?;
@@ -133,12 +135,18 @@ fn check(
         .ok_or_else(|| Denial::denied(Reason::NotForThisPeer, command.origin()))
 }
 
-fn typed(spec: &ArgumentSpec, value: &Value) -> Result<(), Denial> {
-    spec.check(value).map_err(|text| Denial::bad_argument(spec.name.as_str(), &text, spec.place.origin()))
+fn typed(spec: &ArgumentSpec, value: Option<&Value>) -> Result<(), Denial> {
+    value
+        .map_or(Ok(()), |value| spec.check(value))
+        .map_err(|text| Denial::bad_argument(spec.name.as_str(), &text, spec.place.origin()))
 }
 
 /// The rules that permit the value; without one, the values that they would permit.
-fn narrowed<'a>(rules: &[&'a Rule], spec: &ArgumentSpec, value: &Value) -> Result<Vec<&'a Rule>, Denial> {
+fn narrowed<'a>(
+    rules: &[&'a Rule],
+    spec: &ArgumentSpec,
+    value: Option<&Value>,
+) -> Result<Vec<&'a Rule>, Denial> {
     let left: Vec<&Rule> = rules.iter().copied().filter(|rule| rule.permits(&spec.name, value)).collect();
     if !left.is_empty() {
         return Ok(left);
@@ -151,6 +159,7 @@ fn narrowed<'a>(rules: &[&'a Rule], spec: &ArgumentSpec, value: &Value) -> Resul
         }
     }
     let origin = rules.first().map_or(Origin::DEFAULT_DENY, |rule| rule.origin.clone());
-    let text = format!("must be {}", one_of(values.into_iter()));
+    let missing = if value.is_none() { "is missing: it " } else { "" };
+    let text = format!("{missing}must be {}", one_of(values.into_iter()));
     Err(Denial::bad_argument(spec.name.as_str(), &text, origin))
 }

@@ -1,15 +1,27 @@
 //! The types of arguments: which values there are. Refuses what is not declared, and changes no value.
 
+mod grammar;
+
 use super::origin::Place;
 use crate::request::{ArgumentName, Value};
 use regex::Regex;
 use std::fmt;
+use std::time::Duration;
+
+pub(super) use grammar::{UNIT_TYPES, duration};
 
 /// Octets in a value at most, of whatever type.
 pub(super) const VALUE_MAX: usize = 4096;
 
 /// Alternatives named to people at most; of the others the number is told.
 const ALTERNATIVES_SHOWN: usize = 16;
+
+/// An end of a range of durations, with its text as written.
+#[derive(Clone, Debug)]
+pub(super) struct Limit {
+    pub(super) length: Duration,
+    pub(super) written: String,
+}
 
 /// What an argument's values are.
 #[derive(Clone, Debug)]
@@ -20,8 +32,16 @@ pub(super) enum Kind {
     Pattern(Regex, String),
     /// A decimal integer from the first to the last.
     Integer(i64, i64),
-    /// Text of that many characters at most.
-    Text(usize),
+    /// Text of that many characters at most; all of one class, if there is one, with the class as written.
+    Text(usize, Option<(Regex, String)>),
+    /// `true` or `false`.
+    Boolean,
+    /// A duration from the first to the last, where they are given.
+    Duration(Option<Limit>, Option<Limit>),
+    /// A name of a host, which need not exist.
+    Hostname,
+    /// A name of a unit of one of these types, which need not exist.
+    Unit(Vec<&'static str>),
 }
 
 impl Kind {
@@ -33,13 +53,27 @@ impl Kind {
             Self::Integer(first, last) => text
                 .parse()
                 .is_ok_and(|value: i64| (first..=last).contains(&&value) && value.to_string() == text),
-            Self::Text(longest) => text.chars().count() <= *longest,
+            Self::Text(longest, class) => {
+                text.chars().count() <= *longest
+                    && class.as_ref().is_none_or(|(class, _)| class.is_match(text))
+            }
+            Self::Boolean => matches!(text, "true" | "false"),
+            Self::Duration(first, last) => {
+                let from = |length| first.as_ref().is_none_or(|first| first.length <= length);
+                let to = |length| last.as_ref().is_none_or(|last| length <= last.length);
+                duration(text).is_some_and(|length| from(length) && to(length))
+            }
+            Self::Hostname => grammar::is_hostname(text),
+            Self::Unit(types) => grammar::is_unit(text, types),
         }
     }
 
     /// Whether a dash in front is already accounted for by the type itself.
     const fn settles_dashes(&self) -> bool {
-        matches!(self, Self::OneOf(_) | Self::Integer(..))
+        match self {
+            Self::OneOf(_) | Self::Integer(..) | Self::Boolean | Self::Duration(..) | Self::Hostname => true,
+            Self::Pattern(..) | Self::Text(..) | Self::Unit(_) => false,
+        }
     }
 }
 
@@ -52,9 +86,39 @@ impl fmt::Display for Kind {
             Self::Integer(i64::MIN, last) => write!(f, "an integer of at most {last}"),
             Self::Integer(first, i64::MAX) => write!(f, "an integer of at least {first}"),
             Self::Integer(first, last) => write!(f, "an integer from {first} to {last}"),
-            Self::Text(1) => f.write_str("text of at most 1 character"),
-            Self::Text(longest) => write!(f, "text of at most {longest} characters"),
+            Self::Text(longest, class) => {
+                let class =
+                    class.as_ref().map_or_else(String::new, |(_, written)| format!(", each of {written}"));
+                let plural = if *longest == 1 { "" } else { "s" };
+                write!(f, "text of at most {longest} character{plural}{class}")
+            }
+            Self::Boolean => f.write_str("true or false"),
+            Self::Duration(first, last) => f.write_str(&durations(first.as_ref(), last.as_ref())),
+            Self::Hostname => f.write_str("a host name"),
+            Self::Unit(types) => f.write_str(&units(types)),
         }
+    }
+}
+
+fn durations(first: Option<&Limit>, last: Option<&Limit>) -> String {
+    match (first.map(|first| &first.written), last.map(|last| &last.written)) {
+        (None, None) => "a duration".to_owned(),
+        (None, Some(last)) => format!("a duration of at most {last}"),
+        (Some(first), None) => format!("a duration of at least {first}"),
+        (Some(first), Some(last)) => format!("a duration from {first} to {last}"),
+    }
+}
+
+fn units(types: &[&str]) -> String {
+    let all = types.len() == UNIT_TYPES.len();
+    if all { "a unit name".to_owned() } else { format!("a unit name of type {}", either(types)) }
+}
+
+/// `A, B or C`, of a list that is short.
+pub(super) fn either(words: &[&str]) -> String {
+    match words {
+        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        words => words.concat(),
     }
 }
 
@@ -74,6 +138,7 @@ pub struct ArgumentSpec {
     pub(super) kind: Kind,
     pub(super) dash: bool,
     pub(super) default: Option<Value>,
+    pub(super) optional: bool,
     pub(super) place: Place,
 }
 
@@ -90,10 +155,16 @@ impl ArgumentSpec {
         self.kind.to_string()
     }
 
-    /// The value that stands where the peer gives none; without one, the peer has to give it.
+    /// The value that stands where the peer gives none.
     #[must_use]
     pub const fn default(&self) -> Option<&Value> {
         self.default.as_ref()
+    }
+
+    /// Whether the peer has to give it: there is no default, and nothing of the command can do without.
+    #[must_use]
+    pub const fn is_required(&self) -> bool {
+        self.default.is_none() && !self.optional
     }
 
     /// Whether the value may be passed on; otherwise what is allowed, for people.
@@ -118,7 +189,7 @@ mod tests {
     fn spec(kind: Kind, dash: bool) -> ArgumentSpec {
         let source = Source { name: "p.toml".to_owned(), text: String::new() };
         let place = Place::new(&Arc::new(Document::new(&source, 0)), &(0..0));
-        ArgumentSpec { name: "x".parse().unwrap(), kind, dash, default: None, place }
+        ArgumentSpec { name: "x".parse().unwrap(), kind, dash, default: None, optional: false, place }
     }
 
     fn verdict(spec: &ArgumentSpec, text: &str) -> Result<(), String> {
@@ -154,7 +225,7 @@ mod tests {
 
     #[test]
     fn text_is_counted_in_characters() {
-        let note = spec(Kind::Text(3), false);
+        let note = spec(Kind::Text(3, None), false);
         assert_eq!(verdict(&note, "äöü"), Ok(()));
         assert_eq!(verdict(&note, ""), Ok(()));
         assert_eq!(verdict(&note, "abcd"), must("be text of at most 3 characters"));
@@ -162,8 +233,8 @@ mod tests {
 
     #[test]
     fn a_dash_in_front_needs_a_declaration() {
-        assert_eq!(verdict(&spec(Kind::Text(9), false), "-rf"), must("not begin with '-'"));
-        assert_eq!(verdict(&spec(Kind::Text(9), true), "-rf"), Ok(()));
+        assert_eq!(verdict(&spec(Kind::Text(9, None), false), "-rf"), must("not begin with '-'"));
+        assert_eq!(verdict(&spec(Kind::Text(9, None), true), "-rf"), Ok(()));
         assert_eq!(verdict(&spec(Kind::OneOf(vec!["-v".to_owned()]), false), "-v"), Ok(()));
         assert_eq!(verdict(&spec(Kind::OneOf(vec!["v".to_owned()]), true), "-v"), must("be one of v"));
     }
@@ -171,7 +242,9 @@ mod tests {
     #[test]
     fn octets_that_are_not_utf_8_are_no_value_of_any_type() {
         let value = Value::try_from(vec![0xff]).unwrap();
-        for kind in [Kind::Text(9), Kind::Pattern(Regex::new(r"(?s)\A(?:.*)\z").unwrap(), ".*".to_owned())] {
+        for kind in
+            [Kind::Text(9, None), Kind::Pattern(Regex::new(r"(?s)\A(?:.*)\z").unwrap(), ".*".to_owned())]
+        {
             assert_eq!(spec(kind, true).check(&value), must("be UTF-8 text"));
         }
     }

@@ -61,10 +61,11 @@ impl Step {
         step.with("at", matched.origin().short())
     }
 
-    /// An argument's value was looked at; where it was refused, what it must be.
-    pub(super) fn value(name: &str, value: &Value, refused: Option<&Denial>) -> Self {
+    /// An argument's value, if it has one, was looked at; where it was refused, what it must be.
+    pub(super) fn value(name: &str, value: Option<&Value>, refused: Option<&Denial>) -> Self {
         let result = if refused.is_some() { "no" } else { "yes" };
-        let step = Self::of("argument", [("name", name.to_owned()), ("value", shown(value))], result);
+        let value = value.map(|value| ("value", shown(value)));
+        let step = Self::of("argument", [("name", name.to_owned())].into_iter().chain(value), result);
         match refused.map(|denial| (denial.refusal(), denial.rule())) {
             Some((Refusal::BadArgument { text, .. }, rule)) => {
                 step.with("reason", text.clone()).with("at", rule.short())

@@ -81,6 +81,11 @@ impl Template {
         })
     }
 
+    /// Whether each of its placeholders has a value.
+    pub(super) fn is_filled_by(&self, values: &[(ArgumentName, Value)]) -> bool {
+        self.placeholders().all(|name| values.iter().any(|(bound, _)| bound == name))
+    }
+
     /// The element with its placeholders replaced.
     pub(super) fn fill(&self, values: &[(ArgumentName, Value)]) -> Vec<u8> {
         self.0.iter().flat_map(|piece| piece.octets(values)).copied().collect()

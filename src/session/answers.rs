@@ -92,7 +92,8 @@ impl Conversation<'_> {
                 vec![("argument", argument.name().as_str().as_bytes()), ("takes", kind.as_bytes())];
             match argument.default() {
                 Some(value) => fields.push(("default", value.as_bytes())),
-                None => fields.push(("required", b"yes")),
+                None if argument.is_required() => fields.push(("required", b"yes")),
+                None => fields.push(("optional", b"yes")),
             }
             reply::row(tag, &fields, out);
         }

@@ -225,6 +225,20 @@ fn the_builtins_tell_what_there_is() {
 }
 
 #[test]
+fn an_optional_argument_is_shown_and_may_be_left_out() {
+    let world = World::start();
+    let mut client = world.client();
+    let help = client.ask("help show");
+    assert_eq!(help.column("usage"), ["show UNIT [SINCE]"]);
+    assert_eq!(help.column("takes"), ["a unit name of type service or timer", "a duration of at most 1h"]);
+    assert_eq!((help.column("required").len(), help.column("optional").len()), (1, 1));
+    assert_eq!(client.ask("show a.service").stdout(), b"[a.service]");
+    assert_eq!(client.ask("show a.timer 5min").stdout(), b"[a.timer][--since=5min]");
+    let refused = client.ask("show reboot.target");
+    assert_eq!((refused.code(), refused.field("name")), (422, "unit".to_owned()));
+}
+
+#[test]
 fn why_explains_and_runs_nothing() {
     let world = World::start();
     let mut client = world.client();

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::identity::{DatabaseGroups, Groups, Namespace};
-use crate::policy::{Admission, Command, Decision, Explanation, Grant, Origin, Reason, Refusal, decide, why};
+use crate::policy::{
+    Admission, ArgumentSpec, Command, Decision, Explanation, Grant, Origin, Reason, Refusal, decide, why,
+};
 use crate::request::Builtin;
 use std::time::{Duration, SystemTime};
 
@@ -94,6 +96,11 @@ fn the_example_of_a_database_operator_does_what_it_says() {
 #[test]
 fn arguments_are_bound_and_checked_as_the_cases_say() {
     check_cases("tests/policies/arguments.toml", "tests/policies/arguments.cases");
+}
+
+#[test]
+fn values_are_of_their_types_as_the_cases_say() {
+    check_cases("tests/policies/types.toml", "tests/policies/types.cases");
 }
 
 #[test]
@@ -324,4 +331,22 @@ fn why_tells_every_kind_of_end() {
     ] {
         assert_eq!(last(peer, line), expected);
     }
+}
+
+#[test]
+fn why_shows_an_argument_that_is_left_out() {
+    let policy = policy(&read("tests/policies/types.toml"));
+    let row = |user| rows(&why(&policy, &peer(user, &[]), &request("log b.service"), NOW)).remove(3);
+    assert_eq!(row("alice"), "step=argument name=lines result=yes");
+}
+
+#[test]
+fn only_arguments_that_nothing_stands_in_for_are_required() {
+    let policy = policy(&read("tests/policies/types.toml"));
+    let required = |name: &str| {
+        let command = policy.command(&peer("alice", &[]), &name.parse().unwrap()).unwrap();
+        (command.usage(), command.arguments().iter().map(ArgumentSpec::is_required).collect::<Vec<_>>())
+    };
+    assert_eq!(required("log"), ("log UNIT [LINES] [NOTE]".to_owned(), vec![true, false, false]));
+    assert_eq!(required("start"), ("start UNIT [SLICE]".to_owned(), vec![true, false]));
 }
