@@ -9,7 +9,7 @@ use std::fmt;
 pub enum Severity {
     /// The policy is refused whole.
     Error,
-    /// The policy loads; something in it has no effect.
+    /// The policy loads; something in it has no effect, or more effect than it seems.
     Warning,
 }
 

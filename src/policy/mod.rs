@@ -55,7 +55,7 @@ pub struct Policy {
 pub struct Loaded {
     /// The policy.
     pub policy: Policy,
-    /// What in it has no effect, in the order of the text.
+    /// What its author should look at once more, in the order of the text.
     pub warnings: Vec<Diagnostic>,
     /// What its author expects of it.
     pub tests: Vec<Case>,
