@@ -3,7 +3,7 @@
 use crate::accounts::{self, Database};
 use crate::files::{self, FileError, POLICY, Reader, Trust};
 use crate::identity::DatabaseGroups;
-use crate::policy::{Diagnostic, Loaded, Names, Policy, Severity, Source};
+use crate::policy::{Diagnostic, Loaded, Names, Severity, Source};
 use crate::server::{self, options::SERVER_USER, start::EX_CONFIG};
 use clap::Args;
 use rustix::process::geteuid;
@@ -85,7 +85,7 @@ impl From<&FileError> for Finding {
 pub(super) struct Outcome {
     findings: Vec<Finding>,
     /// The policy, where it can be used.
-    pub(super) policy: Option<Policy>,
+    pub(super) loaded: Option<Loaded>,
 }
 
 impl Outcome {
@@ -95,7 +95,7 @@ impl Outcome {
         for text in [&mut finding.message, &mut finding.text] {
             text.push_str(NOT_INSTALLED);
         }
-        Self { findings: vec![finding], policy: None }
+        Self { findings: vec![finding], loaded: None }
     }
 
     /// The findings for people.
@@ -110,7 +110,7 @@ impl Outcome {
     where
         Finding: From<&'a T>,
     {
-        Self { findings: errors.into_iter().map(Finding::from).collect(), policy: None }
+        Self { findings: errors.into_iter().map(Finding::from).collect(), loaded: None }
     }
 }
 
@@ -128,7 +128,7 @@ fn run_with(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
-    let outcome = check(&args.files, names);
+    let outcome = check(&args.files, names, server::policy::check);
     if args.json {
         serde_json::to_writer_pretty(&mut *out, &outcome.findings)?;
         writeln!(out)?;
@@ -136,30 +136,33 @@ fn run_with(
         outcome.tell(err)?;
         summarise(&args.files, &outcome, out, err)?;
     }
-    Ok(if outcome.policy.is_some() { ExitCode::SUCCESS } else { ExitCode::from(EX_CONFIG) })
+    Ok(if outcome.loaded.is_some() { ExitCode::SUCCESS } else { ExitCode::from(EX_CONFIG) })
 }
 
+/// What makes a policy of its text, or tells what is wrong with it.
+pub(super) type Load = fn(&[Source], &dyn Names, Trust) -> Result<Loaded, Vec<Diagnostic>>;
+
 /// Checks the policy of these files; of none, the installed one.
-pub(super) fn check(files: &[PathBuf], names: &dyn Names) -> Outcome {
+pub(super) fn check(files: &[PathBuf], names: &dyn Names, load: Load) -> Outcome {
     if files.is_empty() {
-        return check_installed(Path::new(POLICY), server().as_ref(), names);
+        return check_installed(Path::new(POLICY), server().as_ref(), names, load);
     }
     let sources: Result<Vec<_>, _> = files.iter().map(|path| read_one(path)).collect();
     sources.map_or_else(
         |error| Outcome::unusable([&error]),
-        |sources| check_text(&sources.concat(), None, names),
+        |sources| check_text(&sources.concat(), None, names, load),
     )
 }
 
 /// Checks a policy with its drop-ins, and that this reader can read it and get to its programs.
-fn check_installed(path: &Path, reader: Option<&Reader>, names: &dyn Names) -> Outcome {
+fn check_installed(path: &Path, reader: Option<&Reader>, names: &dyn Names, load: Load) -> Outcome {
     let sources = match files::read_policy(path, Trust::CallingUser) {
         Ok(sources) => sources,
         Err(error) if error.is_missing() => return Outcome::not_installed(&error),
         Err(error) => return Outcome::unusable([&error]),
     };
     let hidden = reader.map_or_else(Vec::new, |reader| files::unreadable(path, reader));
-    if hidden.is_empty() { check_text(&sources, reader, names) } else { Outcome::unusable(&hidden) }
+    if hidden.is_empty() { check_text(&sources, reader, names, load) } else { Outcome::unusable(&hidden) }
 }
 
 /// The user as whom udsadmind reads the policy, if root asks: anyone else sees no more than that user does.
@@ -171,15 +174,15 @@ fn server() -> Option<Reader> {
     }
 }
 
-fn check_text(sources: &[Source], reader: Option<&Reader>, names: &dyn Names) -> Outcome {
-    let Loaded { policy, warnings, .. } = match server::policy::check(sources, names, Trust::CallingUser) {
+fn check_text(sources: &[Source], reader: Option<&Reader>, names: &dyn Names, load: Load) -> Outcome {
+    let loaded = match load(sources, names, Trust::CallingUser) {
         Ok(loaded) => loaded,
         Err(found) => return Outcome::unusable(&found),
     };
     let fault = |program: &Path| Some((Severity::Error, files::unreachable(program, reader?)?.to_string()));
-    let faults = policy.program_faults(fault);
-    let findings = faults.iter().chain(&warnings).map(Finding::from).collect();
-    Outcome { findings, policy: faults.is_empty().then_some(policy) }
+    let faults = loaded.policy.program_faults(fault);
+    let findings = faults.iter().chain(&loaded.warnings).map(Finding::from).collect();
+    Outcome { findings, loaded: faults.is_empty().then_some(loaded) }
 }
 
 fn read_one(path: &Path) -> Result<Vec<Source>, FileError> {
@@ -201,14 +204,14 @@ fn summarise(
     let mut counts = Vec::new();
     counts.extend(
         outcome
-            .policy
+            .loaded
             .as_ref()
-            .map(|policy| format!("ok, {}", counted(policy.commands().count(), "command"))),
+            .map(|loaded| format!("ok, {}", counted(loaded.policy.commands().count(), "command"))),
     );
     counts.extend((errors > 0).then(|| counted(errors, "error")));
     counts.extend((warnings > 0).then(|| counted(warnings, "warning")));
     let line = format!("{}: {}", title(files), counts.join(", "));
-    if outcome.policy.is_some() { writeln!(out, "{line}") } else { writeln!(err, "{line}") }
+    if outcome.loaded.is_some() { writeln!(out, "{line}") } else { writeln!(err, "{line}") }
 }
 
 /// What was checked: the first file, and how many more.

@@ -1,7 +1,7 @@
 //! Reads `[[test]]`: what the author of a policy expects of it. Decides nothing: whoever loads the policy does.
 
 use super::diagnostic::{Diagnostic, Severity};
-use super::origin::Place;
+use super::origin::{Origin, Place};
 use super::principal::LookupFailed;
 use super::reader::{Item, Reader};
 use crate::identity::{DatabaseGroups, Gid, Peer, Uid};
@@ -24,6 +24,12 @@ pub struct Case {
 }
 
 impl Case {
+    /// The file and line of the test.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        self.place.origin()
+    }
+
     /// That the test fails, as an error at its place.
     #[must_use]
     pub fn failed(&self, why: &str) -> Diagnostic {

@@ -19,20 +19,34 @@ pub fn load(path: &Path, trust: Trust) -> Result<Loaded, Failure> {
     check(&sources, &Database, trust).map_err(|found| refused(first_of(&found)))
 }
 
-/// Checks a policy with the users and groups, and with the programs, that it names.
+/// Checks a policy with the users and groups, and with the programs, that it names; and that it passes its own tests.
 ///
 /// # Errors
 /// What is wrong with it, warnings among it.
 pub fn check(sources: &[Source], names: &dyn Names, trust: Trust) -> Result<Loaded, Vec<Diagnostic>> {
+    let loaded = check_untested(sources, names, trust)?;
+    let failures: Vec<_> = loaded.tests.iter().filter_map(|case| failure(&loaded.policy, case)).collect();
+    if failures.is_empty() { Ok(loaded) } else { Err([loaded.warnings, failures].concat()) }
+}
+
+/// Checks a policy like [`check`], its own tests aside.
+///
+/// # Errors
+/// What is wrong with it, warnings among it.
+pub fn check_untested(
+    sources: &[Source],
+    names: &dyn Names,
+    trust: Trust,
+) -> Result<Loaded, Vec<Diagnostic>> {
     let Loaded { policy, mut warnings, tests } = Policy::parse(sources, names)?;
-    warnings.extend(tests.iter().filter_map(|case| failure(&policy, case)));
     warnings.extend(policy.program_faults(|program| program_fault(program, trust)));
     let is_usable = warnings.iter().all(|found| found.severity() == Severity::Warning);
     if is_usable { Ok(Loaded { policy, warnings, tests }) } else { Err(warnings) }
 }
 
 /// Why a test of the policy's author fails, if it does.
-fn failure(policy: &Policy, case: &Case) -> Option<Diagnostic> {
+#[must_use]
+pub fn failure(policy: &Policy, case: &Case) -> Option<Diagnostic> {
     let request = match protocol::read_request(&case.request) {
         Ok(request) => request,
         Err(why) => return Some(case.failed(&format!("{:?} is no request: {why}", case.request))),

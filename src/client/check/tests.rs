@@ -115,10 +115,11 @@ fn a_file_that_others_may_write_is_refused() {
 fn hidden(scratch: &Scratch) -> Vec<String> {
     let (uid, groups) = (Uid::new(61_234).unwrap(), Groups::new());
     let reader = Reader { name: "reader", uid, groups };
-    let outcome = check_installed(&scratch.0.join("policy.toml"), Some(&reader), &Database);
+    let outcome =
+        check_installed(&scratch.0.join("policy.toml"), Some(&reader), &Database, server::policy::check);
     let lines: Vec<_> =
         outcome.findings.iter().map(|found| found.text.lines().next().unwrap_or_default()).collect();
-    assert_eq!(outcome.policy.is_none(), lines.iter().any(|line| line.contains(": error: ")), "{lines:?}");
+    assert_eq!(outcome.loaded.is_none(), lines.iter().any(|line| line.contains(": error: ")), "{lines:?}");
     let here = scratch.0.to_str().unwrap();
     lines.iter().filter(|line| line.contains("user reader")).map(|line| line.replace(here, ".")).collect()
 }
@@ -130,11 +131,12 @@ fn chmod(path: &Path, mode: u32) {
 #[test]
 fn where_nothing_is_installed_the_finding_says_what_to_do() {
     let scratch = Scratch::new("nothing");
-    let outcome = check_installed(&scratch.0.join("none/policy.toml"), None, &Database);
+    let outcome =
+        check_installed(&scratch.0.join("none/policy.toml"), None, &Database, server::policy::check);
     let advice = "does not exist; install udsadmin, or name a file: udsadmin check FILE";
     let told: Vec<_> = outcome.findings.iter().map(|found| (&*found.text, &*found.message)).collect();
     assert_eq!(told, [(&*format!("{}/none: error: {advice}", scratch.0.display()), advice)]);
-    assert!(outcome.policy.is_none());
+    assert!(outcome.loaded.is_none());
 }
 
 #[test]

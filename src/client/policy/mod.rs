@@ -2,13 +2,16 @@
 
 mod peer;
 mod table;
+mod test;
 mod who_can;
 mod why;
 
-use super::check;
+use super::check as checking;
+use super::check::Load;
 use super::run::Failure;
 use crate::accounts::Database;
-use crate::policy::Policy;
+use crate::policy::Loaded;
+use crate::server::policy::{check, check_untested};
 use crate::server::start::EX_CONFIG;
 use clap::Subcommand;
 use std::io::{self, Write};
@@ -41,6 +44,7 @@ pub(super) struct Arguments {
 enum Question {
     Why(why::Arguments),
     WhoCan(who_can::Arguments),
+    Test(test::Arguments),
 }
 
 /// An answer, and whether it is a yes.
@@ -54,9 +58,14 @@ struct Answer {
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let (out, err) = (&mut io::stdout(), &mut io::stderr());
     let status = match &arguments.question {
-        Question::Why(arguments) => ask(&arguments.common, |policy| why::answer(arguments, policy), out, err),
-        Question::WhoCan(arguments) => {
-            ask(&arguments.common, |policy| who_can::answer(arguments, policy), out, err)
+        Question::Why(asked) => {
+            ask(&asked.common, check, |loaded| why::answer(asked, &loaded.policy), out, err)
+        }
+        Question::WhoCan(asked) => {
+            ask(&asked.common, check, |loaded| who_can::answer(asked, &loaded.policy), out, err)
+        }
+        Question::Test(asked) => {
+            ask(&asked.common, check_untested, |loaded| Ok(test::answer(loaded)), out, err)
         }
     };
     // A reader that has gone does not want the rest.
@@ -65,16 +74,17 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 
 fn ask(
     common: &Common,
-    answer: impl FnOnce(&Policy) -> Result<Answer, Failure>,
+    load: Load,
+    answer: impl FnOnce(&Loaded) -> Result<Answer, Failure>,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<u8> {
-    let outcome = check::check(common.policy.as_slice(), &Database);
-    let Some(policy) = &outcome.policy else {
+    let outcome = checking::check(common.policy.as_slice(), &Database, load);
+    let Some(loaded) = &outcome.loaded else {
         outcome.tell(err)?;
         return Ok(EX_CONFIG);
     };
-    match answer(policy) {
+    match answer(loaded) {
         Ok(answer) if common.json => writeln!(out, "{:#}", answer.json).map(|()| status(answer.yes)),
         Ok(answer) => write!(out, "{}", answer.people).map(|()| status(answer.yes)),
         Err((status, why)) => writeln!(err, "udsadmin: {why}").map(|()| status),

@@ -39,8 +39,15 @@ fn asked(name: &str, text: &str, words: &[&str]) -> (u8, String, String) {
     let line = ["udsadmin", verb, "--policy", path.to_str().unwrap()].into_iter().chain(rest.iter().copied());
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let status = match Cli::try_parse_from(line).unwrap().question {
-        Question::Why(it) => ask(&it.common, |policy| why::answer(&it, policy), &mut out, &mut err),
-        Question::WhoCan(it) => ask(&it.common, |policy| who_can::answer(&it, policy), &mut out, &mut err),
+        Question::Why(it) => {
+            ask(&it.common, check, |loaded| why::answer(&it, &loaded.policy), &mut out, &mut err)
+        }
+        Question::WhoCan(it) => {
+            ask(&it.common, check, |loaded| who_can::answer(&it, &loaded.policy), &mut out, &mut err)
+        }
+        Question::Test(it) => {
+            ask(&it.common, check_untested, |loaded| Ok(test::answer(loaded)), &mut out, &mut err)
+        }
     };
     fs::remove_file(&path).unwrap();
     let name = path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -103,4 +110,16 @@ fn a_policy_with_an_error_answers_nothing() {
     let (status, out, err) = asked("broken", "[alow]\n", &["who-can", "restart"]);
     assert_eq!((status, &*out), (78, ""));
     assert!(err.starts_with("P:1:2: error: unknown key \"alow\""), "{err}");
+}
+
+#[test]
+fn test_tells_which_tests_a_policy_passes() {
+    let tests = "[[test]]\npeer = { groups = [4712] }\nrequest = \"restart a\"\nexpect = \"permit\"\n\
+                 [[test]]\npeer = { groups = [4712] }\nrequest = \"restart b\"\nexpect = \"permit\"\n";
+    let (status, out, err) = asked("tests", &format!("{POLICY}{tests}"), &["test"]);
+    let why = "this test fails: \"restart b\" is denied: argument unit must be one of a";
+    let expected = format!("ok      P:17  restart a\nFAILED  P:21  {why}\n1 passed, 1 failed\n");
+    assert_eq!((status, out, &*err), (1, expected, ""));
+    let (status, out, _) = asked("no-tests", POLICY, &["test", "--json"]);
+    assert_eq!((status, &*out), (0, "[]\n"));
 }
