@@ -1,5 +1,7 @@
 //! Rows in columns, for people. Passes nothing on that a terminal obeys.
 
+use super::super::exit::shown;
+
 /// The rows, each column as wide as its widest cell, two blanks between them.
 pub(super) fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     let rows: Vec<[String; COLUMNS]> =
@@ -14,7 +16,14 @@ pub(super) fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> Strin
     rows.iter().map(line).collect()
 }
 
-fn shown(cell: &str) -> String {
-    let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    cell.chars().map(plain).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_below_each_other_and_nothing_steers_the_terminal() {
+        let row = |a: &str, b: &str| [a.to_owned(), b.to_owned()];
+        let rows = [row("a", "it's ö"), row("long", "\u{1b}[31m\u{202e}x\n")];
+        assert_eq!(aligned(&rows), "a     it's ö\nlong  \\u{1b}[31m\\u{202e}x\\n\n");
+    }
 }
