@@ -21,6 +21,7 @@ pub mod properties;
 mod reader;
 mod rule;
 mod step;
+mod syntax;
 mod template;
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Reads TOML by the shapes that a policy knows, and notes every misfit with its place. Corrects nothing in silence.
 
 use super::diagnostic::{Diagnostic, Severity};
-use super::nearest::did_you_mean;
+use super::nearest::meant;
 use super::origin::{Document, Origin, Place};
 use super::principal::Names;
 use std::ops::Range;
@@ -47,11 +47,11 @@ impl Reader<'_> {
         self.place(span).origin()
     }
 
-    /// Notes every key that isn't known; `of` says what the table describes.
+    /// Notes every key that isn't known, with the one that was meant or all there are; `of` says what the table describes.
     pub(super) fn known_keys(&mut self, table: &DeTable<'_>, of: &str, known: &[&str]) {
         for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
-            let close = did_you_mean(key.get_ref(), known.iter().copied());
-            self.error(&key.span(), &format!("unknown key {:?} in {of}{close}", key.get_ref()));
+            let meant = meant(key.get_ref(), known);
+            self.error(&key.span(), &format!("unknown key {:?} in {of}{meant}", key.get_ref()));
         }
     }
 
@@ -75,7 +75,7 @@ impl Reader<'_> {
         let Some(digits) = item.get_ref().as_integer() else { return self.misfit(item, "an integer") };
         let value = i64::from_str_radix(digits.as_str(), digits.radix()).ok();
         value.or_else(|| {
-            self.error(&item.span(), "integer out of range");
+            self.error(&item.span(), "integer out of range; the largest is 9223372036854775807");
             None
         })
     }
@@ -108,6 +108,8 @@ impl Reader<'_> {
         let mend = match (expected, item.get_ref()) {
             ("a list", DeValue::String(_) | DeValue::Integer(_)) => "; put brackets around it",
             ("a string", DeValue::Integer(_) | DeValue::Float(_)) => "; put quotes around it",
+            ("an integer" | "true or false", DeValue::String(_)) => "; it stands without quotes",
+            ("a table", _) => "; a table is { key = value }, or lines below a [header]",
             _ => "",
         };
         self.error(&item.span(), &format!("expected {expected}, found {found}{mend}"));

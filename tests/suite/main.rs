@@ -5,6 +5,8 @@ mod activation;
 #[cfg(test)]
 mod agreement;
 #[cfg(test)]
+mod broken;
+#[cfg(test)]
 mod cases;
 #[cfg(test)]
 mod client;
