@@ -24,7 +24,7 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 const FRAME_INPUT: &str = "in";
 
 /// The keys that define a command.
-const KEYS: [&str; 6] = ["summary", "exec", "args", "run-as", "timeout", "allow"];
+const KEYS: [&str; 8] = ["summary", "exec", "args", "run-as", "timeout", "rate", "max-running", "allow"];
 
 /// How long a command may take; `None` is no limit.
 struct Limit(Option<Duration>);
@@ -55,6 +55,8 @@ impl Reader<'_> {
         let run_as = table.get("run-as").map_or(Some(RunAs::root()), |item| self.run_as(item));
         let timeout =
             table.get("timeout").map_or(Some(Limit(Some(TIMEOUT_DEFAULT))), |item| self.timeout(item));
+        let rate = table.get("rate").map_or(Some(None), |item| self.rate(item).map(Some));
+        let most = table.get("max-running").map_or(Some(None), |item| self.max_running(item).map(Some));
         let exec = self.required_exec(table, &item.span());
         let (arguments, exec) = (arguments?, exec?);
         self.placeholders(&exec, &arguments);
@@ -67,6 +69,8 @@ impl Reader<'_> {
             arguments,
             run_as: run_as?,
             timeout: timeout?.0,
+            rate: rate?,
+            max_running: most?,
             rules: Vec::new(),
             place: self.place(&item.span()),
             program_place,
