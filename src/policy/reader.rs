@@ -1,13 +1,15 @@
 //! Reads TOML by the shapes that a policy knows, and notes every misfit with its place. Corrects nothing in silence.
 
 use super::diagnostic::{Diagnostic, Severity};
+use super::language::Section;
 use super::nearest::meant;
 use super::origin::{Document, Origin, Place};
 use super::principal::Names;
+use super::role::Roles;
 use std::ops::Range;
 use std::sync::Arc;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 /// A value of TOML with its place.
 pub(super) type Item<'i> = Spanned<DeValue<'i>>;
@@ -23,6 +25,7 @@ pub(super) struct Word {
 pub(super) struct Reader<'a> {
     pub(super) document: &'a Arc<Document>,
     pub(super) names: &'a dyn Names,
+    pub(super) roles: &'a mut Roles,
     pub(super) findings: &'a mut Vec<Diagnostic>,
 }
 
@@ -47,17 +50,26 @@ impl Reader<'_> {
         self.place(span).origin()
     }
 
-    /// Notes every key that isn't known, with the one that was meant or all there are; `of` says what the table describes.
-    pub(super) fn known_keys(&mut self, table: &DeTable<'_>, of: &str, known: &[&str]) {
-        for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
-            let meant = meant(key.get_ref(), known);
-            self.error(&key.span(), &format!("unknown key {:?} in {of}{meant}", key.get_ref()));
+    /// Notes every key that the section doesn't have, with the one that was meant or all there are.
+    pub(super) fn known_keys(&mut self, table: &DeTable<'_>, section: &Section) {
+        for key in table.keys().filter(|key| !section.names().contains(&key.get_ref().as_ref())) {
+            let meant = meant(key.get_ref(), &section.names());
+            self.error(&key.span(), &format!("unknown key {:?} in {}{meant}", key.get_ref(), section.of));
         }
     }
 
     /// The table that the item is.
     pub(super) fn table<'t, 'i>(&mut self, item: &'t Item<'i>) -> Option<&'t DeTable<'i>> {
         item.get_ref().as_table().or_else(|| self.misfit(item, "a table"))
+    }
+
+    /// The table of a section that has a header of its own.
+    pub(super) fn section<'t, 'i>(&mut self, item: &'t Item<'i>) -> Option<&'t DeTable<'i>> {
+        if item.get_ref().as_array().is_some_and(is_of_tables) {
+            self.error(&item.span(), "this is one table: write it with single brackets");
+            return None;
+        }
+        self.table(item)
     }
 
     /// The elements of the list that the item is.
@@ -115,4 +127,9 @@ impl Reader<'_> {
         self.error(&item.span(), &format!("expected {expected}, found {found}{mend}"));
         None
     }
+}
+
+/// Whether a list was written with double brackets, or might have been.
+pub(super) fn is_of_tables(list: &DeArray<'_>) -> bool {
+    list.first().is_some_and(|first| first.get_ref().is_table())
 }
