@@ -40,3 +40,5 @@ mod source;
 mod trail;
 #[cfg(test)]
 mod world;
+#[cfg(test)]
+mod worlds;
