@@ -146,10 +146,13 @@ impl Policy {
         self.command(peer, name).is_some_and(|command| command.rules_for(peer).any(is_timed))
     }
 
-    /// The first rule of the command that is for the peer, who may run it with some values at least.
+    /// The first rule of the command that is for the peer, who may run it with some values at least: at this moment, or
+    /// where none is given, at some.
     #[must_use]
-    pub fn first_rule<'a>(&'a self, peer: &Peer, name: &CommandName) -> Option<&'a Origin> {
-        self.command(peer, name)?.rules_for(peer).next().map(|(rule, _)| &rule.origin)
+    pub fn first_rule(&self, peer: &Peer, name: &CommandName, at: Option<SystemTime>) -> Option<&Origin> {
+        let is_timely = |rule: &&command::Rule| at.is_none_or(|at| rule.condition.during.holds(at));
+        let mut rules = self.command(peer, name)?.rules_for(peer).map(|(rule, _)| rule);
+        rules.find(is_timely).map(|rule| &rule.origin)
     }
 
     /// Every command, by name.
