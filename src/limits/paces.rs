@@ -101,7 +101,9 @@ impl Log {
     /// Forgets what no longer counts, and whoever has nothing left that does.
     fn sweep(&mut self, now: Instant) {
         for own in self.users.values_mut() {
-            own.values_mut().for_each(|runs| runs.forget(now));
+            for runs in own.values_mut() {
+                runs.forget(now);
+            }
             own.retain(|_, runs| !runs.began.is_empty());
         }
         self.users.retain(|_, own| !own.is_empty());

@@ -3,7 +3,7 @@
 use super::condition::{Condition, Matched};
 use super::kind::ArgumentSpec;
 use super::origin::{Origin, Place};
-use super::rate::{MaxRunning, Rate};
+use super::rate::Limits;
 use super::template::Template;
 use crate::identity::{Peer, Uid};
 use crate::request::{ArgumentName, CommandName, Value};
@@ -37,8 +37,7 @@ pub struct Command {
     pub(super) arguments: Vec<ArgumentSpec>,
     pub(super) run_as: RunAs,
     pub(super) timeout: Option<Duration>,
-    pub(super) rate: Option<Rate>,
-    pub(super) max_running: Option<MaxRunning>,
+    pub(super) limits: Limits,
     pub(super) rules: Vec<Rule>,
     pub(super) place: Place,
     pub(super) program_place: Place,

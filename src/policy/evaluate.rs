@@ -59,8 +59,7 @@ fn evaluate(
         argv: command.argv(&arguments),
         run_as: command.run_as.clone(),
         timeout: command.timeout,
-        rate: command.rate.clone(),
-        max_running: command.max_running.clone(),
+        limits: command.limits.clone(),
         rule,
         arguments,
     })

@@ -28,7 +28,9 @@ type Parsed<'i> = (Arc<Document>, DeTable<'i>);
 pub(super) fn load(sources: &[Source], names: &dyn Names) -> Result<Loaded, Vec<Diagnostic>> {
     let files = parse_all(sources)?;
     let (mut draft, mut roles, mut findings) = (Draft::default(), Roles::default(), Vec::new());
-    files.iter().for_each(|(_, table)| roles.note_denied(table));
+    for (_, table) in &files {
+        roles.note_denied(table);
+    }
     let passes: [Pass; 3] = [|_, reader, table| take_roles(reader, table), Draft::sections, Draft::all_rules];
     for pass in passes {
         for (document, table) in &files {

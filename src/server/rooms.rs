@@ -146,7 +146,9 @@ mod tests {
         let policy = policy("[allow]\ngroups = [8]\ngroups-from = \"database\"\n");
         let rooms = Rooms::new();
         let mut strangers = crowd(&rooms, &policy);
-        strangers.iter_mut().for_each(|(seat, peer)| assert!(rooms.settle(seat, peer, false)));
+        for (seat, peer) in &mut strangers {
+            assert!(rooms.settle(seat, peer, false));
+        }
         let mut more = crowd(&rooms, &policy);
         assert!(!more.is_empty() && more.iter_mut().all(|(seat, peer)| !rooms.settle(seat, peer, false)));
     }

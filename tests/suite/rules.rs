@@ -42,10 +42,10 @@ async fn runs(packets: &Packets, number: u32, command: &str) {
 
 async fn refusal(packets: &Packets, number: u32, command: &str) -> NotRun {
     order(packets, number, command).await;
-    match report(packets).await {
-        Report::NotRun { run, why } if run == number => why,
-        other => panic!("{other:?}"),
-    }
+    let answer = report(packets).await;
+    let Report::NotRun { run, why } = answer else { panic!("{answer:?}") };
+    assert_eq!(run, number);
+    why
 }
 
 fn used_up(retry_after: u64) -> NotRun {

@@ -83,6 +83,9 @@ impl Spelling {
 /// The parts of a window, in their order.
 const FORM: &str = "a window is weekdays, a date, hours and a zone, each of which may be left out, as in \"Mon..Fri 08:00-18:00 Europe/Berlin\"";
 
+/// How a date is written, and what is not one.
+const DATES: &str = "write \"2026-12-24\", \"*-12-24\" or \"*-*-1..7\"; hours are written \"08:00-18:00\"";
+
 fn begins_with_letter(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_alphabetic())
 }
@@ -118,13 +121,8 @@ fn weekday(text: &str) -> Result<Weekday, String> {
 impl Dates {
     fn read(word: &str) -> Result<Self, String> {
         let parts: Vec<&str> = word.split('-').collect();
-        let (year, month, day) = match *parts {
-            [year, month, day] => (year, month, day),
-            _ => {
-                return Err(format!(
-                    "{word:?} is no date; write \"2026-12-24\", \"*-12-24\" or \"*-*-1..7\"; hours are written \"08:00-18:00\""
-                ));
-            }
+        let [year, month, day] = *parts else {
+            return Err(format!("{word:?} is no date: {DATES}"));
         };
         Ok(Self {
             years: numbers(year, YEARS)?,
