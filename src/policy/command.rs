@@ -1,6 +1,6 @@
 //! A command of the policy as it stands after loading: checked, and not to be changed.
 
-use super::condition::{Condition, Matched};
+use super::condition::{Condition, Matched, hours};
 use super::kind::ArgumentSpec;
 use super::origin::{Origin, Place};
 use super::rate::Limits;
@@ -82,6 +82,12 @@ impl Command {
     #[must_use]
     pub fn program(&self) -> &Path {
         &self.program
+    }
+
+    /// When its rules for the peer hold, if only at some times.
+    #[must_use]
+    pub fn hours(&self, peer: &Peer) -> Option<String> {
+        hours(self.rules_for(peer).map(|(rule, _)| &rule.condition))
     }
 
     /// The rules that are for the peer, in order, whatever times they name.

@@ -112,7 +112,7 @@ impl Policy {
     /// When the peer may use a granted built-in, if only at some times.
     #[must_use]
     pub fn builtin_hours(&self, peer: &Peer, builtin: Builtin) -> Option<String> {
-        hours(self.grants(peer, builtin)).filter(|_| self.is_admitted(peer))
+        condition::hours(self.grants(peer, builtin)).filter(|_| self.is_admitted(peer))
     }
 
     fn grants(&self, peer: &Peer, builtin: Builtin) -> impl Iterator<Item = &Condition> {
@@ -131,12 +131,6 @@ impl Policy {
     pub fn command<'a>(&'a self, peer: &Peer, name: &CommandName) -> Option<&'a Command> {
         let command = self.commands.get(name).filter(|command| command.rules_for(peer).next().is_some());
         command.filter(|_| self.is_admitted(peer))
-    }
-
-    /// When the peer may run a command with some values at least, if only at some times.
-    #[must_use]
-    pub fn hours(&self, peer: &Peer, name: &CommandName) -> Option<String> {
-        hours(self.command(peer, name)?.rules_for(peer).map(|(rule, _)| &rule.condition))
     }
 
     /// Whether a rule of the command for the peer goes by the time.
@@ -188,11 +182,4 @@ impl Policy {
     fn is_admitted(&self, peer: &Peer) -> bool {
         matches!(self.admits(peer), Admission::Admitted { .. })
     }
-}
-
-/// The times of conditions that all name some; nothing where one of them holds at any time, or where there is none.
-fn hours<'a>(conditions: impl Iterator<Item = &'a Condition>) -> Option<String> {
-    let times = conditions.map(|condition| Some(&condition.during).filter(|during| !during.is_always()));
-    let times: Vec<String> = times.map(|during| during.map(ToString::to_string)).collect::<Option<_>>()?;
-    if times.is_empty() { None } else { Some(evaluate::listed(times)) }
 }

@@ -52,7 +52,8 @@ pub(super) fn answer(arguments: &Arguments, policy: &Policy) -> Result<Answer, F
     let able: Vec<[String; 3]> = peers
         .filter_map(|peer| {
             let rule = rule_for(policy, &peer, &request, at)?;
-            let during = policy.hours(&peer, &request.command).unwrap_or_default();
+            let command = policy.command(&peer, &request.command)?;
+            let during = command.hours(&peer).unwrap_or_default();
             Some([peer.user(), rule.to_string(), during])
         })
         .collect();

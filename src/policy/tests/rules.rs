@@ -128,7 +128,7 @@ fn a_refusal_for_the_time_or_the_namespace_has_its_reason_on_record() {
 fn what_a_peer_may_do_at_other_times_stays_visible_with_the_times() {
     let policy = policy(&read("tests/policies/rules.toml"));
     let (alice, bob, nightly) = (someone("alice"), someone("bob"), someone("nightly namespace=foreign"));
-    let hours = |peer: &Peer, name: &str| policy.hours(peer, &name.parse().unwrap());
+    let hours = |peer: &Peer, name: &str| policy.command(peer, &name.parse().unwrap())?.hours(peer);
     assert_eq!(hours(&alice, "office").as_deref(), Some("Mon..Fri 08:00-18:00 Europe/Berlin"));
     assert_eq!(hours(&alice, "free"), None);
     assert_eq!(hours(&bob, "mixed"), None, "one of the rules holds at any time");
