@@ -145,10 +145,10 @@ const EVENING: &str = "2026-11-23 20:00 Europe/Berlin";
 fn why_is_asked_about_a_moment() {
     let (status, out, _) = asked("why-at", TIMED, &["why", "--as", "root", "--at", EVENING, "restart", "a"]);
     let expected = "root (uid 0): restart a: deny\n  \
-                    command   restart                                                                         found  P:7\n  \
-                    allow     user root (role people)                                                         yes    P:11\n  \
-                    argument  unit=a                                                                          yes\n  \
-                    during    Mon..Fri 08:00-18:00 Europe/Berlin, and it is Mon 2026-11-23 20:00:00 Europe/Berlin  no     P:10\n";
+                    command  restart                               found  P:7\n  \
+                    allow    user root (role people)               yes    P:11\n  \
+                    argument unit=a                                yes\n  \
+                    during   Mon..Fri 08:00-18:00 Europe/Berlin    no     P:10  it is Mon 2026-11-23 20:00:00 Europe/Berlin\n";
     let blanks = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!((status, blanks(&out)), (1, blanks(expected)));
     let noon = EVENING.replace("20:00", "12:00");

@@ -72,7 +72,7 @@ fn row(step: &Map<String, Value>) -> [String; 5] {
     let text = |name: &str| step.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let subject = ["user", "group", "during"].iter().find(|kind| step.contains_key(**kind));
     let what = match (subject, step.get("value")) {
-        (Some(&"during"), _) => format!("{}, and it is {}", text("during"), text("at-time")),
+        (Some(&"during"), _) => text("during"),
         (Some(kind), _) if step.contains_key("role") => {
             format!("{kind} {} (role {})", text(kind), text("role"))
         }
@@ -80,5 +80,6 @@ fn row(step: &Map<String, Value>) -> [String; 5] {
         (None, Some(_)) => format!("{}={}", text("name"), text("value")),
         (None, None) => text("name"),
     };
-    [format!("  {}", text("step")), what, text("result"), text("at"), text("reason")]
+    let time = step.get("at-time").map(|_| format!("it is {}", text("at-time")));
+    [format!("  {}", text("step")), what, text("result"), text("at"), time.unwrap_or_else(|| text("reason"))]
 }
