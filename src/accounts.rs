@@ -89,6 +89,37 @@ fn complete_groups(user: &User) -> Result<Groups, NoAccount> {
     Ok(listed.into_iter().filter_map(|gid| Gid::new(gid.as_raw()).ok()).collect())
 }
 
+/// A user of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The id.
+    pub uid: Uid,
+    /// All groups, the primary one included.
+    pub groups: Groups,
+}
+
+/// The user of exactly this name.
+///
+/// # Errors
+/// [`LookupFailed`] where the database gave no complete answer, or the id stands for nobody.
+pub fn find_user(name: &str) -> Result<Option<Found>, LookupFailed> {
+    let found = User::from_name(name).map_err(|errno| failed(&errno))?;
+    let Some(user) = found.filter(|user| user.name == name) else { return Ok(None) };
+    let uid = Uid::new(user.uid.as_raw()).map_err(|unusable| failed(&unusable))?;
+    let groups = complete_groups(&user).map_err(|incomplete| failed(&incomplete))?;
+    Ok(Some(Found { uid, groups }))
+}
+
+/// The group of exactly this name.
+///
+/// # Errors
+/// [`LookupFailed`] where the database gave no answer, or the id stands for nobody.
+pub fn find_group(name: &str) -> Result<Option<Gid>, LookupFailed> {
+    let found = Group::from_name(name).map_err(|errno| failed(&errno))?;
+    let exact = found.filter(|group| group.name == name);
+    exact.map(|group| Gid::new(group.gid.as_raw())).transpose().map_err(|unusable| failed(&unusable))
+}
+
 /// Why a program can't be run as the user whom the policy names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoAccount {

@@ -2,6 +2,7 @@
 
 use super::case::Case;
 use super::diagnostic::{Diagnostic, Severity};
+use super::kind::ArgumentSpec;
 use super::nearest::did_you_mean;
 use super::origin::{Document, Place, Source};
 use super::principal::{Names, Principals, Purpose};
@@ -120,6 +121,7 @@ impl Draft {
         }
         self.defined.insert(name.clone(), reader.place(&key.span()));
         if let Some(command) = reader.definition(name.clone(), item) {
+            self.policy.has_secrets |= command.arguments.iter().any(ArgumentSpec::is_secret);
             self.policy.commands.insert(name, command);
         }
     }

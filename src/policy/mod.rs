@@ -8,18 +8,21 @@ mod case;
 mod command;
 mod decision;
 mod definition;
+mod demand;
 mod diagnostic;
 mod evaluate;
 mod kind;
 mod load;
 mod nearest;
 mod origin;
+mod placeholder;
 mod principal;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod properties;
 mod reader;
 mod rule;
+mod shown;
 mod step;
 mod template;
 #[cfg(test)]
@@ -28,11 +31,13 @@ mod tests;
 pub use case::Case;
 pub use command::{Command, RunAs};
 pub use decision::{Admission, Decision, Denial, Grant, Reason, Refusal};
+pub use demand::{Demand, Need, PathNeed, Secret, UserNeed};
 pub use diagnostic::{Diagnostic, Severity};
 pub use evaluate::{decide, why};
-pub use kind::ArgumentSpec;
+pub use kind::{ArgumentSpec, Repeat, Target};
 pub use origin::{Origin, Source};
 pub use principal::{LookupFailed, Names};
+pub use shown::Shown;
 pub use step::{Explanation, Step};
 
 use crate::identity::Peer;
@@ -48,6 +53,8 @@ pub struct Policy {
     deny: Principals,
     builtins: Vec<(Builtin, Principals)>,
     commands: BTreeMap<CommandName, Command>,
+    /// Whether some command takes a secret.
+    has_secrets: bool,
 }
 
 /// A policy without errors.

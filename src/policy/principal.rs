@@ -50,7 +50,7 @@ pub(super) enum Purpose {
 /// One user or group of a rule.
 #[derive(Clone, Debug)]
 pub(super) struct Member<Id> {
-    id: Id,
+    pub(super) id: Id,
     pub(super) name: String,
     pub(super) origin: Origin,
 }
@@ -59,7 +59,7 @@ pub(super) struct Member<Id> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Principals {
     users: Vec<Member<Uid>>,
-    groups: Vec<Member<Gid>>,
+    pub(super) groups: Vec<Member<Gid>>,
 }
 
 /// The first user or group of a rule that a peer is or is in.

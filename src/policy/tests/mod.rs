@@ -65,13 +65,25 @@ pub(super) fn peer(user: &str, groups: &[&str]) -> Peer {
     Peer::of(uid(user), own, groups.iter().map(|group| gid(group)))
 }
 
+/// A word of a case: `%HH` is that octet.
+fn value(word: &str) -> Value {
+    let mut pieces = word.split('%');
+    let mut octets = pieces.next().unwrap().as_bytes().to_vec();
+    for piece in pieces {
+        let (hex, rest) = piece.split_at(2);
+        octets.push(u8::from_str_radix(hex, 16).unwrap());
+        octets.extend_from_slice(rest.as_bytes());
+    }
+    Value::try_from(octets).unwrap()
+}
+
 /// A request as a person writes it, without quoting.
 pub(super) fn request(line: &str) -> Request {
     let mut words = line.split_whitespace();
     let command = words.next().unwrap().parse().unwrap();
     let argument = |word: &str| match word.split_once('=') {
-        Some((name, value)) => Argument::Named(name.parse().unwrap(), Value::try_from(value).unwrap()),
-        None => Argument::Positional(Value::try_from(word).unwrap()),
+        Some((name, value)) => Argument::Named(name.parse().unwrap(), self::value(value)),
+        None => Argument::Positional(value(word)),
     };
     Request { command, arguments: words.map(argument).collect() }
 }

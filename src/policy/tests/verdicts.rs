@@ -3,7 +3,8 @@
 use super::*;
 use crate::identity::{DatabaseGroups, Groups, Namespace};
 use crate::policy::{
-    Admission, ArgumentSpec, Command, Decision, Explanation, Grant, Origin, Reason, Refusal, decide, why,
+    Admission, ArgumentSpec, Command, Decision, Explanation, Grant, Need, Origin, Reason, Refusal, decide,
+    why,
 };
 use crate::request::Builtin;
 use std::time::{Duration, SystemTime};
@@ -47,7 +48,26 @@ fn permitted(grant: &Grant) -> String {
         grant.argv().iter().map(|element| String::from_utf8(element.clone()).unwrap()).collect();
     let limit =
         grant.timeout().map_or("infinity".to_owned(), |limit| humantime::format_duration(limit).to_string());
-    format!("{} {limit}: {}", grant.run_as().name, argv.join(" "))
+    let demands: String =
+        grant.demands().iter().map(|demand| format!(" & {}", needed(demand.need()))).collect();
+    format!("{} {limit}: {}{demands}", grant.run_as().name, argv.join(" "))
+}
+
+fn needed(need: &Need) -> String {
+    match need {
+        Need::Path(path) => {
+            let handed = if path.handed { " handed" } else { "" };
+            format!("{:?} {}:{}{handed}", path.target, path.root.display(), path.below.display())
+                .to_lowercase()
+        }
+        Need::User(user) => {
+            let groups = user.groups.iter().flatten().map(|group| format!(" {group}"));
+            format!("user {} {}{}", user.name, user.min_uid, groups.collect::<String>())
+        }
+        Need::Group(name) => format!("group {name}"),
+        Need::Memory(_) => "memory".to_owned(),
+        Need::Input(_) => "input".to_owned(),
+    }
 }
 
 fn verdict(policy: &Policy, peer: &Peer, line: &str) -> String {
@@ -101,6 +121,11 @@ fn arguments_are_bound_and_checked_as_the_cases_say() {
 #[test]
 fn values_are_of_their_types_as_the_cases_say() {
     check_cases("tests/policies/types.toml", "tests/policies/types.cases");
+}
+
+#[test]
+fn values_that_mean_something_outside_are_spelt_and_demanded_as_the_cases_say() {
+    check_cases("tests/policies/outside.toml", "tests/policies/outside.cases");
 }
 
 #[test]

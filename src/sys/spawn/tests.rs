@@ -22,6 +22,7 @@ fn launch(argv: &[&str]) -> Launch {
         argv: argv.iter().map(|word| word.as_bytes().to_vec()).collect(),
         environment: Vec::new(),
         stdio: [null(), null(), null()],
+        handed: Vec::new(),
         credentials: None,
         directory: c"/".to_owned(),
         umask: 0o027,
