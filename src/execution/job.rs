@@ -65,12 +65,12 @@ pub async fn launch(
 }
 
 fn prepared(plan: Plan, stdio: [OwnedFd; 3], descriptors: (u64, u64), cgroup: Option<File>) -> Launch {
-    let [stdin, stdout, stderr] = stdio;
+    let [given, stdout, stderr] = stdio;
     Launch {
         program: plan.program,
         argv: plan.argv,
         environment: plan.environment,
-        stdio: [plan.input.unwrap_or(stdin), stdout, stderr],
+        stdio: [plan.input.unwrap_or(given), stdout, stderr],
         handed: plan.handed,
         credentials: (!is_already(&plan.credentials)).then_some(plan.credentials),
         directory: c"/".to_owned(),

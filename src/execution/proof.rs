@@ -102,7 +102,7 @@ pub fn prove(grant: Arc<Grant>) -> Result<Proven, NotProven> {
 /// [`Obstacle`].
 pub fn look(demand: &Demand) -> Result<Gift, Obstacle> {
     match demand.need() {
-        Need::Path(path) => at(path).map_err(obstructed),
+        Need::Path(path) => at(path).map_err(|error| obstructed(&error)),
         Need::User(user) => known(user),
         Need::Group(name) => match accounts::find_group(name) {
             Ok(Some(_)) => Ok(Gift::Nothing),
@@ -128,8 +128,10 @@ fn at(path: &PathNeed) -> Result<Gift, FileError> {
     Ok(if path.handed { Gift::Descriptor(opened) } else { Gift::Nothing })
 }
 
-fn obstructed(error: FileError) -> Obstacle {
-    if error.is_hidden() { Obstacle::Hidden(error.to_string()) } else { Obstacle::Not(error.to_string()) }
+/// The fact alone: the value is on the record where it may be.
+fn obstructed(error: &FileError) -> Obstacle {
+    let fact = error.fault().to_string();
+    if error.is_hidden() { Obstacle::Hidden(fact) } else { Obstacle::Not(fact) }
 }
 
 fn known(wanted: &UserNeed) -> Result<Gift, Obstacle> {

@@ -43,8 +43,8 @@ pub fn open_beneath(root: &Path, below: &Path, wanted: Wanted) -> Result<OwnedFd
     let opened = opened.map_err(|errno| system(&shown, errno))?;
     let stat = fstat(&opened).map_err(|errno| system(&shown, errno))?;
     match (wanted, FileType::from_raw_mode(stat.st_mode)) {
-        (Wanted::File | Wanted::Either, FileType::RegularFile) => Ok(opened),
-        (Wanted::Directory | Wanted::Either, FileType::Directory) => Ok(opened),
+        (Wanted::File | Wanted::Either, FileType::RegularFile)
+        | (Wanted::Directory | Wanted::Either, FileType::Directory) => Ok(opened),
         (Wanted::Directory, _) => Err(FileError::new(&shown, Fault::NotDirectory)),
         (Wanted::File | Wanted::Either, _) => Err(FileError::new(&shown, Fault::NotRegular)),
     }

@@ -7,6 +7,7 @@ use super::kind::{ArgumentSpec, Kind, Limit, UNIT_TYPES, VALUE_MAX, duration, ei
 use super::nearest::did_you_mean;
 use super::reader::{Item, Reader, Word};
 use crate::request::{ArgumentName, Value};
+use outside::Repetition;
 pub(super) use pattern::may_begin_with_dash;
 use regex::Regex;
 use std::collections::BTreeSet;
@@ -48,7 +49,8 @@ impl Reader<'_> {
         let kind = self.kind(table, &item.span(), dash.unwrap_or(false));
         let optional = table.get("optional").map_or(Some(false), |optional| self.truth(optional));
         let (name, kind, dash, optional) = (name?, kind?, dash?, optional?);
-        let repeat = table.get("repeat").map_or(Some(None), |repeat| self.repeat(repeat, &kind))?;
+        let repeat =
+            table.get("repeat").map_or(Some(Repetition(None)), |repeat| self.repeat(repeat, &kind))?.0;
         let place = self.place(&item.span());
         let spec = ArgumentSpec { name, kind, dash, default: None, optional, repeat, place };
         match table.get("default") {

@@ -109,7 +109,7 @@ impl Grant {
         &self.demands
     }
 
-    /// Whether a secret is among its arguments.
+    /// Whether a secret is among its arguments: another of them could then be one, too, in the wrong place.
     #[must_use]
     pub fn has_secrets(&self) -> bool {
         self.demands.iter().any(|demand| matches!(demand.need(), Need::Memory(_) | Need::Input(_)))
@@ -131,7 +131,11 @@ impl Grant {
 
     /// The refusal of an input that this grant has no use for.
     pub fn unwanted_input(&self) -> Denial {
-        Denial::bad_argument("input", "this command takes no input", self.rule.clone())
+        Denial::bad_argument(
+            "input",
+            "is not taken: the standard input of this command is a secret",
+            self.rule.clone(),
+        )
     }
 }
 

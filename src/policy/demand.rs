@@ -148,8 +148,14 @@ fn need(kind: &Kind, value: &Value) -> Option<Need> {
         Kind::Group => Some(Need::Group(text.to_owned())),
         Kind::Secret(_, Pass::Memory) => Some(Need::Memory(Secret(value.clone()))),
         Kind::Secret(_, Pass::Input) => Some(Need::Input(Secret(value.clone()))),
-        Kind::OneOf(_) | Kind::Pattern(..) | Kind::Integer(..) | Kind::Text(..) => None,
-        Kind::Boolean | Kind::Duration(..) | Kind::Hostname | Kind::Unit(_) => None,
+        Kind::OneOf(_)
+        | Kind::Pattern(..)
+        | Kind::Integer(..)
+        | Kind::Text(..)
+        | Kind::Boolean
+        | Kind::Duration(..)
+        | Kind::Hostname
+        | Kind::Unit(_) => None,
     }
 }
 

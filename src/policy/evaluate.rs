@@ -7,6 +7,7 @@ use super::decision::{Admission, Decision, Denial, Grant, Reason};
 use super::demand::lay_out;
 use super::kind::{ArgumentSpec, one_of};
 use super::origin::Origin;
+use super::shown::told;
 use super::step::{Explanation, Step, Steps};
 use crate::identity::{DatabaseGroups, Namespace, Peer};
 use crate::request::{CommandName, Request, Value};
@@ -50,7 +51,7 @@ fn evaluate(policy: &Policy, peer: &Peer, request: &Request, steps: &mut Steps) 
         run_as: command.run_as.clone(),
         timeout: command.timeout,
         rule,
-        arguments: policy.told(&given),
+        arguments: told(&given),
         demands,
         takes_input: command.takes_input(),
     })

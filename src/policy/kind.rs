@@ -118,9 +118,16 @@ impl Kind {
     /// Whether a dash in front is already accounted for by the type itself.
     pub(super) const fn settles_dashes(&self) -> bool {
         match self {
-            Self::OneOf(_) | Self::Integer(..) | Self::Boolean | Self::Duration(..) | Self::Hostname => true,
-            Self::Path(_) | Self::User(_) | Self::Group | Self::Secret(..) => true,
             Self::Pattern(..) | Self::Text(..) | Self::Unit(_) => false,
+            Self::OneOf(_)
+            | Self::Integer(..)
+            | Self::Boolean
+            | Self::Duration(..)
+            | Self::Hostname
+            | Self::Path(_)
+            | Self::User(_)
+            | Self::Group
+            | Self::Secret(..) => true,
         }
     }
 }
@@ -156,15 +163,12 @@ impl fmt::Display for Kind {
 
 impl Users {
     fn words(&self) -> String {
-        let mut words = "the name of an existing user".to_owned();
-        if self.min_uid > 0 {
-            words.push_str(&format!(" with a uid of at least {}", self.min_uid));
-        }
-        if let Some(groups) = &self.groups {
+        let least = (self.min_uid > 0).then(|| format!(" with a uid of at least {}", self.min_uid));
+        let within = self.groups.as_ref().map(|groups| {
             let names: Vec<&str> = groups.iter().map(|group| &*group.name).collect();
-            words.push_str(&format!(" in group {}", either(&names)));
-        }
-        words
+            format!(" in group {}", either(&names))
+        });
+        ["the name of an existing user", &least.unwrap_or_default(), &within.unwrap_or_default()].concat()
     }
 }
 
@@ -255,6 +259,12 @@ impl ArgumentSpec {
     #[must_use]
     pub const fn is_required(&self) -> bool {
         self.default.is_none() && !self.optional
+    }
+
+    /// The directories that its paths may be in.
+    pub(super) fn roots(&self) -> impl Iterator<Item = &str> {
+        let roots = if let Kind::Path(paths) = &self.kind { paths.roots.as_slice() } else { &[] };
+        roots.iter().map(String::as_str)
     }
 
     /// Whether the value may be passed on; otherwise what is allowed, for people.

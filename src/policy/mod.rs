@@ -134,6 +134,19 @@ impl Policy {
         faults
     }
 
+    /// What `fault` finds wrong with the directories under which arguments take paths, as warnings at those arguments.
+    #[must_use]
+    pub fn root_faults(&self, fault: impl Fn(&Path) -> Option<String>) -> Vec<Diagnostic> {
+        let specs = self.commands.values().flat_map(|command| &command.arguments);
+        let roots = specs.flat_map(|spec| spec.roots().map(move |root| (spec, root)));
+        let found = roots.filter_map(|(spec, root)| {
+            Some(Diagnostic::new(Severity::Warning, spec.place.clone(), &fault(Path::new(root))?))
+        });
+        let mut faults: Vec<Diagnostic> = found.collect();
+        faults.sort_by_key(Diagnostic::order);
+        faults
+    }
+
     /// Whether `[allow]` names the peer by what the kernel says of it, which is quickly asked: anyone else will be refused.
     #[must_use]
     pub fn may_admit(&self, peer: &Peer) -> bool {

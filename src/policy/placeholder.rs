@@ -128,7 +128,13 @@ fn may_lead_with_dash(spec: &ArgumentSpec) -> bool {
         Kind::Pattern(_, written) => spec.dash && may_begin_with_dash(written),
         Kind::Unit(_) => spec.dash,
         Kind::Integer(first, _) => *first < 0,
-        Kind::OneOf(_) | Kind::Boolean | Kind::Duration(..) | Kind::Hostname => false,
-        Kind::Path(_) | Kind::User(_) | Kind::Group | Kind::Secret(..) => false,
+        Kind::OneOf(_)
+        | Kind::Boolean
+        | Kind::Duration(..)
+        | Kind::Hostname
+        | Kind::Path(_)
+        | Kind::User(_)
+        | Kind::Group
+        | Kind::Secret(..) => false,
     }
 }

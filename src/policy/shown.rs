@@ -52,31 +52,17 @@ impl Shown {
 }
 
 impl Policy {
-    /// The request as it may be shown. Where the policy has a secret, only a value that fits an argument of another type
-    /// is.
+    /// The request as it may be shown. Of a command that takes a secret, only values that fit arguments of other types are.
+    /// Where any command does, a request that fits none has no values.
     #[must_use]
     pub fn shown(&self, request: &Request) -> Shown {
         let command = self.commands.get(&request.command);
         let given = command.and_then(|command| bind::bind(command, &request.arguments).ok());
-        let arguments = given.as_deref().map_or_else(Vec::new, |given| self.told(given));
-        let shown = Shown { request: request.clone(), arguments };
-        match given {
-            Some(given) if self.has_secrets => Shown { request: masked(request, &given), ..shown },
-            None if self.has_secrets => self.unnamed(&shown.withheld()),
-            Some(_) | None => shown,
+        if let Some(given) = given {
+            return Shown { request: masked(request, &given), arguments: told(&given) };
         }
-    }
-
-    /// The values of a request that fits its command, as they may be shown.
-    pub(super) fn told(&self, given: &[Given<'_>]) -> Vec<(ArgumentName, Value)> {
-        let each = |given: &Given<'_>| {
-            let value = |value: &&Value| {
-                let told = if self.has_secrets { told(given.spec, value) } else { (*value).clone() };
-                (given.spec.name.clone(), told)
-            };
-            given.values.iter().map(value).collect::<Vec<_>>()
-        };
-        given.iter().flat_map(each).collect()
+        let shown = Shown { request: request.clone(), arguments: Vec::new() };
+        if self.has_secrets { self.unnamed(&shown.withheld()) } else { shown }
     }
 
     /// The same without names that no command declares: a secret with a `=` in it is read as one.
@@ -97,22 +83,32 @@ fn word(text: &str) -> Value {
     Value::try_from(text).unwrap_or_default()
 }
 
-/// A value as it may be shown, in a policy that has secrets.
-pub(super) fn told(spec: &ArgumentSpec, value: &Value) -> Value {
-    if spec.is_secret() {
-        word(SECRET)
-    } else if spec.check(value).is_err() {
-        word(WITHHELD)
-    } else {
-        value.clone()
+/// The values of a request that fits its command, as they may be shown.
+pub(super) fn told(given: &[Given<'_>]) -> Vec<(ArgumentName, Value)> {
+    let tells = teller(given);
+    let each = |given: &Given<'_>| {
+        let value = |value: &&Value| (given.spec.name.clone(), tells(given.spec, value));
+        given.values.iter().map(value).collect::<Vec<_>>()
+    };
+    given.iter().flat_map(each).collect()
+}
+
+/// How the values of a command are shown. One of a command with a secret that is not of its type may be the secret.
+fn teller(given: &[Given<'_>]) -> impl Fn(&ArgumentSpec, &Value) -> Value + use<> {
+    let has_secret = given.iter().any(|given| given.spec.is_secret());
+    move |spec, value| match spec.check(value) {
+        _ if spec.is_secret() => word(SECRET),
+        Err(_) if has_secret => word(WITHHELD),
+        Ok(()) | Err(_) => value.clone(),
     }
 }
 
 /// The request with each of its values as it may be shown.
 fn masked(request: &Request, given: &[Given<'_>]) -> Request {
+    let tells = teller(given);
     let mask = |value: &Value| {
         let holds = |given: &&Given<'_>| given.values.iter().any(|held| std::ptr::eq(*held, value));
-        given.iter().find(holds).map_or_else(|| word(WITHHELD), |given| told(given.spec, value))
+        given.iter().find(holds).map_or_else(|| word(WITHHELD), |given| tells(given.spec, value))
     };
     let argument = |argument: &Argument| match argument {
         Argument::Positional(value) => Argument::Positional(mask(value)),

@@ -21,6 +21,8 @@ mod limits;
 #[cfg(test)]
 mod lines;
 #[cfg(test)]
+mod outside;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod seam;

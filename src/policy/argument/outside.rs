@@ -15,6 +15,9 @@ const REPEAT_MAX: usize = 1024;
 /// Descriptors that one argument hands to a program at most: the job's own limit may be 256 (getrlimit(2)).
 const HANDED_MAX: usize = 64;
 
+/// How many values, where there may be several.
+pub(super) struct Repetition(pub(super) Option<Repeat>);
+
 impl Reader<'_> {
     pub(super) fn path(&mut self, item: &Item<'_>) -> Option<Kind> {
         let table = self.table(item)?;
@@ -134,15 +137,15 @@ impl Reader<'_> {
         count
     }
 
-    /// Reads `repeat`, of an argument of this type.
-    pub(super) fn repeat(&mut self, item: &Item<'_>, kind: &Kind) -> Option<Option<Repeat>> {
+    /// Reads `repeat`, of an argument of this type. `None` where it has an error.
+    pub(super) fn repeat(&mut self, item: &Item<'_>, kind: &Kind) -> Option<Repetition> {
         let most = if matches!(kind, Kind::Path(paths) if paths.handed) { HANDED_MAX } else { REPEAT_MAX };
         if kind.is_secret() {
             self.error(&item.span(), "a secret has one value");
             return None;
         }
         if let Some(is_repeated) = item.get_ref().as_bool() {
-            return Some(is_repeated.then_some(Repeat { min: 1, max: REPEAT_DEFAULT }));
+            return Some(Repetition(is_repeated.then_some(Repeat { min: 1, max: REPEAT_DEFAULT })));
         }
         let table = self.table(item)?;
         self.known_keys(table, "repeat", &["min", "max"]);
@@ -153,6 +156,6 @@ impl Reader<'_> {
             self.error(&item.span(), &format!("nothing is repeated from {min} to {max} times"));
             return None;
         }
-        Some(Some(Repeat { min, max }))
+        Some(Repetition(Some(Repeat { min, max })))
     }
 }

@@ -48,8 +48,8 @@ fn permitted(grant: &Grant) -> String {
         grant.argv().iter().map(|element| String::from_utf8(element.clone()).unwrap()).collect();
     let limit =
         grant.timeout().map_or("infinity".to_owned(), |limit| humantime::format_duration(limit).to_string());
-    let demands: String =
-        grant.demands().iter().map(|demand| format!(" & {}", needed(demand.need()))).collect();
+    let demands = grant.demands().iter().flat_map(|demand| [" & ".to_owned(), needed(demand.need())]);
+    let demands: String = demands.collect();
     format!("{} {limit}: {}{demands}", grant.run_as().name, argv.join(" "))
 }
 
