@@ -190,6 +190,17 @@ mod tests {
     }
 
     #[test]
+    fn a_user_and_a_group_are_found_by_exactly_their_names() {
+        let root = find_user("root").unwrap().unwrap();
+        assert_eq!((root.uid, root.groups.contains(&Gid::new(0).unwrap())), (Uid::ROOT, true));
+        assert_eq!(find_group("root"), Ok(Some(Gid::new(0).unwrap())));
+        assert_eq!(find_user("no such user"), Ok(None));
+        assert_eq!(find_group("no such group"), Ok(None));
+        let nobody = User::from_uid(unistd::Uid::from_raw(65_534)).unwrap();
+        assert!(nobody.is_none_or(|nobody| find_user(&nobody.name).is_err()));
+    }
+
+    #[test]
     fn an_id_without_a_name_is_shown_as_a_number() {
         assert_eq!(user_name(stranger()), "4294967294");
         assert_eq!(group_name(Gid::new(u32::MAX - 1).unwrap()), "4294967294");

@@ -79,3 +79,88 @@ fn system(path: &Path, errno: Errno) -> FileError {
     let fault = if errno == Errno::LOOP { Fault::SymbolicLink } else { Fault::System(errno) };
     FileError::new(path, fault)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::PathBuf;
+
+    /// A folder with a file in a folder, and links to both; removed when dropped.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("udsadmin-beneath-{name}-{}", std::process::id()));
+            fs::create_dir_all(path.join("a")).unwrap();
+            fs::write(path.join("a/f"), "").unwrap();
+            symlink("a", path.join("way")).unwrap();
+            symlink("a/f", path.join("link")).unwrap();
+            symlink("nowhere", path.join("dangling")).unwrap();
+            Self(path)
+        }
+
+        fn fault(&self, below: &str, wanted: Wanted) -> Option<Fault> {
+            open_beneath(&self.0, Path::new(below), wanted).err().map(|error| error.fault())
+        }
+
+        fn free(&self, below: &str) -> Option<Fault> {
+            open_directory_for(&self.0, Path::new(below)).err().map(|error| error.fault())
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    #[test]
+    fn only_what_is_wanted_is_opened_and_through_no_link() {
+        let folder = Folder::new("kinds");
+        for (below, wanted, expected) in [
+            ("a/f", Wanted::File, None),
+            ("a/f", Wanted::Either, None),
+            ("a", Wanted::Directory, None),
+            ("a", Wanted::Either, None),
+            ("a", Wanted::File, Some(Fault::NotRegular)),
+            ("a/f", Wanted::Directory, Some(Fault::NotDirectory)),
+            ("b", Wanted::File, Some(Fault::System(Errno::NOENT))),
+            ("link", Wanted::File, Some(Fault::SymbolicLink)),
+            ("way/f", Wanted::Either, Some(Fault::SymbolicLink)),
+            ("dangling", Wanted::Either, Some(Fault::SymbolicLink)),
+            ("../a", Wanted::Either, Some(Fault::System(Errno::XDEV))),
+            ("/etc/passwd", Wanted::File, Some(Fault::System(Errno::XDEV))),
+        ] {
+            assert_eq!(folder.fault(below, wanted), expected, "{below} {wanted:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_free_only_where_nothing_at_all_is() {
+        let folder = Folder::new("free");
+        for (below, expected) in [
+            ("b", None),
+            ("a/b", None),
+            ("a", Some(Fault::Exists)),
+            ("a/f", Some(Fault::Exists)),
+            ("dangling", Some(Fault::Exists)),
+            ("way/b", Some(Fault::SymbolicLink)),
+            ("b/b", Some(Fault::System(Errno::NOENT))),
+            ("a/f/b", Some(Fault::System(Errno::NOTDIR))),
+        ] {
+            assert_eq!(folder.free(below), expected, "{below}");
+        }
+    }
+
+    #[test]
+    fn a_root_is_a_directory_without_a_link_on_its_way() {
+        let folder = Folder::new("root");
+        let fault = |below: &str| open_root(&folder.0.join(below)).err().map(|error| error.fault());
+        assert_eq!(fault("a"), None);
+        assert_eq!(fault("way"), Some(Fault::SymbolicLink));
+        assert_eq!(fault("a/f"), Some(Fault::System(Errno::NOTDIR)));
+        assert_eq!(fault("b"), Some(Fault::System(Errno::NOENT)));
+    }
+}

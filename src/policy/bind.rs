@@ -42,7 +42,7 @@ pub(super) fn given<'a>(
     arguments: &'a [Argument],
     steps: &mut Steps,
 ) -> Result<Vec<Given<'a>>, Denial> {
-    bind(command, arguments).map_err(|misfit| {
+    fit(command, arguments).map_err(|misfit| {
         let misfit = if policy.has_secrets { misfit.numbered() } else { misfit };
         steps.note(|| Step::argument(&misfit.name, misfit.result));
         Denial::bad_argument(&misfit.name, &misfit.text, command.origin())
@@ -50,7 +50,7 @@ pub(super) fn given<'a>(
 }
 
 /// The same, with nobody told of a misfit.
-pub(super) fn bind<'a>(command: &'a Command, arguments: &'a [Argument]) -> Result<Vec<Given<'a>>, Misfit> {
+pub(super) fn fit<'a>(command: &'a Command, arguments: &'a [Argument]) -> Result<Vec<Given<'a>>, Misfit> {
     let mut given: Vec<Given<'a>> =
         command.arguments.iter().map(|spec| Given { spec, values: Vec::new() }).collect();
     let mut position = 0;

@@ -57,7 +57,7 @@ impl Policy {
     #[must_use]
     pub fn shown(&self, request: &Request) -> Shown {
         let command = self.commands.get(&request.command);
-        let given = command.and_then(|command| bind::bind(command, &request.arguments).ok());
+        let given = command.and_then(|command| bind::fit(command, &request.arguments).ok());
         if let Some(given) = given {
             return Shown { request: masked(request, &given), arguments: told(&given) };
         }
