@@ -122,6 +122,7 @@ impl Draft {
         self.defined.insert(name.clone(), reader.place(&key.span()));
         if let Some(command) = reader.definition(name.clone(), item) {
             self.policy.has_secrets |= command.arguments.iter().any(ArgumentSpec::is_secret);
+            self.policy.argument_names.extend(command.arguments.iter().map(|spec| spec.name.clone()));
             self.policy.commands.insert(name, command);
         }
     }

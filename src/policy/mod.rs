@@ -41,9 +41,9 @@ pub use shown::Shown;
 pub use step::{Explanation, Step};
 
 use crate::identity::Peer;
-use crate::request::{Builtin, CommandName};
+use crate::request::{ArgumentName, Builtin, CommandName};
 use principal::Principals;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Who may do what. The default permits nothing.
@@ -55,6 +55,8 @@ pub struct Policy {
     commands: BTreeMap<CommandName, Command>,
     /// Whether some command takes a secret.
     has_secrets: bool,
+    /// The names of all arguments of all commands.
+    argument_names: BTreeSet<ArgumentName>,
 }
 
 /// A policy without errors.

@@ -67,11 +67,10 @@ impl Policy {
 
     /// The same without names that no command declares: a secret with a `=` in it is read as one.
     fn unnamed(&self, shown: &Shown) -> Shown {
-        let declared =
-            || self.commands.values().flat_map(|command| &command.arguments).map(ArgumentSpec::name);
-        let is_declared = |name: &ArgumentName| declared().any(|known| known == name);
         let hide = |argument: &Argument| match argument {
-            Argument::Named(name, _) if !is_declared(name) => Argument::Positional(word(WITHHELD)),
+            Argument::Named(name, _) if !self.argument_names.contains(name) => {
+                Argument::Positional(word(WITHHELD))
+            }
             Argument::Named(..) | Argument::Positional(_) => argument.clone(),
         };
         let arguments = shown.request.arguments.iter().map(hide).collect();

@@ -5,7 +5,7 @@ use crate::world::{UDSADMIN, World, user};
 use rustix::process::Signal;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::process::Stdio;
 
@@ -15,9 +15,12 @@ const POLICY: &str = include_str!("outside.toml");
 /// A value that must not be found anywhere.
 const PASSWORD: &str = "hunter2-K7q";
 
+/// A user who is not root, and is in every system.
+const OTHER: &str = "daemon";
+
 /// The programs, and a site with a page in a folder, and another page outside of it.
 fn world() -> World {
-    let world = World::prepare(POLICY);
+    let world = World::prepare(&POLICY.replace("OTHER", OTHER));
     for folder in ["site", "site/a", "other"] {
         fs::create_dir(world.folder.file(folder)).unwrap();
     }
@@ -169,6 +172,27 @@ fn a_secret_comes_to_the_program_as_its_standard_input_and_nothing_else_does() {
     assert_eq!(client.ask(&format!("feed token={PASSWORD}")).stdout(), PASSWORD.as_bytes());
     let answer = client.send(format!("feed token={PASSWORD} <1\nx")).answer();
     assert_eq!((answer.code(), answer.field("name")), (422, "input".to_owned()));
+}
+
+#[test]
+fn a_program_of_another_user_reads_what_it_is_handed_and_nothing_that_it_may_not() {
+    if !crate::process::is_root() {
+        return;
+    }
+    let world = world();
+    for (name, mode) in [("open", 0o644), ("closed", 0o600)] {
+        fs::set_permissions(
+            world.folder.write(&format!("site/{name}"), "text"),
+            PermissionsExt::from_mode(mode),
+        )
+        .unwrap();
+    }
+    fs::set_permissions(world.folder.file("site"), PermissionsExt::from_mode(0o700)).unwrap();
+    let mut client = world.client();
+    let mut lent =
+        |name: &str| client.ask(&format!("lend {} {PASSWORD}", path(&world, &format!("site/{name}"))));
+    assert_eq!(lent("open").stdout(), format!("text{PASSWORD}").as_bytes());
+    assert_eq!(lent("closed").stdout(), PASSWORD.as_bytes());
 }
 
 #[test]
