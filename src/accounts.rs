@@ -89,25 +89,14 @@ fn complete_groups(user: &User) -> Result<Groups, NoAccount> {
     Ok(listed.into_iter().filter_map(|gid| Gid::new(gid.as_raw()).ok()).collect())
 }
 
-/// A user of the database.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// The id.
-    pub uid: Uid,
-    /// All groups, the primary one included.
-    pub groups: Groups,
-}
-
 /// The user of exactly this name.
 ///
 /// # Errors
-/// [`LookupFailed`] where the database gave no complete answer, or the id stands for nobody.
-pub fn find_user(name: &str) -> Result<Option<Found>, LookupFailed> {
+/// [`LookupFailed`] where the database gave no answer, or the id stands for nobody.
+pub fn find_user(name: &str) -> Result<Option<Uid>, LookupFailed> {
     let found = User::from_name(name).map_err(|errno| failed(&errno))?;
-    let Some(user) = found.filter(|user| user.name == name) else { return Ok(None) };
-    let uid = Uid::new(user.uid.as_raw()).map_err(|unusable| failed(&unusable))?;
-    let groups = complete_groups(&user).map_err(|incomplete| failed(&incomplete))?;
-    Ok(Some(Found { uid, groups }))
+    let exact = found.filter(|user| user.name == name);
+    exact.map(|user| Uid::new(user.uid.as_raw())).transpose().map_err(|unusable| failed(&unusable))
 }
 
 /// The group of exactly this name.
@@ -191,8 +180,7 @@ mod tests {
 
     #[test]
     fn a_user_and_a_group_are_found_by_exactly_their_names() {
-        let root = find_user("root").unwrap().unwrap();
-        assert_eq!((root.uid, root.groups.contains(&Gid::new(0).unwrap())), (Uid::ROOT, true));
+        assert_eq!(find_user("root"), Ok(Some(Uid::ROOT)));
         assert_eq!(find_group("root"), Ok(Some(Gid::new(0).unwrap())));
         assert_eq!(find_user("no such user"), Ok(None));
         assert_eq!(find_group("no such group"), Ok(None));

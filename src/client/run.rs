@@ -19,8 +19,8 @@ Examples:
   udsadmin run restart nginx.service
   udsadmin run restart unit=nginx.service        the same, by the argument's name
   udsadmin run --input restore < dump.sql        our standard input becomes the command's
-  udsadmin run --secret password set-password alice        asks for it on the terminal
-  udsadmin run --secret token=/run/key.txt register          reads it from a file
+  udsadmin run --secret password set-password alice    asks for the password on the terminal
+  udsadmin run --secret token=key.txt register   reads the token from a file
   udsadmin run restart -- --help                 -- ends our own options: what follows is the command's
 
 Exit status: the command's own; 128 and the signal's number where a signal ended it; 124 where its time limit did, 125 where

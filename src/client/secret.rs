@@ -3,7 +3,7 @@
 use super::exit::USAGE;
 use super::run::Failure;
 use crate::request::{Argument, ArgumentName, Value};
-use rustix::termios::{LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -97,10 +97,8 @@ impl Drop for Silent {
 }
 
 fn ask(name: &ArgumentName) -> io::Result<Vec<u8>> {
-    let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
-    if !isatty(&terminal) {
-        return Err(io::Error::other("there is no terminal to ask on; name a file: NAME=FILE"));
-    }
+    let none = |_| io::Error::other("there is no terminal to ask on; name a file: NAME=FILE");
+    let mut terminal = File::options().read(true).write(true).open("/dev/tty").map_err(none)?;
     write!(terminal, "{name}: ")?;
     let silent = Silent::hush(terminal)?;
     typed(&mut &silent.terminal)

@@ -1,9 +1,9 @@
 //! The demands of a grant, proven just before its run. Lets nothing through that it could not look at.
 
 use crate::accounts;
-use crate::files::{FileError, Wanted, open_beneath, open_directory_for};
-use crate::identity::{Gid, Groups};
-use crate::policy::{Demand, Denial, Grant, Need, PathNeed, Secret, Target, UserNeed};
+use crate::files::{FileError, open_beneath};
+use crate::identity::DatabaseGroups;
+use crate::policy::{Demand, Denial, Grant, Need, PathNeed, Secret, UserNeed};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use std::fmt;
 use std::fs::File;
@@ -115,16 +115,7 @@ pub fn look(demand: &Demand) -> Result<Gift, Obstacle> {
 }
 
 fn at(path: &PathNeed) -> Result<Gift, FileError> {
-    let wanted = match path.target {
-        Target::Nothing => None,
-        Target::File => Some(Wanted::File),
-        Target::Directory => Some(Wanted::Directory),
-        Target::Either => Some(Wanted::Either),
-    };
-    let opened = match wanted {
-        Some(wanted) => open_beneath(&path.root, &path.below, wanted),
-        None => open_directory_for(&path.root, &path.below),
-    }?;
+    let opened = open_beneath(&path.root, &path.below, path.target)?;
     Ok(if path.handed { Gift::Descriptor(opened) } else { Gift::Nothing })
 }
 
@@ -135,16 +126,21 @@ fn obstructed(error: &FileError) -> Obstacle {
 }
 
 fn known(wanted: &UserNeed) -> Result<Gift, Obstacle> {
-    let found = accounts::find_user(&wanted.name).map_err(|failed| Obstacle::Not(failed.to_string()))?;
-    let found = found.ok_or_else(|| Obstacle::Not("no such user".to_owned()))?;
-    if found.uid.raw() < wanted.min_uid {
-        return Err(Obstacle::Not(format!("the uid is {}", found.uid)));
+    let no = |why: &str| Err(Obstacle::Not(why.to_owned()));
+    let uid = match accounts::find_user(&wanted.name) {
+        Ok(Some(uid)) if uid.raw() < wanted.min_uid => return no(&format!("the uid is {uid}")),
+        Ok(Some(uid)) => uid,
+        Ok(None) => return no("no such user"),
+        Err(failed) => return no(&failed.to_string()),
+    };
+    let Some(among) = &wanted.groups else { return Ok(Gift::Nothing) };
+    match accounts::groups_of(uid) {
+        DatabaseGroups::Known(groups) if among.iter().any(|group| groups.contains(group)) => {
+            Ok(Gift::Nothing)
+        }
+        DatabaseGroups::Known(_) => no("in none of the groups"),
+        DatabaseGroups::NotAsked | DatabaseGroups::Unavailable => no("the groups are unknown"),
     }
-    let in_one = |groups: &Groups, wanted: &[Gid]| wanted.iter().any(|group| groups.contains(group));
-    if wanted.groups.as_ref().is_some_and(|wanted| !in_one(&found.groups, wanted)) {
-        return Err(Obstacle::Not("in none of the groups".to_owned()));
-    }
-    Ok(Gift::Nothing)
 }
 
 /// A pipe that holds the secret and then ends. A value is shorter than any pipe's room (pipe(7): a page at least).

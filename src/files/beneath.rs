@@ -2,6 +2,7 @@
 //! the directory: the kernel itself sees to both (`openat2(2)`, Linux 5.6; an older one opens nothing).
 
 use super::{Fault, FileError};
+use crate::policy::Target;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, fstat, openat2, statat};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
@@ -10,17 +11,6 @@ use std::path::Path;
 /// The way from a directory that is opened down to something, with no way around.
 const STRICT: ResolveFlags =
     ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
-
-/// What may be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
-    /// A regular file.
-    File,
-    /// A directory.
-    Directory,
-    /// A regular file or a directory.
-    Either,
-}
 
 /// Opens a directory by an absolute path without a symbolic link in it. The descriptor is for reaching on, and not for
 /// reading (`O_PATH`).
@@ -33,37 +23,41 @@ pub fn open_root(root: &Path) -> Result<OwnedFd, FileError> {
     reach(&slash, root.strip_prefix("/").unwrap_or(root), flags).map_err(|errno| system(root, errno))
 }
 
-/// Opens what is beneath a root, if it is of the wanted kind. Never a FIFO, a socket or a device.
+/// Opens what is beneath a root, if it is as wanted: never a FIFO, a socket or a device. Where nothing may be there yet,
+/// opens the directory that it will be in.
 ///
 /// # Errors
-/// It is not there, is something else, or a symbolic link is on the way.
-pub fn open_beneath(root: &Path, below: &Path, wanted: Wanted) -> Result<OwnedFd, FileError> {
+/// It is not there, or is something else; or its name is taken, if only by a symbolic link to nowhere; or a symbolic link is
+/// on the way.
+pub fn open_beneath(root: &Path, below: &Path, wanted: Target) -> Result<OwnedFd, FileError> {
+    match wanted {
+        Target::Nothing => open_directory_for(root, below),
+        Target::File | Target::Directory | Target::Either => open_existing(root, below, wanted),
+    }
+}
+
+fn open_existing(root: &Path, below: &Path, wanted: Target) -> Result<OwnedFd, FileError> {
     let shown = root.join(below);
     let opened = reach(&open_root(root)?, below, OFlags::PATH | OFlags::CLOEXEC);
     let opened = opened.map_err(|errno| system(&shown, errno))?;
     let stat = fstat(&opened).map_err(|errno| system(&shown, errno))?;
     match (wanted, FileType::from_raw_mode(stat.st_mode)) {
-        (Wanted::File | Wanted::Either, FileType::RegularFile)
-        | (Wanted::Directory | Wanted::Either, FileType::Directory) => Ok(opened),
-        (Wanted::Directory, _) => Err(FileError::new(&shown, Fault::NotDirectory)),
-        (Wanted::File | Wanted::Either, _) => Err(FileError::new(&shown, Fault::NotRegular)),
+        (Target::File | Target::Either, FileType::RegularFile)
+        | (Target::Directory | Target::Either, FileType::Directory) => Ok(opened),
+        (Target::Directory, _) => Err(FileError::new(&shown, Fault::NotDirectory)),
+        (Target::File | Target::Either | Target::Nothing, _) => {
+            Err(FileError::new(&shown, Fault::NotRegular))
+        }
     }
 }
 
-/// Opens the directory, beneath a root, of something that is not there yet.
-///
-/// # Errors
-/// The name is taken, if only by a symbolic link to nowhere; or the directory is none, or a symbolic link is on the way.
-pub fn open_directory_for(root: &Path, below: &Path) -> Result<OwnedFd, FileError> {
-    let shown = root.join(below);
-    let (parent, name) = (below.parent().unwrap_or(Path::new("")), below.file_name().unwrap_or_default());
-    let opened = open_root(root)?;
-    let directory = if parent.as_os_str().is_empty() {
-        opened
-    } else {
-        reach(&opened, parent, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC)
-            .map_err(|errno| system(&root.join(parent), errno))?
-    };
+fn open_directory_for(root: &Path, below: &Path) -> Result<OwnedFd, FileError> {
+    let (shown, name) = (root.join(below), below.file_name().unwrap_or_default());
+    let mut directory = open_root(root)?;
+    if let Some(parent) = below.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        directory = reach(&directory, parent, flags).map_err(|errno| system(&root.join(parent), errno))?;
+    }
     match statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
         Err(Errno::NOENT) => Ok(directory),
         Err(errno) => Err(system(&shown, errno)),
@@ -101,12 +95,12 @@ mod tests {
             Self(path)
         }
 
-        fn fault(&self, below: &str, wanted: Wanted) -> Option<Fault> {
+        fn fault(&self, below: &str, wanted: Target) -> Option<Fault> {
             open_beneath(&self.0, Path::new(below), wanted).err().map(|error| error.fault())
         }
 
         fn free(&self, below: &str) -> Option<Fault> {
-            open_directory_for(&self.0, Path::new(below)).err().map(|error| error.fault())
+            open_beneath(&self.0, Path::new(below), Target::Nothing).err().map(|error| error.fault())
         }
     }
 
@@ -120,18 +114,18 @@ mod tests {
     fn only_what_is_wanted_is_opened_and_through_no_link() {
         let folder = Folder::new("kinds");
         for (below, wanted, expected) in [
-            ("a/f", Wanted::File, None),
-            ("a/f", Wanted::Either, None),
-            ("a", Wanted::Directory, None),
-            ("a", Wanted::Either, None),
-            ("a", Wanted::File, Some(Fault::NotRegular)),
-            ("a/f", Wanted::Directory, Some(Fault::NotDirectory)),
-            ("b", Wanted::File, Some(Fault::System(Errno::NOENT))),
-            ("link", Wanted::File, Some(Fault::SymbolicLink)),
-            ("way/f", Wanted::Either, Some(Fault::SymbolicLink)),
-            ("dangling", Wanted::Either, Some(Fault::SymbolicLink)),
-            ("../a", Wanted::Either, Some(Fault::System(Errno::XDEV))),
-            ("/etc/passwd", Wanted::File, Some(Fault::System(Errno::XDEV))),
+            ("a/f", Target::File, None),
+            ("a/f", Target::Either, None),
+            ("a", Target::Directory, None),
+            ("a", Target::Either, None),
+            ("a", Target::File, Some(Fault::NotRegular)),
+            ("a/f", Target::Directory, Some(Fault::NotDirectory)),
+            ("b", Target::File, Some(Fault::System(Errno::NOENT))),
+            ("link", Target::File, Some(Fault::SymbolicLink)),
+            ("way/f", Target::Either, Some(Fault::SymbolicLink)),
+            ("dangling", Target::Either, Some(Fault::SymbolicLink)),
+            ("../a", Target::Either, Some(Fault::System(Errno::XDEV))),
+            ("/etc/passwd", Target::File, Some(Fault::System(Errno::XDEV))),
         ] {
             assert_eq!(folder.fault(below, wanted), expected, "{below} {wanted:?}");
         }

@@ -7,7 +7,7 @@ mod fault;
 mod reader;
 mod walk;
 
-pub use beneath::{Wanted, open_beneath, open_directory_for, open_root};
+pub use beneath::{open_beneath, open_root};
 pub use fault::{Fault, FileError};
 pub use reader::{Reader, unreachable, unreadable};
 

@@ -11,6 +11,10 @@ use std::path::PathBuf;
 /// The number of the first descriptor that a program is handed, after its three streams.
 const FIRST: usize = 3;
 
+/// Descriptors that a program is handed at most. The broker holds them while it starts a run, of which a user may have many
+/// under way (`LimitNOFILE=` of udsadmin-broker.service).
+pub(super) const HANDED_MAX: usize = 32;
+
 /// A value that is the program's alone to know: it has no text, and its `Debug` says nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Value);
@@ -85,6 +89,16 @@ pub struct Demand {
     pub(super) must: String,
     pub(super) declared: Origin,
     need: Need,
+}
+
+/// How many descriptors an argument can come to hand to the program.
+pub(super) fn handed_at_most(spec: &ArgumentSpec) -> usize {
+    let is_path = matches!(&spec.kind, Kind::Path(paths) if paths.handed);
+    if is_path || matches!(spec.kind, Kind::Secret(_, Pass::Memory)) {
+        spec.repeat.map_or(1, |repeat| repeat.max)
+    } else {
+        0
+    }
 }
 
 impl Demand {

@@ -1,6 +1,7 @@
 //! Looks at how `exec` uses the arguments: each in its place, and none where the program would read it as something else.
 
 use super::argument::may_begin_with_dash;
+use super::demand::{HANDED_MAX, handed_at_most};
 use super::diagnostic::{Diagnostic, Severity};
 use super::kind::{ArgumentSpec, Kind, Pass};
 use super::reader::Reader;
@@ -24,6 +25,7 @@ impl Reader<'_> {
         }
         self.unused(elements, arguments);
         self.one_input(arguments);
+        self.few_descriptors(arguments);
         self.read_as_options(elements, arguments);
         self.lone_flags(elements, arguments);
         self.empty_names(elements, arguments);
@@ -54,6 +56,19 @@ impl Reader<'_> {
     fn one_input(&mut self, arguments: &[ArgumentSpec]) {
         for spec in arguments.iter().filter(|spec| comes_by_input(spec)).skip(1) {
             self.error_at(spec, "a command has one standard input, and another secret comes by it already");
+        }
+    }
+
+    fn few_descriptors(&mut self, arguments: &[ArgumentSpec]) {
+        let mut before = 0;
+        for spec in arguments {
+            let all = before + handed_at_most(spec);
+            if before <= HANDED_MAX && all > HANDED_MAX {
+                let message =
+                    format!("a program is handed {HANDED_MAX} descriptors at most, and this makes {all}");
+                self.error_at(spec, &message);
+            }
+            before = all;
         }
     }
 

@@ -80,11 +80,21 @@ fn demanded(demand: &Demand) -> Map<String, Value> {
     let fields = [
         ("step", Some("demand".to_owned())),
         ("name", Some(demand.argument().to_string())),
+        ("value", value(demand.need())),
         ("result", Some(result.to_owned())),
         ("reason", reason),
         ("at", Some(demand.declared().short())),
     ];
     fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()
+}
+
+fn value(need: &Need) -> Option<String> {
+    match need {
+        Need::Path(path) => Some(path.root.join(&path.below).display().to_string()),
+        Need::User(user) => Some(user.name.clone()),
+        Need::Group(name) => Some(name.clone()),
+        Need::Memory(_) | Need::Input(_) => None,
+    }
 }
 
 fn steps(explanation: &Explanation) -> Vec<Map<String, Value>> {

@@ -1,6 +1,7 @@
 //! Reads the types whose values mean something outside of the policy: paths, users, groups and secrets; and how often a
 //! value may be given. Looks at none of what they mean.
 
+use super::super::demand::HANDED_MAX;
 use super::super::kind::{Kind, Pass, Paths, Repeat, Target, Users, VALUE_MAX, is_canonical};
 use super::super::principal::Purpose;
 use super::super::reader::{Item, Reader, Word};
@@ -11,9 +12,6 @@ const REPEAT_DEFAULT: usize = 64;
 
 /// Values of one argument at most.
 const REPEAT_MAX: usize = 1024;
-
-/// Descriptors that one argument hands to a program at most: the job's own limit may be 256 (getrlimit(2)).
-const HANDED_MAX: usize = 64;
 
 /// How many values, where there may be several.
 pub(super) struct Repetition(pub(super) Option<Repeat>);
@@ -145,12 +143,12 @@ impl Reader<'_> {
             return None;
         }
         if let Some(is_repeated) = item.get_ref().as_bool() {
-            return Some(Repetition(is_repeated.then_some(Repeat { min: 1, max: REPEAT_DEFAULT })));
+            return Some(Repetition(is_repeated.then_some(Repeat { min: 1, max: REPEAT_DEFAULT.min(most) })));
         }
         let table = self.table(item)?;
         self.known_keys(table, "repeat", &["min", "max"]);
         let min = table.get("min").map_or(Some(1), |min| self.count(min, "min", most));
-        let max = table.get("max").map_or(Some(REPEAT_DEFAULT), |max| self.count(max, "max", most));
+        let max = table.get("max").map_or(Some(REPEAT_DEFAULT.min(most)), |max| self.count(max, "max", most));
         let (min, max) = (min?, max?);
         if min > max {
             self.error(&item.span(), &format!("nothing is repeated from {min} to {max} times"));
