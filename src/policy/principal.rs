@@ -68,7 +68,7 @@ pub(super) enum Purpose {
 /// One user or group of a list.
 #[derive(Clone, Debug)]
 pub(super) struct Member<Id> {
-    id: Id,
+    pub(super) id: Id,
     pub(super) name: String,
     pub(super) origin: Origin,
 }

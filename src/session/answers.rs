@@ -3,9 +3,9 @@
 use super::conversation::Conversation;
 use crate::audit::{Event, Kind};
 use crate::policy::{Command, Decision, Refusal, decide, why};
+use crate::protocol::Tag;
 use crate::protocol::decoder::{Ask, Hello, Mode, VERSION};
 use crate::protocol::reply::{self, Final};
-use crate::protocol::{self, Tag};
 use crate::request::{Builtin, CommandName, Request};
 use std::time::SystemTime;
 
@@ -102,6 +102,8 @@ impl Conversation<'_> {
                 None if argument.is_required() => fields.push(("required", b"yes")),
                 None => fields.push(("optional", b"yes")),
             }
+            let times = argument.repeat().map(|repeat| format!("{}-{}", repeat.min, repeat.max));
+            fields.extend(times.as_ref().map(|times| ("times", times.as_bytes())));
             reply::row(tag, &fields, out);
         }
         Final::ok()
@@ -179,7 +181,7 @@ impl Conversation<'_> {
         match decide(&self.context.policy, self.peer, request, self.now()) {
             Decision::Permit(_) => None,
             Decision::Deny(denial) => {
-                let event = Event::denied(self.peer, request, &protocol::spell(request), &denial);
+                let event = Event::denied(self.peer, &self.context.policy.shown(request), &denial);
                 self.context.trail.note(&event).await;
                 Some(match denial.refusal() {
                     Refusal::Denied => Final::denied().text(NO_SUCH),
