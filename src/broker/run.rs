@@ -105,11 +105,8 @@ impl Service {
             return Err(NotRun::Denied);
         }
         let grant = Arc::new(self.judge(entry).await?);
-        if has_input && !grant.takes_input() {
-            return Err(self.refuse(entry, &entry.shown, &grant.unwanted_input()).await);
-        }
         let place = self.runs.take(entry.peer.uid).ok_or(NotRun::Busy)?;
-        let proven = self.prove(entry, &grant).await?;
+        let proven = self.prove(entry, &grant, has_input).await?;
         let id = JobId::draw().map_err(|error| internal("an id for a run", &error))?;
         let share = self.share(entry, &grant).await?;
         let job = self.execute(entry, proven, id, stdio).await?;
@@ -136,7 +133,10 @@ impl Service {
 
     /// What the grant demands of the world outside, proven. What is not so is refused like any other value, and what it was
     /// is not on the record where it could have been a secret in another's place.
-    async fn prove(&self, entry: &Entry<'_>, grant: &Arc<Grant>) -> Result<Proven, NotRun> {
+    async fn prove(&self, entry: &Entry<'_>, grant: &Arc<Grant>, has_input: bool) -> Result<Proven, NotRun> {
+        if has_input && !grant.takes_input() {
+            return Err(self.refuse(entry, &entry.shown, &grant.unwanted_input()).await);
+        }
         let demanding = Arc::clone(grant);
         let proven = if grant.demands().is_empty() {
             prove(demanding)

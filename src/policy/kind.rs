@@ -98,9 +98,7 @@ impl Kind {
             Self::Unit(types) => grammar::is_unit(text, types),
             Self::Path(paths) => paths.split(text).is_some(),
             Self::User(_) | Self::Group => grammar::is_account_name(text),
-            Self::Secret(longest, _) => {
-                (1..=*longest).contains(&text.chars().count()) && !text.contains(char::is_control)
-            }
+            Self::Secret(longest, _) => is_one_line(text, *longest),
         }
     }
 
@@ -132,15 +130,16 @@ impl Kind {
     }
 }
 
+fn is_one_line(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&text.chars().count()) && !text.contains(char::is_control)
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OneOf(values) => f.write_str(&one_of(values.iter().map(String::as_str))),
             Self::Pattern(_, written) => write!(f, "text that matches {written}"),
-            Self::Integer(i64::MIN, i64::MAX) => f.write_str("an integer"),
-            Self::Integer(i64::MIN, last) => write!(f, "an integer of at most {last}"),
-            Self::Integer(first, i64::MAX) => write!(f, "an integer of at least {first}"),
-            Self::Integer(first, last) => write!(f, "an integer from {first} to {last}"),
+            Self::Integer(first, last) => f.write_str(&integers(*first, *last)),
             Self::Text(longest, class) => {
                 let class =
                     class.as_ref().map_or_else(String::new, |(_, written)| format!(", each of {written}"));
@@ -169,6 +168,15 @@ impl Users {
             format!(" in group {}", either(&names))
         });
         ["the name of an existing user", &least.unwrap_or_default(), &within.unwrap_or_default()].concat()
+    }
+}
+
+fn integers(first: i64, last: i64) -> String {
+    match (first, last) {
+        (i64::MIN, i64::MAX) => "an integer".to_owned(),
+        (i64::MIN, last) => format!("an integer of at most {last}"),
+        (first, i64::MAX) => format!("an integer of at least {first}"),
+        (first, last) => format!("an integer from {first} to {last}"),
     }
 }
 

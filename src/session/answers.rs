@@ -2,7 +2,7 @@
 
 use super::conversation::Conversation;
 use crate::audit::{Event, Kind};
-use crate::policy::{Command, Decision, Refusal, decide, why};
+use crate::policy::{ArgumentSpec, Command, Decision, Refusal, decide, why};
 use crate::protocol::Tag;
 use crate::protocol::decoder::{Ask, Hello, Mode, VERSION};
 use crate::protocol::reply::{self, Final};
@@ -94,17 +94,7 @@ impl Conversation<'_> {
         let out = self.out.writer();
         reply::row(tag, &fields, out);
         for argument in command.arguments() {
-            let kind = argument.kind();
-            let mut fields =
-                vec![("argument", argument.name().as_str().as_bytes()), ("takes", kind.as_bytes())];
-            match argument.default() {
-                Some(value) => fields.push(("default", value.as_bytes())),
-                None if argument.is_required() => fields.push(("required", b"yes")),
-                None => fields.push(("optional", b"yes")),
-            }
-            let times = argument.repeat().map(|repeat| format!("{}-{}", repeat.min, repeat.max));
-            fields.extend(times.as_ref().map(|times| ("times", times.as_bytes())));
-            reply::row(tag, &fields, out);
+            argument_row(tag, argument, out);
         }
         Final::ok()
     }
@@ -199,6 +189,20 @@ type Field = (&'static str, String);
 /// The fields, and when they hold, if only at some times.
 fn timed(fields: impl IntoIterator<Item = Field>, during: Option<String>) -> Vec<Field> {
     fields.into_iter().chain(during.map(|during| ("during", during))).collect()
+}
+
+/// What an argument takes, and what of it must be given.
+fn argument_row(tag: Option<&Tag>, argument: &ArgumentSpec, out: &mut Vec<u8>) {
+    let kind = argument.kind();
+    let mut fields = vec![("argument", argument.name().as_str().as_bytes()), ("takes", kind.as_bytes())];
+    match argument.default() {
+        Some(value) => fields.push(("default", value.as_bytes())),
+        None if argument.is_required() => fields.push(("required", b"yes")),
+        None => fields.push(("optional", b"yes")),
+    }
+    let times = argument.repeat().map(|repeat| format!("{}-{}", repeat.min, repeat.max));
+    fields.extend(times.as_ref().map(|times| ("times", times.as_bytes())));
+    reply::row(tag, &fields, out);
 }
 
 /// The same words for a command that is not there and for one that is not for this peer.

@@ -57,6 +57,8 @@ pub(in crate::policy) fn is_canonical(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::path::{Component, Path, PathBuf};
 
     #[test]
     fn a_canonical_path_has_one_spelling() {
@@ -84,6 +86,21 @@ mod tests {
             "/a\u{85}b",
         ] {
             assert!(!is_canonical(bad), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_goes_down_from_its_root_by_plain_names(path in "(/r|/|)[/.ar\n]{0,9}") {
+            let paths = Paths { roots: vec!["/r".to_owned()], target: Target::File, handed: false };
+            if let Some((root, below)) = paths.split(&path) {
+                let names: Vec<_> = Path::new(below).components().collect();
+                prop_assert!(!names.is_empty());
+                prop_assert!(names.iter().all(|name| matches!(name, Component::Normal(_))));
+                let respelt: PathBuf = names.iter().collect();
+                prop_assert_eq!(respelt.to_str(), Some(below));
+                prop_assert_eq!(format!("{root}/{below}"), path);
+            }
         }
     }
 
