@@ -1,6 +1,7 @@
 //! Reads `[[test]]`: what the author of a policy expects of it. Decides nothing: whoever loads the policy does.
 
 use super::diagnostic::{Diagnostic, Severity};
+use super::language;
 use super::moment::moment;
 use super::origin::{Origin, Place};
 use super::principal::LookupFailed;
@@ -61,7 +62,7 @@ impl Reader<'_> {
 
     fn case(&mut self, item: &Item<'_>) -> Option<Case> {
         let table = self.table(item)?;
-        self.known_keys(table, "a test", &["peer", "request", "expect", "at"]);
+        self.known_keys(table, &language::TEST);
         let required: Vec<_> =
             ["peer", "request", "expect"].iter().filter_map(|key| table.get(*key)).collect();
         let [peer, request, expect] = *required else {
@@ -107,7 +108,7 @@ impl Reader<'_> {
 
     /// The peer of a test: the groups are those of the kernel and of the database both.
     fn test_peer(&mut self, table: &DeTable<'_>) -> Option<Peer> {
-        self.known_keys(table, "the peer of a test", &["user", "groups", "namespace"]);
+        self.known_keys(table, &language::TEST_PEER);
         let namespace = table.get("namespace").map_or(Some(Namespace::Own), |item| self.namespace(item));
         let names = self.names;
         let user = |raw| Uid::new(raw).ok();

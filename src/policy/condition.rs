@@ -1,5 +1,6 @@
 //! When a rule is for a peer: by user, group and role, by namespace, by time. One form for every rule that allows.
 
+use super::language::Section;
 use super::origin::Origin;
 use super::principal::{Member, Members, Purpose};
 use super::reader::{Item, Reader};
@@ -139,32 +140,10 @@ pub(super) fn listed(mut times: Vec<String>) -> String {
     times.join("; ")
 }
 
-/// A table that holds a condition: what it describes, and its keys.
-pub(super) struct Form {
-    of: &'static str,
-    keys: &'static [&'static str],
-}
-
-/// `[allow]`. It has no times: a connection would outlast them.
-pub(super) const GATE: Form =
-    Form { of: "allow", keys: &["users", "groups", "roles", "groups-from", "foreign-namespace"] };
-
-/// An allow rule of a built-in.
-pub(super) const OF_BUILTIN: Form = Form {
-    of: "an allow rule of a built-in",
-    keys: &["users", "groups", "roles", "groups-from", "foreign-namespace", "during"],
-};
-
-/// An allow rule of a command.
-pub(super) const OF_COMMAND: Form = Form {
-    of: "an allow rule of a command",
-    keys: &["users", "groups", "roles", "groups-from", "foreign-namespace", "during", "when"],
-};
-
 impl Reader<'_> {
     /// Reads the condition that a table holds.
-    pub(super) fn condition(&mut self, table: &DeTable<'_>, form: &Form) -> Condition {
-        self.known_keys(table, form.of, form.keys);
+    pub(super) fn condition(&mut self, table: &DeTable<'_>, section: &Section) -> Condition {
+        self.known_keys(table, section);
         let groups_from = table.get("groups-from").and_then(|item| self.groups_from(item, table));
         let foreign_namespace = table.get("foreign-namespace").and_then(|item| self.truth(item));
         Condition {

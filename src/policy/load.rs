@@ -1,22 +1,21 @@
 //! Makes one policy of its files. Refuses it whole where one thing in one file is wrong.
 
 use super::case::Case;
-use super::condition::{Condition, GATE, Principals};
+use super::condition::{Condition, Principals};
 use super::diagnostic::{Diagnostic, Severity};
-use super::nearest::did_you_mean;
+use super::language;
+use super::nearest::{did_you_mean, meant};
 use super::origin::{Document, Place, Source};
 use super::principal::{Names, Purpose};
 use super::reader::{Item, Reader, is_of_tables};
 use super::role::Roles;
+use super::syntax;
 use super::{Loaded, Policy};
 use crate::request::{Builtin, CommandName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeString, DeTable};
-
-/// The sections of a file.
-const SECTIONS: [&str; 7] = ["allow", "deny", "roles", "builtins", "commands", "audit", "test"];
 
 /// What is taken of each file before the next pass over all of them.
 type Pass = fn(&mut Draft, &mut Reader<'_>, &DeTable<'_>);
@@ -61,16 +60,15 @@ fn parse_all(sources: &[Source]) -> Result<Vec<Parsed<'_>>, Vec<Diagnostic>> {
     }
 }
 
-/// Parses TOML. After a first error in the syntax the others are often only its consequences.
+/// Parses TOML.
 fn parse(source: &Source, rank: usize) -> Result<Parsed<'_>, Diagnostic> {
     let document = Arc::new(Document::new(source, rank));
-    let (table, errors) = DeTable::parse_recoverable(&source.text);
-    let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
-    match errors.into_iter().min_by_key(start) {
+    let (table, errors) = DeTable::parse_recoverable(source.text());
+    match syntax::first(errors) {
         None => Ok((document, table.into_inner())),
         Some(error) => {
             let place = Place::new(&document, &error.span().unwrap_or(0..0));
-            Err(Diagnostic::new(Severity::Error, place, error.message()))
+            Err(Diagnostic::new(Severity::Error, place, &syntax::told(&error, source.text())))
         }
     }
 }
@@ -87,7 +85,7 @@ struct Draft {
 impl Draft {
     /// Takes everything of one file except for its roles and the rules of commands.
     fn sections(&mut self, reader: &mut Reader<'_>, table: &DeTable<'_>) {
-        reader.known_keys(table, "a policy", &SECTIONS);
+        reader.known_keys(table, &language::POLICY);
         if let Some(item) = table.get("allow") {
             self.policy.allow.extend(gates(reader, item));
         }
@@ -111,7 +109,7 @@ impl Draft {
     fn builtin(&mut self, reader: &mut Reader<'_>, key: &Spanned<DeString<'_>>, item: &Item<'_>) {
         let Some(builtin) = granted_builtin(reader, key) else { return };
         let Some(table) = reader.section(item) else { return };
-        reader.known_keys(table, "a built-in", &["allow"]);
+        reader.known_keys(table, &language::BUILTIN);
         let Some(allow) = table.get("allow") else { return };
         let rules = reader.grants(allow);
         self.policy.builtins.extend(rules.into_iter().map(|who| (builtin, who)));
@@ -183,13 +181,13 @@ fn gates(reader: &mut Reader<'_>, item: &Item<'_>) -> Vec<Condition> {
     let list = item.get_ref().as_array().filter(|list| is_of_tables(list));
     let tables = list.map_or_else(|| vec![item], |list| list.iter().collect());
     let tables: Vec<_> = tables.into_iter().filter_map(|item| reader.table(item)).collect();
-    tables.into_iter().map(|table| reader.condition(table, &GATE)).collect()
+    tables.into_iter().map(|table| reader.condition(table, &language::GATE)).collect()
 }
 
 /// Reads `[deny]`.
 fn deny(reader: &mut Reader<'_>, item: &Item<'_>) -> Principals {
     let Some(table) = reader.section(item) else { return Principals::default() };
-    reader.known_keys(table, "deny", &["users", "groups", "roles"]);
+    reader.known_keys(table, &language::DENY);
     reader.principals(table, Purpose::Deny)
 }
 
@@ -213,10 +211,11 @@ fn granted_builtin(reader: &mut Reader<'_>, key: &Spanned<DeString<'_>>) -> Opti
     let text: &str = key.get_ref();
     let message = match Builtin::from_verb(text) {
         Some(builtin) if builtin.needs_grant() => return Some(builtin),
-        Some(_) => format!("built-in {text:?} is open to everyone who may connect"),
+        Some(_) => format!("built-in {text:?} is open to everyone who may connect; leave it out"),
         None => {
             let grantable = Builtin::ALL.iter().filter(|(builtin, _)| builtin.needs_grant());
-            format!("no such built-in: {text:?}{}", did_you_mean(text, grantable.map(|(_, verb)| *verb)))
+            let verbs: Vec<&str> = grantable.map(|(_, verb)| *verb).collect();
+            format!("no such built-in: {text:?}{}", meant(text, &verbs))
         }
     };
     reader.error(&key.span(), &message);

@@ -12,6 +12,7 @@ mod definition;
 mod diagnostic;
 mod evaluate;
 mod kind;
+pub mod language;
 mod load;
 mod moment;
 mod nearest;
@@ -25,10 +26,12 @@ mod reader;
 mod role;
 mod rule;
 mod step;
+mod syntax;
 mod template;
 #[cfg(test)]
 mod tests;
 mod weekday;
+mod who_can;
 mod window;
 
 pub use case::Case;
@@ -42,6 +45,7 @@ pub use origin::{Origin, Source};
 pub use principal::{LookupFailed, Names};
 pub use rate::{MaxRunning, Rate};
 pub use step::{Explanation, Step};
+pub use who_can::who_can;
 
 use crate::identity::Peer;
 use crate::request::{Builtin, CommandName};

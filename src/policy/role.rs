@@ -1,6 +1,7 @@
 //! Roles: users and groups under one name, for rules to share. A role holds no role.
 
 use super::diagnostic::{Diagnostic, Severity};
+use super::language;
 use super::nearest::did_you_mean;
 use super::origin::{Origin, Place};
 use super::principal::{Members, Purpose};
@@ -83,11 +84,8 @@ impl Reader<'_> {
     }
 
     fn role_members(&mut self, name: &str, table: &DeTable<'_>, item: &Item<'_>) -> Members {
-        if table.contains_key("roles") {
-            self.error(&item.span(), "a role holds users and groups, and no other role");
-        }
-        self.known_keys(table, "a role", &["users", "groups", "roles"]);
-        if !["users", "groups", "roles"].iter().any(|key| table.contains_key(*key)) {
+        self.known_keys(table, &language::ROLE);
+        if !["users", "groups"].iter().any(|key| table.contains_key(*key)) {
             self.error(&item.span(), "a role needs users or groups");
         }
         let purpose = if self.roles.denied.contains(name) { Purpose::Deny } else { Purpose::Allow };

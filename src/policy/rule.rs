@@ -1,8 +1,9 @@
 //! Reads who may run a command and with which values. Refuses a rule that could never match as written.
 
 use super::command::Rule;
-use super::condition::{Condition, OF_BUILTIN, OF_COMMAND};
+use super::condition::Condition;
 use super::kind::ArgumentSpec;
+use super::language;
 use super::reader::{Item, Reader};
 use crate::request::{ArgumentName, Value};
 
@@ -16,7 +17,7 @@ impl Reader<'_> {
     fn rule(&mut self, item: &Item<'_>, arguments: Option<&[ArgumentSpec]>) -> Option<Rule> {
         let table = self.table(item)?;
         self.names_someone(table, &item.span());
-        let condition = self.condition(table, &OF_COMMAND);
+        let condition = self.condition(table, &language::COMMAND_RULE);
         let when = match (table.get("when"), arguments) {
             (Some(when), Some(arguments)) => self.when(when, arguments),
             _ => Vec::new(),
@@ -32,7 +33,7 @@ impl Reader<'_> {
     fn grant(&mut self, item: &Item<'_>) -> Option<Condition> {
         let table = self.table(item)?;
         self.names_someone(table, &item.span());
-        Some(self.condition(table, &OF_BUILTIN))
+        Some(self.condition(table, &language::BUILTIN_RULE))
     }
 
     fn rule_list<'t, 'i>(&mut self, item: &'t Item<'i>) -> &'t [Item<'i>] {

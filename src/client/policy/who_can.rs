@@ -5,13 +5,12 @@ use super::at::Moment;
 use super::table::aligned;
 use super::{Answer, Common};
 use crate::accounts;
-use crate::identity::{Peer, Uid};
-use crate::policy::{Decision, Origin, Policy, Refusal, decide};
-use crate::request::{CommandName, Request};
+use crate::identity::Uid;
+use crate::policy::{Policy, who_can};
+use crate::request::CommandName;
 use crate::sys;
 use serde_json::{Value, json};
 use std::ffi::OsString;
-use std::time::SystemTime;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,12 +48,13 @@ pub(super) fn answer(arguments: &Arguments, policy: &Policy) -> Result<Answer, F
     let at = arguments.at.map(|Moment(at)| at);
     let peers =
         sys::listed_users().into_iter().filter_map(|uid| accounts::peer_after_login(Uid::new(uid).ok()?));
-    let able: Vec<[String; 3]> = peers
-        .filter_map(|peer| {
-            let rule = rule_for(policy, &peer, &request, at)?;
-            let command = policy.command(&peer, &request.command)?;
-            let during = command.hours(&peer).unwrap_or_default();
-            Some([peer.user(), rule.to_string(), during])
+    let able = who_can(policy, peers, &request, at);
+    let able: Vec<[String; 3]> = able
+        .into_iter()
+        .map(|(peer, rule)| {
+            let command = policy.command(&peer, &request.command);
+            let during = command.and_then(|command| command.hours(&peer)).unwrap_or_default();
+            [peer.user(), rule.to_string(), during]
         })
         .collect();
     let nobody = || format!("nobody may run {}\n", request.command);
@@ -63,20 +63,6 @@ pub(super) fn answer(arguments: &Arguments, policy: &Policy) -> Result<Answer, F
         json: able.iter().map(object).collect(),
         yes: !able.is_empty(),
     })
-}
-
-/// The rule by which the peer may: at this moment, or where none is given, at some.
-fn rule_for(policy: &Policy, peer: &Peer, request: &Request, at: Option<SystemTime>) -> Option<Origin> {
-    if request.arguments.is_empty() {
-        return policy.first_rule(peer, &request.command, at).cloned();
-    }
-    match decide(policy, peer, request, at.unwrap_or(SystemTime::UNIX_EPOCH)) {
-        Decision::Permit(grant) => Some(grant.rule().clone()),
-        Decision::Deny(denial) if at.is_none() && matches!(denial.refusal(), Refusal::NotNow(_)) => {
-            Some(denial.rule().clone())
-        }
-        Decision::Deny(_) => None,
-    }
 }
 
 /// Who, by which rule, and when, if only at some times.
