@@ -42,3 +42,5 @@ mod source;
 mod trail;
 #[cfg(test)]
 mod world;
+#[cfg(test)]
+mod worlds;
