@@ -204,6 +204,7 @@ fn what_is_for_other_times_is_seen_and_refused_with_the_times() {
         ("help", "echo", &*times),
         ("help echo", "echo", &*times),
         ("help", "status", &*never),
+        ("help status", "status", &*never),
     ] {
         let rows = rows(&client.ask(asked));
         let (name, during) = (format!("name={name}"), format!("during={during}"));
