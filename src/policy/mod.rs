@@ -45,7 +45,7 @@ pub use origin::{Origin, Source};
 pub use principal::{LookupFailed, Names};
 pub use rate::{MaxRunning, Rate};
 pub use step::{Explanation, Step};
-pub use who_can::who_can;
+pub use who_can::{Able, who_can};
 
 use crate::identity::Peer;
 use crate::request::{Builtin, CommandName};

@@ -1,4 +1,4 @@
-//! Which of many peers may run a request, and by which rule. Looks nobody up: the peers are handed in.
+//! Which of many peers may run a request, by which rule, and when. Looks nobody up: the peers are handed in.
 
 use super::Policy;
 use super::decision::{Decision, Refusal};
@@ -8,16 +8,31 @@ use crate::identity::Peer;
 use crate::request::Request;
 use std::time::SystemTime;
 
-/// Those of the peers who may run the request at this moment, or where none is given, at some, in their order, each with the
-/// rule that permits it. A request without any argument asks who may run the command with some values at least.
+/// A peer who may run a request.
+#[derive(Clone, Debug)]
+pub struct Able {
+    /// Who.
+    pub peer: Peer,
+    /// The rule that permits it.
+    pub rule: Origin,
+    /// When, where the command's rules for the peer hold only at some times.
+    pub hours: Option<String>,
+}
+
+/// Those of the peers who may run the request, in their order: at this moment, or where none is given, at some. A request without
+/// any argument asks who may run the command with some values at least.
 #[must_use]
 pub fn who_can(
     policy: &Policy,
     peers: impl IntoIterator<Item = Peer>,
     request: &Request,
     at: Option<SystemTime>,
-) -> Vec<(Peer, Origin)> {
-    let able = |peer: Peer| rule_for(policy, &peer, request, at).map(|rule| (peer, rule));
+) -> Vec<Able> {
+    let able = |peer: Peer| {
+        let rule = rule_for(policy, &peer, request, at)?;
+        let hours = policy.command(&peer, &request.command)?.hours(&peer);
+        Some(Able { peer, rule, hours })
+    };
     peers.into_iter().filter_map(able).collect()
 }
 

@@ -5,10 +5,10 @@ use udsadmin::identity::Peer;
 use udsadmin::policy::{Decision, Origin, Policy, Reason, Refusal, Step, who_can, why};
 use udsadmin::request::Request;
 
-/// The time of decisions that nothing says more of.
+/// The time of decisions about which nothing else is said.
 pub(crate) const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
-/// One request of one peer to one policy, at one moment.
+/// One request of one peer to one policy.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Question<'a> {
     pub(crate) policy: &'a Policy,
@@ -40,15 +40,14 @@ impl Question<'_> {
     }
 
     /// The peer must be listed if, and only if, it may run the request, and by the rule that permits it. A request without
-    /// arguments asks who may run the command with some values and at some time at least.
+    /// arguments asks who may run the command with some values at least.
     fn who_can_differs(&self, decision: &Decision, others: impl Iterator<Item = Peer>) -> Option<String> {
-        let at = Some(self.now).filter(|_| !self.request.arguments.is_empty());
-        let listed = who_can(self.policy, others.chain([self.peer.clone()]), self.request, at);
-        let rule = listed.iter().find(|(one, _)| is_same(one, self.peer)).map(|(_, rule)| rule);
+        let listed = who_can(self.policy, others.chain([self.peer.clone()]), self.request, Some(self.now));
+        let rule = listed.iter().find(|able| is_same(&able.peer, self.peer)).map(|able| &able.rule);
         let agrees = match decision {
             Decision::Permit(grant) => self.is_named_by(rule, grant.rule()),
             Decision::Deny(denial) if self.request.arguments.is_empty() => {
-                rule.is_some() == (*denial.refusal() != Refusal::Denied)
+                rule.is_some() == matches!(denial.refusal(), Refusal::BadArgument { .. })
             }
             Decision::Deny(_) => rule.is_none(),
         };

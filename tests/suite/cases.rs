@@ -1,12 +1,11 @@
 //! The table of verdicts, in tests/policies: each case is decided, explained and looked up, and all three agree.
 //!
-//! NAME.cases is judged by NAME.toml beside it, or by the files of the last line `policy FILE...` before a case; at the moment
-//! of the last line `at TIME`, if there is one. A case is a line `WHO : REQUEST -> VERDICT`; blank lines, and those that
-//! begin with `#`, are for people.
+//! NAME.cases is judged by NAME.toml beside it, or by the files of the last line `policy FILE...` before a case. A case is
+//! a line `WHO : REQUEST -> VERDICT`, at the time of the last line `at TIME` before it; blank lines, and those that begin with `#`, are for people.
 //!
 //! WHO is a user and its groups, by name, or by number behind a `+`; and what else is known: `database=GROUP,...` for its groups of the user database (none, if
 //! nothing is said), `database=unknown`, `namespace=foreign`. REQUEST is a line of the protocol.
-//! VERDICT is `USER TIMEOUT: ARGUMENT...` of what would run, `denied`, `not-now TEXT`, `bad-argument NAME TEXT`, `no-request TEXT`;
+//! VERDICT is `USER TIMEOUT: ARGUMENT...` of what would run, `denied`, `not-now WHEN`, `bad-argument NAME TEXT`, `no-request TEXT`;
 //! `granted` or `denied` of a built-in; and of `commands` their names, or `nothing`.
 
 use crate::agreement::{NOW, Question};
@@ -31,12 +30,11 @@ struct Case {
     place: String,
     /// The policy's files.
     files: Vec<PathBuf>,
+    now: SystemTime,
     /// Who asks, as the table says it.
     who: String,
     request: String,
     verdict: String,
-    /// When.
-    now: SystemTime,
 }
 
 fn project_file(path: &str) -> PathBuf {
@@ -60,8 +58,8 @@ fn cases_of(table: &Path) -> Vec<Case> {
     for (number, line) in (1..).zip(text.lines()) {
         if let Some(named) = line.strip_prefix("policy ") {
             files = named.split_whitespace().map(project_file).collect();
-        } else if let Some(time) = line.strip_prefix("at ") {
-            now = moment(time, &People).unwrap_or_else(|error| panic!("{number}: {error}"));
+        } else if let Some(at) = line.strip_prefix("at ") {
+            now = moment(at, &People).unwrap();
         } else if !line.is_empty() && !line.starts_with('#') {
             let place = format!("{}:{number}", table.file_name().unwrap().display());
             cases.push(Case { now, ..case(line, &files, place) });
@@ -75,7 +73,7 @@ fn case(line: &str, files: &[PathBuf], place: String) -> Case {
     let ((who, _), (rest, verdict)) = parts.unwrap_or_else(|| panic!("{place}: no case: {line}"));
     let request = rest.split_once(" : ").map(|(_, request)| request.to_owned()).unwrap();
     let (who, verdict) = (who.to_owned(), verdict.trim().to_owned());
-    Case { place, files: files.to_vec(), who, request, verdict, now: NOW }
+    Case { place, files: files.to_vec(), now: NOW, who, request, verdict }
 }
 
 fn load(files: &[PathBuf]) -> Loaded {
@@ -108,7 +106,7 @@ fn peer(who: &str) -> Peer {
 /// What the policy says to a request.
 #[derive(Debug)]
 enum Found {
-    Decided(Request, Decision),
+    Decided(Request, Box<Decision>),
     Other(String),
 }
 
@@ -117,7 +115,7 @@ fn find(policy: &Policy, peer: &Peer, line: &str, now: SystemTime) -> Found {
     match (Builtin::from_verb(verb), protocol::read_request(line)) {
         (_, Ok(request)) => {
             let decision = decide(policy, peer, &request, now);
-            Found::Decided(request, decision)
+            Found::Decided(request, Box::new(decision))
         }
         (Some(Builtin::Commands), _) => {
             let names = policy.visible_commands(peer).map(|command| command.name().to_string());
@@ -137,13 +135,19 @@ impl Found {
     fn shown(&self) -> String {
         match self {
             Self::Other(text) => text.clone(),
-            Self::Decided(_, Decision::Permit(grant)) => permitted(grant),
-            Self::Decided(_, Decision::Deny(denial)) => match denial.refusal() {
-                Refusal::Denied => "denied".to_owned(),
-                Refusal::NotNow(text) => format!("not-now {text}"),
-                Refusal::BadArgument { name, text } => format!("bad-argument {name} {text}"),
+            Self::Decided(_, decision) => match &**decision {
+                Decision::Permit(grant) => permitted(grant),
+                Decision::Deny(denial) => refused(denial.refusal()),
             },
         }
+    }
+}
+
+fn refused(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Denied => "denied".to_owned(),
+        Refusal::NotNow(text) => format!("not-now {text}"),
+        Refusal::BadArgument { name, text } => format!("bad-argument {name} {text}"),
     }
 }
 
@@ -166,13 +170,13 @@ fn wrong(case: &Case, policy: &Policy) -> Option<String> {
     let peer = peer(&case.who);
     let found = find(policy, &peer, &case.request, case.now);
     let shown = found.shown();
-    let Case { place, who, request, verdict, now, .. } = case;
+    let Case { place, who, request, verdict, .. } = case;
     if shown != *verdict {
         return Some(format!("{place}: {who} : {request} -> {shown}"));
     }
     let Found::Decided(asked, decision) = &found else { return None };
-    let question = Question { policy, peer: &peer, request: asked, now: *now };
-    let differs = question.disagreement(decision, everyone())?;
+    let differs =
+        Question { policy, peer: &peer, request: asked, now: case.now }.disagreement(decision, everyone())?;
     Some(format!("{place}: {who} : {request} -> {shown}, but {differs}"))
 }
 

@@ -45,17 +45,11 @@ pub(super) struct Arguments {
 
 pub(super) fn answer(arguments: &Arguments, policy: &Policy) -> Result<Answer, Failure> {
     let request = request_of(&arguments.name, &arguments.words)?;
-    let at = arguments.at.map(|Moment(at)| at);
     let peers =
         sys::listed_users().into_iter().filter_map(|uid| accounts::peer_after_login(Uid::new(uid).ok()?));
-    let able = who_can(policy, peers, &request, at);
-    let able: Vec<[String; 3]> = able
+    let able: Vec<[String; 3]> = who_can(policy, peers, &request, arguments.at.map(|Moment(at)| at))
         .into_iter()
-        .map(|(peer, rule)| {
-            let command = policy.command(&peer, &request.command);
-            let during = command.and_then(|command| command.hours(&peer)).unwrap_or_default();
-            [peer.user(), rule.to_string(), during]
-        })
+        .map(|able| [able.peer.user(), able.rule.to_string(), able.hours.unwrap_or_default()])
         .collect();
     let nobody = || format!("nobody may run {}\n", request.command);
     Ok(Answer {

@@ -1,4 +1,4 @@
-//! What is told of rules that are for some peers, times and namespaces. Verdicts are in tests/policies/rules.cases.
+//! When a rule is for a peer: roles, times, namespaces and the groups of the user database, case by case.
 
 use super::*;
 use crate::identity::{DatabaseGroups, Groups, Namespace};
