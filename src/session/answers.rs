@@ -50,8 +50,7 @@ impl Conversation<'_> {
             let Some(builtin) = Builtin::from_verb(name) else { continue };
             let during = self.context.policy.builtin_hours(self.peer, builtin);
             if during.is_some() || self.may(builtin) {
-                let fields = [("name", name), ("kind", "builtin"), ("usage", usage), ("summary", summary)];
-                self.row(tag, &timed(fields.map(|(name, value)| (name, value.to_owned())), during));
+                self.row(tag, &served((name, usage, summary), during));
             }
         }
         for fields in self.visible(Some("command")) {
@@ -83,7 +82,9 @@ impl Conversation<'_> {
 
     fn help_with(&mut self, tag: Option<&Tag>, name: &CommandName) -> Final {
         if let Some((verb, usage, summary)) = SERVED.iter().find(|(verb, ..)| *verb == name.as_str()) {
-            self.row(tag, &[("name", *verb), ("kind", "builtin"), ("usage", *usage), ("summary", *summary)]);
+            let hours = |builtin| self.context.policy.builtin_hours(self.peer, builtin);
+            let during = Builtin::from_verb(verb).and_then(hours);
+            self.row(tag, &served((verb, usage, summary), during));
             return Final::ok();
         }
         let policy = &self.context.policy;
@@ -185,6 +186,12 @@ impl Conversation<'_> {
 
 /// A row's field.
 type Field = (&'static str, String);
+
+/// The row of a built-in.
+fn served((name, usage, summary): (&str, &str, &str), during: Option<String>) -> Vec<Field> {
+    let fields = [("name", name), ("kind", "builtin"), ("usage", usage), ("summary", summary)];
+    timed(fields.map(|(field, value)| (field, value.to_owned())), during)
+}
 
 /// The fields, and when they hold, if only at some times.
 fn timed(fields: impl IntoIterator<Item = Field>, during: Option<String>) -> Vec<Field> {
