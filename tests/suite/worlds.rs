@@ -176,6 +176,7 @@ fn outcome(policy: &Policy, peer: &Peer, request: &Request) -> Result<Vec<Vec<u8
         Decision::Permit(grant) => Ok(grant.argv().to_vec()),
         Decision::Deny(denial) => Err(match denial.refusal() {
             Refusal::Denied => None,
+            Refusal::NotNow(times) => Some(times.clone()),
             Refusal::BadArgument { name, .. } => Some(name.clone()),
         }),
     }
