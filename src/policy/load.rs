@@ -5,6 +5,7 @@ use super::condition::{Condition, Principals};
 use super::diagnostic::{Diagnostic, Severity};
 use super::kind::ArgumentSpec;
 use super::language;
+use super::lookup::Asked;
 use super::nearest::{did_you_mean, meant};
 use super::origin::{Document, Place, Source};
 use super::principal::{Names, Purpose};
@@ -27,6 +28,7 @@ type Parsed<'i> = (Arc<Document>, DeTable<'i>);
 /// Reads the roles of every file, then all but the rules, then these, which may stand in another file than their command.
 pub(super) fn load(sources: &[Source], names: &dyn Names) -> Result<Loaded, Vec<Diagnostic>> {
     let files = parse_all(sources)?;
+    let names = &Asked::new(names);
     let (mut draft, mut roles, mut findings) = (Draft::default(), Roles::default(), Vec::new());
     for (_, table) in &files {
         roles.note_denied(table);

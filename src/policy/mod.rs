@@ -15,6 +15,7 @@ mod evaluate;
 mod kind;
 pub mod language;
 mod load;
+mod lookup;
 mod moment;
 mod nearest;
 mod origin;
