@@ -1,6 +1,7 @@
 //! A command of the policy as it stands after loading: checked, and not to be changed.
 
 use super::kind::ArgumentSpec;
+use super::lint::Accepted;
 use super::origin::{Origin, Place};
 use super::principal::{Matched, Principals};
 use super::template::Template;
@@ -39,6 +40,9 @@ pub struct Command {
     pub(super) rules: Vec<Rule>,
     pub(super) place: Place,
     pub(super) program_place: Place,
+    /// Where each element of `exec` stands.
+    pub(super) element_places: Vec<Place>,
+    pub(super) accepted: Vec<Accepted>,
 }
 
 impl Command {
@@ -100,6 +104,7 @@ pub(super) struct Rule {
     pub(super) who: Principals,
     pub(super) when: Vec<(ArgumentName, Vec<Value>)>,
     pub(super) origin: Origin,
+    pub(super) place: Place,
 }
 
 impl Rule {

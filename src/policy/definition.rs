@@ -24,7 +24,7 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 const FRAME_INPUT: &str = "in";
 
 /// The keys that define a command.
-const KEYS: [&str; 6] = ["summary", "exec", "args", "run-as", "timeout", "allow"];
+const KEYS: [&str; 7] = ["summary", "exec", "args", "run-as", "timeout", "accept", "allow"];
 
 /// How long a command may take; `None` is no limit.
 struct Limit(Option<Duration>);
@@ -56,6 +56,7 @@ impl Reader<'_> {
         let timeout =
             table.get("timeout").map_or(Some(Limit(Some(TIMEOUT_DEFAULT))), |item| self.timeout(item));
         let exec = self.required_exec(table, &item.span());
+        let accepted = table.get("accept").map_or_else(Vec::new, |item| self.accepted(item));
         let (arguments, exec) = (arguments?, exec?);
         self.placeholders(&exec, &arguments);
         let program_place = self.place(&exec.elements.first()?.1);
@@ -63,6 +64,7 @@ impl Reader<'_> {
             name,
             summary: summary?,
             program: exec.program,
+            element_places: exec.elements.iter().map(|(_, span)| self.place(span)).collect(),
             exec: exec.elements.into_iter().map(|(element, _)| element).collect(),
             arguments,
             run_as: run_as?,
@@ -70,6 +72,7 @@ impl Reader<'_> {
             rules: Vec::new(),
             place: self.place(&item.span()),
             program_place,
+            accepted,
         })
     }
 

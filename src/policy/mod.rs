@@ -11,6 +11,7 @@ mod definition;
 mod diagnostic;
 mod evaluate;
 mod kind;
+pub mod lint;
 mod load;
 mod nearest;
 mod origin;

@@ -1,6 +1,6 @@
 //! Whom a rule names. Matches on ids that the kernel or the user database gave, and never on names.
 
-use super::origin::Origin;
+use super::origin::{Origin, Place};
 use super::reader::{Item, Reader};
 use crate::identity::{Gid, Groups, Peer, Uid, UnusableId};
 use std::fmt;
@@ -50,16 +50,17 @@ pub(super) enum Purpose {
 /// One user or group of a rule.
 #[derive(Clone, Debug)]
 pub(super) struct Member<Id> {
-    id: Id,
+    pub(super) id: Id,
     pub(super) name: String,
     pub(super) origin: Origin,
+    pub(super) place: Place,
 }
 
 /// The users and the groups of a rule; being one of them is enough.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Principals {
-    users: Vec<Member<Uid>>,
-    groups: Vec<Member<Gid>>,
+    pub(super) users: Vec<Member<Uid>>,
+    pub(super) groups: Vec<Member<Gid>>,
 }
 
 /// The first user or group of a rule that a peer is or is in.
@@ -151,7 +152,7 @@ impl Reader<'_> {
             let name = self.word(item)?;
             (self.named(&name.span, &name.text, kind)?, name.text)
         };
-        Some(Member { id, name, origin: self.origin(&item.span()) })
+        Some(Member { id, name, origin: self.origin(&item.span()), place: self.place(&item.span()) })
     }
 
     fn numbered<Id>(

@@ -1,5 +1,6 @@
 //! `udsadmin policy`: questions to a policy, answered by the evaluator that the daemons use. Asks no daemon, changes nothing.
 
+mod lint;
 mod peer;
 mod table;
 mod test;
@@ -45,6 +46,7 @@ enum Question {
     Why(why::Arguments),
     WhoCan(who_can::Arguments),
     Test(test::Arguments),
+    Lint(lint::Arguments),
 }
 
 /// An answer, and whether it is a yes.
@@ -66,6 +68,9 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         }
         Question::Test(asked) => {
             ask(&asked.common, check_untested, |loaded| Ok(test::answer(loaded)), out, err)
+        }
+        Question::Lint(asked) => {
+            ask(&asked.common, check, |loaded| Ok(lint::answer(asked, loaded)), out, err)
         }
     };
     // A reader that has gone does not want the rest.
