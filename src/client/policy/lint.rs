@@ -6,7 +6,7 @@ use crate::accounts;
 use crate::files::{self, POLICY, Trust};
 use crate::identity::{Peer, Uid};
 use crate::policy::Loaded;
-use crate::policy::lint::{Finding, Id, Level, Surroundings, lint};
+use crate::policy::lint::{Fault, Finding, Id, Level, Surroundings, lint};
 use crate::sys;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
@@ -64,7 +64,7 @@ fn population() -> Vec<Peer> {
 }
 
 /// The files beside those of the policy that are not read.
-fn unread(policy: Option<&Path>) -> Vec<String> {
+pub(super) fn unread(policy: Option<&Path>) -> Vec<String> {
     let directory = policy.map_or_else(|| Path::new(POLICY).with_extension("d"), Path::to_owned);
     let is_known = |path: &Path| {
         path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(READ_ME.as_bytes()))
@@ -74,7 +74,7 @@ fn unread(policy: Option<&Path>) -> Vec<String> {
 }
 
 /// What is wrong with a program or a script, and with its interpreter. What is not there harms nobody.
-fn faults(path: &Path) -> Vec<(Id, Level, String)> {
+pub(super) fn faults(path: &Path) -> Vec<Fault> {
     let writable = |path: &Path, what: &str| {
         let error = files::check_unchanged(path, Trust::RootOnly).err()?;
         let is_writable = matches!(

@@ -29,7 +29,12 @@ pub(super) struct Slot<'a> {
     pub(super) first: bool,
 }
 
-impl Slot<'_> {
+impl<'a> Slot<'a> {
+    /// The argument's name.
+    pub(super) fn name(&self) -> &'a str {
+        self.spec.name.as_str()
+    }
+
     /// Whether the value is a word of its own, or the whole value of an option.
     pub(super) fn leads(&self) -> bool {
         let short = self.before.starts_with('-') && self.before.chars().count() <= 2;

@@ -6,7 +6,8 @@ use super::super::origin::Place;
 use super::argv::{Element, Slot, elements, end_of_options, in_bundle, operands};
 use super::programs::{self, Input, Power, Program};
 use super::reach::takes;
-use super::{Finding, Id, Level};
+use super::words::Words;
+use super::{Fault, Finding, Id, Level};
 use crate::identity::Uid;
 use std::path::Path;
 
@@ -21,8 +22,8 @@ const UNITS: [&str; 6] = [
     "sshd.service",
 ];
 
-/// What a file is that the machine knows.
-type Disk<'a> = &'a dyn Fn(&Path) -> Vec<(Id, Level, String)>;
+/// What is wrong with a file, if anything.
+type Disk<'a> = &'a dyn Fn(&Path) -> Vec<Fault>;
 
 /// A program with what follows it.
 #[derive(Clone, Copy)]
@@ -56,11 +57,6 @@ impl Judge<'_> {
         self.found.push(Finding::new(id, level, place, message).about(self.command));
     }
 
-    /// As whom the program runs, for people.
-    fn whose(&self) -> &str {
-        &self.command.run_as.name
-    }
-
     fn program(&mut self, path: &str, place: &Place, rest: &[Element<'_>]) {
         self.file(path, place);
         let name = path.rsplit('/').next().unwrap_or(path);
@@ -87,25 +83,18 @@ impl Judge<'_> {
         }
     }
 
+    /// Whom and what a finding is about.
+    fn words<'w>(&'w self, value: &'w str, name: &'w str) -> Words<'w> {
+        Words { value, name, whose: &self.command.run_as.name }
+    }
+
     fn input(&mut self, run: &Run<'_, '_>) {
         let Some(input) = run.program.stdin.filter(|_| reads_input(run)) else { return };
-        let (name, whose) = (run.name, self.whose());
-        let (id, message) = match input {
-            Input::Commands => (
-                Id::COMMANDS_FROM_INPUT,
-                format!(
-                    "{name} obeys its standard input, which whoever runs the command can send: they can do anything as {whose}; \
-                         give {name} its commands in exec"
-                ),
-            ),
-            Input::Files => (
-                Id::FILES_FROM_INPUT,
-                format!(
-                    "{name} takes what it works on from its standard input, which whoever runs the command can send; have it \
-                         read a file that belongs to {whose}"
-                ),
-            ),
+        let id = match input {
+            Input::Commands => Id::COMMANDS_FROM_INPUT,
+            Input::Files => Id::FILES_FROM_INPUT,
         };
+        let message = self.words("", run.name).input(input, run.program);
         self.say((id, Level::Danger), run.place, &message);
     }
 
@@ -123,14 +112,10 @@ impl Judge<'_> {
         for element in elements {
             for slot in element.open() {
                 if slot.first {
-                    let (value, name, whose) = (slot.spec.name.as_str(), run.name, self.whose());
-                    let message = format!(
-                        "the value of {value:?} can be the program that {name} runs as {whose}, or an option of \
-                                           {name}; write the program in exec, and list the values with one-of"
-                    );
+                    let message = self.words(slot.name(), run.name).any_program();
                     self.say((Id::ANY_PROGRAM, Level::Danger), element.place, &message);
                 } else {
-                    self.value(run.name, Some(run.program), element, (slot, false));
+                    self.value(run.name, Some(run.program), element, slot);
                 }
             }
         }
@@ -145,7 +130,9 @@ impl Judge<'_> {
             self.spliced(run.name, code.place, slot);
         }
         if run.program.quotes {
-            after.iter().for_each(|element| self.shell_argument(element));
+            for element in after {
+                self.shell_argument(run.name, element);
+            }
         } else if !run.program.script {
             self.ordinary(&Run { rest: after, ..*run });
         }
@@ -153,25 +140,15 @@ impl Judge<'_> {
 
     fn spliced(&mut self, name: &str, place: &Place, slot: Slot<'_>) {
         let reach = slot.reach;
-        let level =
-            if reach.special || reach.anywhere || reach.dash { Level::Danger } else { Level::Warning };
-        let message = format!(
-            "the value of {:?} becomes part of code that {name} runs as {}; list the values with one-of, or hand \
-                               the value to a program that takes it as data",
-            slot.spec.name.as_str(),
-            self.whose()
-        );
+        let harmful = reach.special || reach.anywhere || reach.dash;
+        let level = if harmful { Level::Danger } else { Level::Warning };
+        let message = self.words(slot.name(), name).code();
         self.say((Id::CODE_FROM_VALUE, level), place, &message);
     }
 
-    fn shell_argument(&mut self, element: &Element<'_>) {
+    fn shell_argument(&mut self, name: &str, element: &Element<'_>) {
         for slot in element.open() {
-            let message = format!(
-                "a shell's script gets the value of {:?} as $0, $1, ...: it must write it in double quotes, \"$1\", each \
-                                   time, or the shell splits it and expands its wildcards; better run the program itself, \
-                                   without a shell",
-                slot.spec.name.as_str()
-            );
+            let message = self.words(slot.name(), name).shell_argument();
             self.say((Id::SHELL_ARGUMENT, Level::Warning), element.place, &message);
         }
     }
@@ -189,18 +166,18 @@ impl Judge<'_> {
     /// A program that takes options and operands.
     fn ordinary(&mut self, run: &Run<'_, '_>) {
         if run.program.units {
-            run.rest.iter().for_each(|element| self.unit(run.name, element));
+            for element in run.rest {
+                self.unit(run.name, element);
+            }
         }
-        let free = operands(run.rest).next().filter(|(_, element)| has_free_verb(run.program, element));
-        if let Some((_, element)) = free {
-            let message = format!(
-                "a value chooses what {} does as {}; list the values with one-of",
-                run.name,
-                self.whose()
-            );
+        let free = operands(run.rest)
+            .next()
+            .and_then(|(at, first)| Some((at, first, free_verb(run.program, first)?)));
+        if let Some((_, element, slot)) = free {
+            let message = self.words(slot.name(), run.name).verb();
             self.say((Id::FREE_VALUE, Level::Danger), element.place, &message);
         }
-        let skipped = free.map_or(0, |(at, _)| at + 1);
+        let skipped = free.map_or(0, |(at, ..)| at + 1);
         let acts = run.program.verbs.is_empty() || names_verb(run);
         self.values(run.name, acts.then_some(run.program), run.rest, skipped);
     }
@@ -212,88 +189,37 @@ impl Judge<'_> {
                 middle.is_some_and(|middle| takes(slot.spec, middle))
             };
             let Some(unit) = UNITS.iter().find(fits) else { continue };
-            let message = format!(
-                "the value of {:?} can be any unit that {name} knows, {unit} for one; list the units with one-of, or \
-                                   with a pattern that fits yours alone",
-                slot.spec.name.as_str()
-            );
+            let message = self.words(slot.name(), name).unit(unit);
             self.say((Id::ANY_UNIT, Level::Warning), element.place, &message);
         }
     }
 
     /// The values in the elements, but for the first ones.
-    fn values(
-        &mut self,
-        name: &str,
-        program: Option<&'static Program>,
-        elements: &[Element<'_>],
-        skipped: usize,
-    ) {
+    fn values(&mut self, name: &str, program: Option<&Program>, elements: &[Element<'_>], skipped: usize) {
         let end = end_of_options(elements);
         for (at, element) in elements.iter().enumerate().skip(skipped) {
-            for slot in element.open() {
-                self.value(name, program, element, (slot, at > end));
+            for mut slot in element.open() {
+                slot.reach.dash &= at < end;
+                self.value(name, program, element, slot);
             }
         }
     }
 
-    /// One value, which is behind `--` or is not.
-    fn value(
-        &mut self,
-        name: &str,
-        program: Option<&'static Program>,
-        element: &Element<'_>,
-        (slot, ended): (Slot<'_>, bool),
-    ) {
-        let value = slot.spec.name.as_str();
-        let power = program.map(|program| program.can);
-        let (kind, message) = if slot.first && slot.reach.dash && !ended {
+    fn value(&mut self, name: &str, program: Option<&Program>, element: &Element<'_>, slot: Slot<'_>) {
+        let words = self.words(slot.name(), name);
+        let (kind, message) = if slot.first && slot.reach.dash {
             let level = if program.is_some() { Level::Danger } else { Level::Warning };
-            let message = format!(
-                "the value of {value:?} can begin with '-', and {name} reads it as an option; put \"--\" before it in \
-                                   exec, or leave out dash = true"
-            );
-            ((Id::OPTION_VALUE, level), message)
+            ((Id::OPTION_VALUE, level), words.option())
         } else if slot.climbs() {
-            let level =
-                if matches!(power, None | Some(Power::Read)) { Level::Warning } else { Level::Danger };
-            let message = format!(
-                "the value of {value:?} can hold \"..\" and so leave {:?}; use a type or a pattern that does not \
-                                   match it",
-                slot.before
-            );
-            ((Id::LEAVES_DIRECTORY, level), message)
+            let shows = program.is_none_or(|program| program.can == Power::Read);
+            let level = if shows { Level::Warning } else { Level::Danger };
+            ((Id::LEAVES_DIRECTORY, level), words.leaves(slot.before))
         } else {
-            let Some(kind) = program.and_then(|program| reached(program, &slot)) else { return };
-            (kind, format!("the value of {value:?} {}", self.consequence(kind.0, power, name)))
+            let Some(program) = program else { return };
+            let Some(kind) = reached(program, &slot) else { return };
+            (kind, words.reached(kind.0, program))
         };
         self.say(kind, element.place, &message);
-    }
-
-    /// What comes of a value that is too free, and what to do.
-    fn consequence(&self, id: Id, power: Option<Power>, name: &str) -> String {
-        let whose = self.whose();
-        match (id, power) {
-            (Id::READS_ANY_FILE, _) => format!(
-                "can be any file, which {name} then shows as {whose}; list the files with one-of, or \
-                                                 write their directory before the value"
-            ),
-            (Id::INSTALLS_ANY, _) => format!(
-                "chooses what {name} installs, and software is installed with scripts that run as {whose}; list \
-                                               the values with one-of"
-            ),
-            (Id::CHANGES_ACCOUNTS, _) => {
-                format!("chooses whom {name} changes, root among them; list the values with one-of")
-            }
-            (_, Some(Power::Shell)) => format!(
-                "is too free for {name}, which can run any program as {whose}; list the values with \
-                                                one-of, or narrow them by a pattern"
-            ),
-            _ => format!(
-                "can be any file, and {name} writes as {whose}; list the values with one-of, or write their directory \
-                          before the value"
-            ),
-        }
     }
 }
 
@@ -366,9 +292,9 @@ fn inner_at(elements: &[Element<'_>]) -> Option<usize> {
     known.or_else(|| operands(elements).find(|(_, element)| is_absolute(element))).map(|(at, _)| at)
 }
 
-/// Whether a value that nobody listed chooses what the program does.
-fn has_free_verb(program: &Program, first: &Element<'_>) -> bool {
-    !program.verbs.is_empty() && first.open().iter().any(|slot| slot.first)
+/// The value by which somebody chooses what the program does, if nobody has listed it.
+fn free_verb<'a>(program: &Program, first: &Element<'a>) -> Option<Slot<'a>> {
+    first.open().into_iter().find(|slot| slot.first && !program.verbs.is_empty())
 }
 
 /// Whether one of the program's grave verbs is among its operands, by itself or as a value.

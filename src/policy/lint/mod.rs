@@ -12,6 +12,7 @@ mod reach;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use accept::Accepted;
 pub use id::Id;
@@ -133,13 +134,16 @@ impl Finding {
     }
 }
 
+/// What is wrong with a file: the kind of finding, how much it matters to a command of root's, and the message.
+pub type Fault = (Id, Level, String);
+
 /// What lint has to know of the machine.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
     /// Every user whom the user database lists, as after a login. Where it is empty, nothing is said that needs it.
     pub population: &'a [Peer],
     /// What is wrong with a program or a script, so that others can choose what it does.
-    pub program: &'a dyn Fn(&Path) -> Vec<(Id, Level, String)>,
+    pub program: &'a dyn Fn(&Path) -> Vec<Fault>,
     /// Files beside the policy's files that are not read.
     pub unread: &'a [String],
 }

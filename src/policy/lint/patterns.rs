@@ -196,22 +196,13 @@ fn is_odd(range: &ClassSetRange) -> bool {
 
 /// Whether a single character stands as a whole alternative beside a longer one.
 fn is_loose(pattern: &Ast) -> bool {
-    match pattern {
-        Ast::Group(group) => is_loose(&group.ast),
-        Ast::Alternation(alternation) => match alternation.asts.as_slice() {
-            [first, others @ .., last] => {
-                is_long(first) && others.iter().chain([last]).any(is_single)
-                    || is_single(first) && is_long(last)
-            }
-            _ => false,
-        },
-        Ast::Empty(_) | Ast::Flags(_) | Ast::Literal(_) | Ast::Dot(_) | Ast::Assertion(_) => false,
-        Ast::ClassUnicode(_)
-        | Ast::ClassPerl(_)
-        | Ast::ClassBracketed(_)
-        | Ast::Repetition(_)
-        | Ast::Concat(_) => false,
+    if let Ast::Group(group) = pattern {
+        return is_loose(&group.ast);
     }
+    let Ast::Alternation(alternation) = pattern else { return false };
+    let [first, others @ .., last] = alternation.asts.as_slice() else { return false };
+    let behind = is_long(first) && others.iter().chain([last]).any(is_single);
+    behind || is_single(first) && is_long(last)
 }
 
 fn is_single(pattern: &Ast) -> bool {

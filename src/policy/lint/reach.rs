@@ -8,6 +8,10 @@ use crate::request::Value;
 const SPECIAL: [char; 14] = [';', '&', '|', '$', '`', '\'', '"', '(', ')', '<', '>', '\\', '\n', ' '];
 
 /// What an argument's values can be.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "answers to questions that have nothing to do with each other"
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reach {
     /// The author has thought of each: a list, or numbers.

@@ -92,3 +92,108 @@ fn what_has_no_effect_is_found_as_the_cases_say() {
     }));
     assert!(count >= 25 && wrong.is_empty(), "{count} cases\n{wrong}");
 }
+
+/// Surroundings of which nothing is known.
+const UNKNOWN: Surroundings<'_> = Surroundings { population: &[], program: &|_| Vec::new(), unread: &[] };
+
+#[test]
+fn what_is_shipped_has_no_findings() {
+    for example in ["web-team", "backup-operator", "database-operator"] {
+        let text = read(&format!("config/examples/{example}.toml"));
+        let found = lint(&parse(&text).unwrap(), &UNKNOWN);
+        let told: Vec<_> =
+            found.iter().map(|one| format!("{} {}: {}", one.at(), one.id(), one.message())).collect();
+        assert_eq!(told, Vec::<String>::new(), "{example}");
+    }
+    assert_eq!(told(&read("config/policy.toml")), "");
+}
+
+#[test]
+fn every_kind_of_finding_is_documented_and_no_other() {
+    let text = read("docs/lint.md");
+    let mut documented: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    let mut known: Vec<String> = Id::ALL.iter().map(|id| format!("`{id}`")).collect();
+    documented.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(documented, known);
+}
+
+#[test]
+fn every_kind_of_finding_of_a_policy_alone_is_in_some_case() {
+    let cases = read("tests/policies/lint-exec.cases") + &read("tests/policies/lint-rules.cases");
+    let of_the_machine = [Id::WRITABLE_SCRIPT, Id::FOUND_BY_PATH, Id::FILE_NOT_READ, Id::GRANTED_WIDELY];
+    let is_shown = |id: &Id| {
+        let named = |line: &str| {
+            line.split_once(" -> ")
+                .is_some_and(|(_, found)| found.split([' ', ',']).any(|word| word == id.as_str()))
+        };
+        of_the_machine.contains(id) || cases.lines().any(named)
+    };
+    let missing: Vec<_> = Id::ALL.into_iter().filter(|id| !is_shown(id)).collect();
+    assert_eq!(missing, []);
+}
+
+#[test]
+fn a_group_of_very_many_is_told_with_their_number() {
+    let text = around("exec = [\"/bin/a\"]");
+    let member =
+        |raw: u32| Peer::of(crate::identity::Uid::new(raw).unwrap(), super::super::tests::gid("wheel"), []);
+    for (members, expected) in [(50, 0), (51, 1)] {
+        let many: Vec<Peer> = (3000..3000 + members).map(member).collect();
+        let found = lint(&parse(&text).unwrap(), &Surroundings { population: &many, ..UNKNOWN });
+        let wide =
+            found.iter().filter(|one| one.id() == Id::GRANTED_WIDELY && one.message().contains("51 members"));
+        assert_eq!(wide.count(), expected, "{found:?}");
+    }
+}
+
+#[test]
+fn findings_have_places_and_the_worst_come_first() {
+    let text = around(
+        "exec = [\"/usr/bin/less\", \"a\", \"{x}\"]\nargs = [{ name = \"x\", text = { max-length = 9 } }]",
+    );
+    let found = linted(&text);
+    let shown: Vec<_> = found.iter().map(|one| (one.level(), one.at(), one.id().as_str())).collect();
+    let at = |place: &str| format!("policy.toml:{place}");
+    assert_eq!(shown, [(Level::Danger, at("4:31"), "free-value"), (Level::Note, at("5:9"), "free-text")]);
+    assert_eq!(found[0].command().map(CommandName::as_str), Some("c"));
+    assert!(
+        found[0].message().contains("\"x\"") && found[0].message().contains("as root"),
+        "{}",
+        found[0].message()
+    );
+    assert!(found[0].picture().unwrap().contains("^^^^^"), "{:?}", found[0].picture());
+}
+
+#[test]
+fn files_of_the_machine_are_asked_about_where_they_run() {
+    let asked = std::cell::RefCell::new(Vec::new());
+    let program = |path: &Path| {
+        asked.borrow_mut().push(path.display().to_string());
+        vec![(Id::WRITABLE_SCRIPT, Level::Danger, "others may write it".to_owned())]
+    };
+    let text = around(
+        "exec = [\"/usr/bin/nice\", \"/usr/bin/python3\", \"-u\", \"/opt/x.py\", \"/etc/x\"]\nrun-as = \"postgres\"",
+    );
+    let found = lint(&parse(&text).unwrap(), &Surroundings { program: &program, ..UNKNOWN });
+    assert_eq!(*asked.borrow(), ["/usr/bin/nice", "/usr/bin/python3", "/opt/x.py"]);
+    assert!(
+        found.iter().all(|one| one.level() == Level::Warning && one.id() == Id::WRITABLE_SCRIPT),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_read_is_told_without_a_line() {
+    let unread = ["policy.d/old.toml~".to_owned()];
+    let found = lint(&parse("").unwrap(), &Surroundings { unread: &unread, ..UNKNOWN });
+    let shown: Vec<_> = found.iter().map(|one| (one.at(), one.id(), one.picture())).collect();
+    assert_eq!(shown, [("policy.d/old.toml~:1:1".to_owned(), Id::FILE_NOT_READ, None)]);
+}
+
+#[test]
+fn a_reason_is_kept_with_what_it_accepts() {
+    let keys = "exec = [\"/bin/sh\"]\naccept = [\"commands-from-input:  they are root anyway \"]";
+    let found = linted(&around(keys));
+    assert_eq!(found.iter().map(|one| one.accepted()).collect::<Vec<_>>(), [Some("they are root anyway")]);
+}
