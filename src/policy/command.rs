@@ -1,9 +1,10 @@
 //! A command of the policy as it stands after loading: checked, and not to be changed.
 
+use super::condition::{Condition, Matched};
 use super::kind::ArgumentSpec;
 use super::lint::Accepted;
 use super::origin::{Origin, Place};
-use super::principal::{Matched, Principals};
+use super::rate::{MaxRunning, Rate};
 use super::template::Template;
 use crate::identity::{Peer, Uid};
 use crate::request::{ArgumentName, CommandName, Value};
@@ -37,6 +38,8 @@ pub struct Command {
     pub(super) arguments: Vec<ArgumentSpec>,
     pub(super) run_as: RunAs,
     pub(super) timeout: Option<Duration>,
+    pub(super) rate: Option<Rate>,
+    pub(super) max_running: Option<MaxRunning>,
     pub(super) rules: Vec<Rule>,
     pub(super) place: Place,
     pub(super) program_place: Place,
@@ -86,9 +89,9 @@ impl Command {
         &self.program
     }
 
-    /// The rules whose users or groups the peer is one of, in order.
+    /// The rules that are for the peer, in order, whatever times they name.
     pub(super) fn rules_for<'a>(&'a self, peer: &Peer) -> impl Iterator<Item = (&'a Rule, Matched<'a>)> {
-        self.rules.iter().filter_map(|rule| Some((rule, rule.who.matching(peer)?)))
+        self.rules.iter().filter_map(|rule| Some((rule, rule.condition.matching(peer)?)))
     }
 
     /// The argument vector: the program's path, then the filled elements, without those that no value fills.
@@ -101,7 +104,7 @@ impl Command {
 /// Who may run a command, and with which values.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
-    pub(super) who: Principals,
+    pub(super) condition: Condition,
     pub(super) when: Vec<(ArgumentName, Vec<Value>)>,
     pub(super) origin: Origin,
     pub(super) place: Place,

@@ -2,6 +2,7 @@
 
 mod lint;
 mod peer;
+mod schema;
 mod table;
 mod test;
 mod who_can;
@@ -47,6 +48,7 @@ enum Question {
     WhoCan(who_can::Arguments),
     Test(test::Arguments),
     Lint(lint::Arguments),
+    Schema(schema::Arguments),
 }
 
 /// An answer, and whether it is a yes.
@@ -58,23 +60,29 @@ struct Answer {
 
 /// Answers. 0 is a yes, 1 a no, 78 a policy that can't be used, 64 a mistake on the command line.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let (out, err) = (&mut io::stdout(), &mut io::stderr());
-    let status = match &arguments.question {
-        Question::Why(asked) => {
-            ask(&asked.common, check, |loaded| why::answer(asked, &loaded.policy), out, err)
-        }
-        Question::WhoCan(asked) => {
-            ask(&asked.common, check, |loaded| who_can::answer(asked, &loaded.policy), out, err)
-        }
-        Question::Test(asked) => {
-            ask(&asked.common, check_untested, |loaded| Ok(test::answer(loaded)), out, err)
-        }
-        Question::Lint(asked) => {
-            ask(&asked.common, check, |loaded| Ok(lint::answer(asked, loaded)), out, err)
-        }
-    };
+    let status = arguments.question.put(&mut io::stdout(), &mut io::stderr());
     // A reader that has gone does not want the rest.
     ExitCode::from(status.unwrap_or(NO))
+}
+
+impl Question {
+    fn put(&self, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+        match self {
+            Self::Why(asked) => {
+                ask(&asked.common, check, |loaded| why::answer(asked, &loaded.policy), out, err)
+            }
+            Self::WhoCan(asked) => {
+                ask(&asked.common, check, |loaded| who_can::answer(asked, &loaded.policy), out, err)
+            }
+            Self::Test(asked) => {
+                ask(&asked.common, check_untested, |loaded| Ok(test::answer(loaded)), out, err)
+            }
+            Self::Lint(asked) => {
+                ask(&asked.common, check, |loaded| Ok(lint::answer(asked, loaded)), out, err)
+            }
+            Self::Schema(_) => writeln!(out, "{:#}", schema::schema()).map(|()| 0),
+        }
+    }
 }
 
 fn ask(

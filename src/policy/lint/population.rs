@@ -1,11 +1,14 @@
-//! Who of the user database may do what, for lint. Counts; asks the policy for every verdict.
+//! Whom the lists of a policy name, and who of the user database that is. Counts; asks the policy for every verdict.
 
 use super::super::Policy;
-use super::super::principal::Principals;
+use super::super::condition::{Condition, Principals};
+use super::super::origin::Place;
+use super::super::principal::{Member, Members};
+use super::super::role::RoleUse;
 use crate::identity::{Gid, Peer, Uid};
 use std::collections::BTreeMap;
 
-/// The users whom a database lists, and what the policy says to each.
+/// The users whom a database lists.
 pub(super) struct Population<'a> {
     peers: BTreeMap<Uid, &'a Peer>,
     admitted: Vec<&'a Peer>,
@@ -33,25 +36,87 @@ impl<'a> Population<'a> {
     }
 }
 
-/// How a list of users and groups lies to another.
+/// What a list names in one word.
+#[derive(Clone, Copy)]
+pub(super) enum Named<'a> {
+    User(&'a Member<Uid>),
+    Group(&'a Member<Gid>),
+    Role(&'a RoleUse),
+}
+
+impl<'a> Named<'a> {
+    /// Where the list names it.
+    pub(super) fn place(self) -> &'a Place {
+        match self {
+            Self::User(user) => &user.place,
+            Self::Group(group) => &group.place,
+            Self::Role(used) => &used.place,
+        }
+    }
+
+    /// What it is, for people.
+    pub(super) fn shown(self) -> String {
+        match self {
+            Self::User(user) => format!("user {:?}", user.name),
+            Self::Group(group) => format!("group {:?}", group.name),
+            Self::Role(used) => format!("role {:?}", used.role.name),
+        }
+    }
+
+    /// The users and groups that it stands for.
+    pub(super) fn each(self) -> Vec<Self> {
+        match self {
+            Self::User(_) | Self::Group(_) => vec![self],
+            Self::Role(used) => members(&used.role.members).collect(),
+        }
+    }
+}
+
+fn members(list: &Members) -> impl Iterator<Item = Named<'_>> {
+    let Members { users, groups } = list;
+    users.iter().map(Named::User).chain(groups.iter().map(Named::Group))
+}
+
+/// How a list of users, groups and roles lies to another.
 impl Principals {
-    /// Whether it names nobody.
-    pub(super) fn is_empty(&self) -> bool {
-        self.users.is_empty() && self.groups.is_empty()
+    /// What the list itself names.
+    pub(super) fn names(&self) -> Vec<Named<'_>> {
+        let Self { own, roles } = self;
+        members(own).chain(roles.iter().map(Named::Role)).collect()
     }
 
-    /// Whether it names everyone whom the other one names.
-    pub(super) fn includes(&self, other: &Self) -> bool {
-        let Self { users, groups } = other;
-        users.iter().all(|user| self.names_user(user.id))
-            && groups.iter().all(|group| self.names_group(group.id))
+    /// The users and groups for which it stands.
+    pub(super) fn all(&self) -> Vec<Named<'_>> {
+        self.names().into_iter().flat_map(Named::each).collect()
     }
 
-    pub(super) fn names_user(&self, uid: Uid) -> bool {
-        self.users.iter().any(|user| user.id == uid)
+    /// Whether the user or group, or everyone of the role, is among them.
+    pub(super) fn has(&self, named: Named<'_>) -> bool {
+        named.each().iter().all(|one| match one {
+            Named::User(user) => self.has_user(user.id),
+            Named::Group(group) => self.has_group(group.id),
+            Named::Role(_) => false,
+        })
     }
 
-    pub(super) fn names_group(&self, gid: Gid) -> bool {
-        self.groups.iter().any(|group| group.id == gid)
+    pub(super) fn has_user(&self, uid: Uid) -> bool {
+        self.all().iter().any(|one| matches!(one, Named::User(user) if user.id == uid))
+    }
+
+    pub(super) fn has_group(&self, gid: Gid) -> bool {
+        self.all().iter().any(|one| matches!(one, Named::Group(group) if group.id == gid))
+    }
+}
+
+impl Condition {
+    /// Whether it is for every peer, at every time, for which the other one is.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        // Without `..`: what a condition learns later has to be compared here, too.
+        let Self { who, groups_from, foreign_namespace, during } = self;
+        let everyone = other.who.names().into_iter().all(|named| who.has(named));
+        let groups = *groups_from == other.groups_from
+            || other.who.all().iter().all(|one| matches!(one, Named::User(_)));
+        let always = during.is_always() || during.to_string() == other.during.to_string();
+        everyone && groups && (*foreign_namespace || !other.foreign_namespace) && always
     }
 }

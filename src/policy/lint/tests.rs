@@ -1,4 +1,4 @@
-//! Findings of small policies, as tests/policies/lint-*.cases hold them, and what the documentation says of each kind.
+//! Findings of small policies, as tests/policies/lint holds them, and what the documentation says of each kind.
 
 use super::super::kind::ArgumentSpec;
 use super::super::tests::{parse, peer, policy, read};
@@ -73,7 +73,7 @@ fn around(keys: &str) -> String {
 
 #[test]
 fn what_a_command_reaches_is_found_as_the_cases_say() {
-    let cases = read("tests/policies/lint-exec.cases");
+    let cases = read("tests/policies/lint/exec.findings");
     let rows = cases.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let (count, wrong) = wrong(rows.map(|row| {
         let (keys, expected) = row.rsplit_once(" ->").unwrap();
@@ -84,7 +84,7 @@ fn what_a_command_reaches_is_found_as_the_cases_say() {
 
 #[test]
 fn what_has_no_effect_is_found_as_the_cases_say() {
-    let cases = read("tests/policies/lint-rules.cases");
+    let cases = read("tests/policies/lint/rules.findings");
     let (count, wrong) = wrong(cases.split("\n== ").skip(1).map(|case| {
         let (title, text) = case.split_once('\n').unwrap();
         let (title, expected) = title.split_once(" ->").unwrap();
@@ -120,7 +120,7 @@ fn every_kind_of_finding_is_documented_and_no_other() {
 
 #[test]
 fn every_kind_of_finding_of_a_policy_alone_is_in_some_case() {
-    let cases = read("tests/policies/lint-exec.cases") + &read("tests/policies/lint-rules.cases");
+    let cases = read("tests/policies/lint/exec.findings") + &read("tests/policies/lint/rules.findings");
     let of_the_machine = [Id::WRITABLE_SCRIPT, Id::FOUND_BY_PATH, Id::FILE_NOT_READ, Id::GRANTED_WIDELY];
     let is_shown = |id: &Id| {
         let named = |line: &str| {
@@ -142,7 +142,7 @@ fn a_group_of_very_many_is_told_with_their_number() {
         let many: Vec<Peer> = (3000..3000 + members).map(member).collect();
         let found = lint(&parse(&text).unwrap(), &Surroundings { population: &many, ..UNKNOWN });
         let wide =
-            found.iter().filter(|one| one.id() == Id::GRANTED_WIDELY && one.message().contains("51 members"));
+            found.iter().filter(|one| one.id() == Id::GRANTED_WIDELY && one.message().contains("51 users"));
         assert_eq!(wide.count(), expected, "{found:?}");
     }
 }
