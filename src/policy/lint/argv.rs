@@ -49,7 +49,8 @@ impl<'a> Slot<'a> {
     /// Whether the value can leave the directory that stands before it.
     pub(super) fn climbs(&self) -> bool {
         let whole = self.after.is_empty() || self.after.starts_with('/');
-        self.before.ends_with('/') && self.reach.climbs && (self.reach.slash || whole)
+        let in_directory = self.before.ends_with('/') && !self.before.contains("://");
+        in_directory && self.reach.climbs && (self.reach.slash || whole)
     }
 }
 

@@ -63,14 +63,29 @@ impl Judge<'_> {
         let Some(program) = programs::find(name) else { return self.values(name, None, rest, 0) };
         let run = Run { name, program, place, rest };
         self.input(&run);
-        if program.wraps {
-            self.wrapper(&run);
+        if let Some(at) = module_at(&run) {
+            self.module(&run, at);
         } else if let Some(code) = code_at(&run) {
             self.code(&run, code);
+        } else if program.wraps {
+            self.wrapper(&run);
         } else if program.script {
             self.script(&run);
         } else {
             self.ordinary(&run);
+        }
+    }
+
+    /// A program that is another one by an option: `python3 -m pip`.
+    fn module(&mut self, run: &Run<'_, '_>, at: usize) {
+        let (before, from) = run.rest.split_at(at);
+        self.values(run.name, Some(run.program), before, 0);
+        match from.split_first() {
+            Some((module, rest)) if module.open().is_empty() => {
+                self.program(module.literal().unwrap_or_default(), module.place, rest);
+            }
+            Some(_) => self.any_program(run, from),
+            None => {}
         }
     }
 
@@ -134,7 +149,11 @@ impl Judge<'_> {
                 self.shell_argument(run.name, element);
             }
         } else if !run.program.script {
-            self.ordinary(&Run { rest: after, ..*run });
+            let rest = Run { rest: after, ..*run };
+            match code_option_at(&rest, after.len()) {
+                Some(code) => self.code(&rest, code),
+                None => self.ordinary(&rest),
+            }
         }
     }
 
@@ -243,6 +262,7 @@ fn reads_input(run: &Run<'_, '_>) -> bool {
     let program = run.program;
     let is_given = |condition: &String| match condition.as_str() {
         "bare" => operands(run.rest).next().is_none() && code_at(run).is_none(),
+        "two" => operands(run.rest).nth(1).is_some(),
         option => run.rest.iter().any(|element| element.says(option, program)) || is_bundled(run, option),
     };
     let named = run.rest.iter().any(Element::is_stdin);
@@ -260,28 +280,37 @@ fn is_bundled(run: &Run<'_, '_>, option: &str) -> bool {
     run.program.bundled && first.zip(letter).is_some_and(|(bundle, letter)| in_bundle(bundle, letter))
 }
 
+/// Where the name is of the program that this one becomes.
+fn module_at(run: &Run<'_, '_>) -> Option<usize> {
+    let option = run.program.module.as_deref()?;
+    let end = operands(run.rest).next().map_or(run.rest.len(), |(at, _)| at);
+    let said = run.rest.iter().take(end).position(|element| element.literal() == Some(option));
+    said.map(|at| at + 1)
+}
+
 /// Where the code is that the program is given as an argument.
 fn code_at(run: &Run<'_, '_>) -> Option<usize> {
-    let says = |element: &Element<'_>, options: &[&str]| {
-        options.iter().any(|option| element.says(option, run.program))
-    };
+    let first = operands(run.rest).next().map(|(at, _)| at);
+    let inner = if run.program.wraps { inner_at(run.rest) } else { None };
+    let end = if run.program.script { first } else { inner };
+    code_option_at(run, end.unwrap_or(run.rest.len())).or_else(|| {
+        let takes_operand = run.program.code.iter().any(|option| option == "operand");
+        let in_a_file = run.rest.iter().any(|element| says(run, element, &["-f", "--file"]));
+        first.filter(|_| takes_operand && !in_a_file)
+    })
+}
+
+fn says(run: &Run<'_, '_>, element: &Element<'_>, options: &[&str]) -> bool {
+    options.iter().any(|option| element.says(option, run.program))
+}
+
+/// Where the code is that an option introduces, before that element.
+fn code_option_at(run: &Run<'_, '_>, end: usize) -> Option<usize> {
     let options: Vec<&str> =
         run.program.code.iter().map(String::as_str).filter(|option| *option != "operand").collect();
-    let end = if run.program.script {
-        operands(run.rest).next().map_or(run.rest.len(), |(at, _)| at)
-    } else {
-        run.rest.len()
-    };
-    let option = run.rest.iter().take(end).position(|element| says(element, &options));
-    if let Some(at) = option {
-        let whole = run.rest.get(at).is_some_and(|element| {
-            element.slots().is_empty() && !element.literal().unwrap_or_default().contains('=')
-        });
-        return Some(if whole { at + 1 } else { at });
-    }
-    let in_a_file = run.rest.iter().any(|element| says(element, &["-f", "--file"]));
-    let first = operands(run.rest).next().map(|(at, _)| at);
-    first.filter(|_| run.program.code.len() > options.len() && !in_a_file)
+    let at = run.rest.iter().take(end).position(|element| says(run, element, &options))?;
+    let holds_it = |element: &Element<'_>| element.literal().is_none_or(|text| text.contains('='));
+    Some(if run.rest.get(at).is_some_and(holds_it) { at } else { at + 1 })
 }
 
 /// Where the program is that a wrapper runs: one that the table knows, or else the first absolute path.

@@ -53,8 +53,9 @@ impl Relation {
             if count & 1 == 1 {
                 all = all.then(power);
             }
-            power = power.then(power);
-            count >>= 1;
+            let squared = power.then(power);
+            count = if squared == power { (count >> 1).min(1) } else { count >> 1 };
+            power = squared;
         }
         all
     }
@@ -167,39 +168,83 @@ fn holds_others(class: &Class, these: &[char]) -> bool {
     size > u64::try_from(known).unwrap_or(u64::MAX)
 }
 
-fn answer(pattern: &str, question: Question<'_>) -> bool {
-    let read = regex_syntax::parse(pattern).map(|pattern| question.read(&pattern));
-    read.is_ok_and(|reached| reached.leads(question.goal()))
+/// The values of a pattern.
+#[derive(Debug)]
+pub(super) struct Language(Hir);
+
+impl Language {
+    /// Those of a pattern; of text that is none, the empty value.
+    pub(super) fn of(pattern: &str) -> Self {
+        Self(regex_syntax::parse(pattern).unwrap_or_else(|_| Hir::empty()))
+    }
+
+    /// Whether a value can hold the text, which is short and ASCII.
+    pub(super) fn may_hold(&self, text: &str) -> bool {
+        self.answer(Question::Holds(text))
+    }
+
+    /// Whether a value can begin with the ASCII character.
+    pub(super) fn may_begin_with(&self, first: char) -> bool {
+        self.answer(Question::Begins(first))
+    }
+
+    fn answer(&self, question: Question<'_>) -> bool {
+        question.read(&self.0).leads(question.goal())
+    }
+
+    /// Whether one of the ASCII characters stands anywhere in the pattern, be it where no value comes by.
+    pub(super) fn mentions(&self, characters: &[char]) -> bool {
+        mentions(&self.0, characters)
+    }
+
+    /// Whether every value that holds a slash begins with what the pattern names before it: a directory, as `/srv/` in
+    /// `/srv/.*` or `web-` in `web-[a-z]+/.*`, or the scheme of a URL.
+    pub(super) fn names_its_directory(&self) -> bool {
+        is_rooted(&self.0)
+    }
 }
 
-/// Whether a value of the pattern can hold the text, which is short and ASCII.
-pub(super) fn may_hold(pattern: &str, text: &str) -> bool {
-    answer(pattern, Question::Holds(text))
-}
-
-/// Whether a value of the pattern can begin with the ASCII character.
-pub(super) fn may_begin_with(pattern: &str, first: char) -> bool {
-    answer(pattern, Question::Begins(first))
-}
-
-/// Whether every value of the pattern begins with a directory that the pattern names: `/srv/` and what follows.
-pub(super) fn names_its_directory(pattern: &str) -> bool {
-    regex_syntax::parse(pattern).is_ok_and(|pattern| is_rooted(&pattern))
+fn mentions(pattern: &Hir, characters: &[char]) -> bool {
+    match pattern.kind() {
+        HirKind::Empty | HirKind::Look(_) => false,
+        HirKind::Literal(literal) => literal.0.iter().any(|octet| characters.contains(&char::from(*octet))),
+        HirKind::Class(class) => characters.iter().any(|character| has(class, *character)),
+        HirKind::Repetition(repeated) => mentions(&repeated.sub, characters),
+        HirKind::Capture(group) => mentions(&group.sub, characters),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().any(|part| mentions(part, characters))
+        }
+    }
 }
 
 fn is_rooted(pattern: &Hir) -> bool {
     match pattern.kind() {
-        HirKind::Literal(literal) => {
-            literal.0.starts_with(b"/") && literal.0.get(1..).is_some_and(|rest| rest.contains(&b'/'))
-        }
+        HirKind::Literal(literal) => literal.0.get(1..).is_some_and(|rest| rest.contains(&b'/')),
         HirKind::Capture(group) => is_rooted(&group.sub),
         HirKind::Repetition(repeated) => repeated.min > 0 && is_rooted(&repeated.sub),
         HirKind::Concat(parts) => {
-            parts.iter().find(|part| !matches!(part.kind(), HirKind::Look(_))).is_some_and(is_rooted)
+            let mut parts = parts.iter().filter(|part| !matches!(part.kind(), HirKind::Look(_)));
+            parts.next().is_some_and(|first| is_rooted(first) || is_name(first) && !is_slash(first))
         }
         HirKind::Alternation(branches) => branches.iter().all(is_rooted),
         HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) => false,
     }
+}
+
+/// Whether it is text that the author wrote out.
+fn is_name(pattern: &Hir) -> bool {
+    match pattern.kind() {
+        HirKind::Literal(_) => true,
+        HirKind::Capture(group) => is_name(&group.sub),
+        HirKind::Alternation(branches) => branches.iter().all(is_name),
+        HirKind::Concat(parts) => parts.iter().all(is_name),
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) | HirKind::Repetition(_) => false,
+    }
+}
+
+/// Whether it names nothing but the root directory.
+fn is_slash(pattern: &Hir) -> bool {
+    matches!(pattern.kind(), HirKind::Literal(literal) if &*literal.0 == b"/")
 }
 
 #[cfg(test)]
@@ -237,7 +282,7 @@ mod tests {
             ("", "a", false),
             ("(?i)K", "k", true),
         ] {
-            assert_eq!(may_hold(pattern, text), expected, "{pattern} {text}");
+            assert_eq!(Language::of(pattern).may_hold(text), expected, "{pattern} {text}");
         }
     }
 
@@ -253,7 +298,7 @@ mod tests {
             ("", '-', false),
             ("a*[a&&b]-", '-', false),
         ] {
-            assert_eq!(may_begin_with(pattern, first), expected, "{pattern}");
+            assert_eq!(Language::of(pattern).may_begin_with(first), expected, "{pattern}");
         }
     }
 
@@ -263,13 +308,19 @@ mod tests {
             ("/srv/[a-z/]+", true),
             ("(?:/srv/a|/srv/b)/.*", true),
             ("/[a-z]+/x", false),
-            ("/srv[a-z/]+", false),
+            ("/srv[a-z/]+", true),
+            ("web-[a-z]+/[a-z/]+", true),
+            ("(?:a|b)[a-z/]+", false),
+            ("(?:aa|bb)[a-z/]+", true),
+            ("https?://[a-z/]+", true),
+            ("[a-z]+/[a-z]+", false),
+            ("/", false),
             (".*", false),
             ("^/srv/.*$", true),
             ("(/srv/)+x", true),
             ("(/srv/)*x", false),
         ] {
-            assert_eq!(names_its_directory(pattern), expected, "{pattern}");
+            assert_eq!(Language::of(pattern).names_its_directory(), expected, "{pattern}");
         }
     }
 }

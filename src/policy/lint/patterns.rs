@@ -2,7 +2,7 @@
 
 use super::super::command::Command;
 use super::super::kind::{ArgumentSpec, Kind};
-use super::language::{may_hold, ranges};
+use super::language::{Language, ranges};
 use super::{Finding, Id, Level};
 use regex_syntax::ast::parse::Parser;
 use regex_syntax::ast::{
@@ -20,7 +20,7 @@ const BROAD: u64 = 500_000;
 const PRINTABLE: [(char, char); 2] = [(' ', '~'), ('!', '~')];
 
 /// Control characters that values are tried with.
-const CONTROLS: [&str; 4] = ["\n", "\t", "\u{1b}", "\u{1}"];
+const CONTROLS: [char; 4] = ['\n', '\t', '\u{1b}', '\u{1}'];
 
 /// What an argument's type lets through.
 pub(super) fn findings(command: &Command, spec: &ArgumentSpec) -> Vec<Finding> {
@@ -90,7 +90,7 @@ fn of_pattern(written: &str) -> BTreeSet<Id> {
         seen.insert(Id::LOOSE_ALTERNATIVE);
     }
     let is_said = seen.contains(&Id::BROAD_PATTERN) || seen.contains(&Id::UNESCAPED_DOT);
-    if !is_said && CONTROLS.iter().any(|control| may_hold(written, control)) {
+    if !is_said && Language::of(written).mentions(&CONTROLS) {
         seen.insert(Id::CONTROL_CHARACTERS);
     }
     seen

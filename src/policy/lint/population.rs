@@ -11,13 +11,18 @@ use std::collections::BTreeMap;
 /// The users whom a database lists.
 pub(super) struct Population<'a> {
     peers: BTreeMap<Uid, &'a Peer>,
-    admitted: Vec<&'a Peer>,
+    able: Vec<&'a Peer>,
 }
 
 impl<'a> Population<'a> {
     pub(super) fn new(policy: &Policy, peers: &'a [Peer]) -> Self {
-        let admitted = peers.iter().filter(|peer| policy.is_admitted(peer)).collect();
-        Self { peers: peers.iter().map(|peer| (peer.uid, peer)).collect(), admitted }
+        let granted =
+            |peer: &Peer| policy.builtins.iter().any(|(_, condition)| condition.matching(peer).is_some());
+        let is_able = |peer: &Peer| {
+            policy.is_admitted(peer) && granted(peer) || policy.visible_commands(peer).next().is_some()
+        };
+        let able = peers.iter().filter(|peer| is_able(peer)).collect();
+        Self { peers: peers.iter().map(|peer| (peer.uid, peer)).collect(), able }
     }
 
     /// The user, if the database lists it.
@@ -25,9 +30,9 @@ impl<'a> Population<'a> {
         self.peers.get(&uid).copied()
     }
 
-    /// Those who may connect.
-    pub(super) fn admitted(&self) -> &[&'a Peer] {
-        &self.admitted
+    /// Those who may connect and do something then.
+    pub(super) fn able(&self) -> &[&'a Peer] {
+        &self.able
     }
 
     /// Those of the group.
@@ -100,11 +105,11 @@ impl Principals {
     }
 
     pub(super) fn has_user(&self, uid: Uid) -> bool {
-        self.all().iter().any(|one| matches!(one, Named::User(user) if user.id == uid))
+        self.lists().any(|(list, _)| list.users.iter().any(|user| user.id == uid))
     }
 
     pub(super) fn has_group(&self, gid: Gid) -> bool {
-        self.all().iter().any(|one| matches!(one, Named::Group(group) if group.id == gid))
+        self.lists().any(|(list, _)| list.groups.iter().any(|group| group.id == gid))
     }
 }
 

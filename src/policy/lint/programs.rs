@@ -70,6 +70,7 @@ pub(super) struct Program {
     pub(super) code: Vec<String>,
     #[serde(default)]
     pub(super) script: bool,
+    pub(super) module: Option<String>,
     #[serde(default)]
     pub(super) quotes: bool,
     #[serde(default)]

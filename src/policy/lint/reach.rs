@@ -1,7 +1,7 @@
 //! How far the values of an argument reach: whether they can name other files, options or code. Cautious where it can't tell.
 
 use super::super::kind::{ArgumentSpec, Kind};
-use super::language::{may_begin_with, may_hold, names_its_directory};
+use super::language::Language;
 use crate::request::Value;
 
 /// Characters of which a value becomes more than a name to a shell, or to most other languages.
@@ -16,7 +16,7 @@ const SPECIAL: [char; 14] = [';', '&', '|', '$', '`', '\'', '"', '(', ')', '<', 
 pub(super) struct Reach {
     /// The author has thought of each: a list, or numbers.
     pub(super) closed: bool,
-    /// One can be the path of a file anywhere.
+    /// One can be the path of a file anywhere. Commands start in the root directory, so that `etc/shadow` is one, too.
     pub(super) anywhere: bool,
     /// One can hold a slash.
     pub(super) slash: bool,
@@ -48,16 +48,16 @@ pub(super) fn of(spec: &ArgumentSpec) -> Reach {
 }
 
 fn by_pattern(spec: &ArgumentSpec, pattern: &str) -> Reach {
-    let climbs = may_hold(pattern, "../") || may_hold(pattern, "/..") || takes(spec, "..");
-    let rooted = names_its_directory(pattern);
-    let special = SPECIAL.iter().any(|special| may_hold(pattern, special.encode_utf8(&mut [0; 4])));
+    let values = Language::of(pattern);
+    let climbs = values.may_hold("../") || values.may_hold("/..") || takes(spec, "..");
+    let slash = values.may_hold("/");
     Reach {
         closed: false,
-        anywhere: may_begin_with(pattern, '/') && (climbs || !rooted) || climbs && may_hold(pattern, "/"),
-        slash: may_hold(pattern, "/"),
+        anywhere: slash && (climbs || !values.names_its_directory()),
+        slash,
         climbs,
-        dash: spec.dash && may_begin_with(pattern, '-'),
-        special,
+        dash: spec.dash && values.may_begin_with('-'),
+        special: values.mentions(&SPECIAL),
     }
 }
 
@@ -65,7 +65,7 @@ fn by_trial(spec: &ArgumentSpec) -> Reach {
     let any = |values: &[&str]| values.iter().any(|value| takes(spec, value));
     Reach {
         closed: false,
-        anywhere: any(&["/etc/shadow", "/etc/cron.d/x", "/", "/x"]),
+        anywhere: any(&["/etc/shadow", "/etc/cron.d/x", "/", "/x", "x/y"]),
         slash: any(&["x/y", "/etc/shadow", "x/"]),
         climbs: any(&["..", "../x", "../../etc/shadow", "x/../../y"]),
         dash: any(&["-", "-x", "--x", "--x=y", "-.mount", "-1"]),
@@ -120,7 +120,7 @@ mod tests {
             ("pattern = '/srv/[a-z/]+'", ""),
             ("pattern = '/srv/[a-z./]+'", "ac"),
             ("pattern = '/[a-z/]+'", "a"),
-            ("pattern = '[a-z]+/[a-z]+'", ""),
+            ("pattern = '[a-z]+/[a-z]+'", "a"),
             ("pattern = '.*'", "acs"),
             ("pattern = '.*', dash = true", "acds"),
         ] {

@@ -202,12 +202,8 @@ impl Judge<'_> {
             Named::Group(group) => peer.groups.contains(&group.id),
             Named::Role(_) => false,
         };
-        let runs = |peer: &Peer| {
-            let granted = builtins.iter().any(|(_, condition)| condition.matching(peer).is_some());
-            granted || self.policy.visible_commands(peer).next().is_some()
-        };
         all.any(|condition| condition.who.has(named))
-            || self.population.admitted().iter().any(|peer| is_one(peer) && runs(peer))
+            || self.population.able().iter().any(|peer| is_one(peer))
     }
 }
 
