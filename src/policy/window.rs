@@ -93,3 +93,6 @@ impl Reader<'_> {
         read.map_err(|message| self.error(&word.span, &message)).ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

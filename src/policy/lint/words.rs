@@ -21,7 +21,7 @@ impl Words<'_> {
         match input {
             Input::Commands => format!(
                 "{name} obeys its standard input ({source}), which whoever runs the command can send: they can do anything as \
-                 {whose}; give {name} its commands in exec"
+                 {whose}; give {name} its commands in exec, or run a program that does this one thing"
             ),
             Input::Files => format!(
                 "{name} takes what it works on from its standard input ({source}), which whoever runs the command can send; have it \
