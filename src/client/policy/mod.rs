@@ -1,6 +1,7 @@
 //! `udsadmin policy`: questions to a policy, answered by the evaluator that the daemons use. Asks no daemon, changes nothing.
 
 mod at;
+mod lint;
 mod peer;
 mod schema;
 mod table;
@@ -47,6 +48,7 @@ enum Question {
     Why(why::Arguments),
     WhoCan(who_can::Arguments),
     Test(test::Arguments),
+    Lint(lint::Arguments),
     Schema(schema::Arguments),
 }
 
@@ -75,6 +77,9 @@ impl Question {
             }
             Self::Test(asked) => {
                 ask(&asked.common, check_untested, |loaded| Ok(test::answer(loaded)), out, err)
+            }
+            Self::Lint(asked) => {
+                ask(&asked.common, check, |loaded| Ok(lint::answer(asked, loaded)), out, err)
             }
             Self::Schema(_) => writeln!(out, "{:#}", schema::schema()).map(|()| 0),
         }
