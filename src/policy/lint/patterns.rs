@@ -24,19 +24,10 @@ const CONTROLS: [char; 4] = ['\n', '\t', '\u{1b}', '\u{1}'];
 
 /// What an argument's type lets through.
 pub(super) fn findings(command: &Command, spec: &ArgumentSpec) -> Vec<Finding> {
-    let what = match &spec.kind {
-        Kind::Pattern(_, written) | Kind::Text(_, Some((_, written))) => of_pattern(written),
-        Kind::Text(_, None) => BTreeSet::from([Id::FREE_TEXT]),
-        Kind::OneOf(_)
-        | Kind::Integer(..)
-        | Kind::Boolean
-        | Kind::Duration(..)
-        | Kind::Hostname
-        | Kind::Unit(_)
-        | Kind::Path(_)
-        | Kind::User(_)
-        | Kind::Group
-        | Kind::Secret(..) => BTreeSet::new(),
+    let what = if let Kind::Pattern(_, written) | Kind::Text(_, Some((_, written))) = &spec.kind {
+        of_pattern(written)
+    } else {
+        matches!(spec.kind, Kind::Text(_, None)).then_some(Id::FREE_TEXT).into_iter().collect()
     };
     let name = spec.name.as_str();
     let finding = |id: Id| {

@@ -36,8 +36,7 @@ fn linted(text: &str) -> Vec<Finding> {
 }
 
 /// `LEVEL ID` of each finding that is not accepted.
-fn told(text: &str) -> String {
-    let found = linted(text);
+fn told(found: &[Finding]) -> String {
     let mut left: Vec<_> = found.iter().filter(|found| found.accepted().is_none()).collect();
     left.sort_by_key(|found| (found.level(), found.id().as_str()));
     left.iter().map(|found| format!("{} {}", found.level(), found.id())).collect::<Vec<_>>().join(", ")
@@ -51,11 +50,11 @@ fn sorted(expected: &str) -> String {
 }
 
 /// Those of the cases that are not as expected.
-fn wrong<'c>(cases: impl Iterator<Item = (&'c str, &'c str, String)>) -> (usize, String) {
+fn wrong<'c>(cases: impl Iterator<Item = (&'c str, &'c str, Vec<Finding>)>) -> (usize, String) {
     let (mut count, mut wrong) = (0, String::new());
-    for (title, expected, text) in cases {
+    for (title, expected, found) in cases {
         count += 1;
-        let found = told(&text);
+        let found = told(&found);
         if found != sorted(expected) {
             writeln!(wrong, "{title} -> {found}").unwrap();
         }
@@ -77,7 +76,9 @@ fn what_a_command_reaches_is_found_as_the_cases_say() {
     let rows = cases.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let (count, wrong) = wrong(rows.map(|row| {
         let (keys, expected) = row.rsplit_once(" ->").unwrap();
-        (keys, expected, around(keys))
+        let mut found = linted(&around(keys));
+        found.retain(|one| one.id() != Id::READER_WARNING);
+        (keys, expected, found)
     }));
     assert!(count >= 100 && wrong.is_empty(), "{count} cases\n{wrong}");
 }
@@ -88,7 +89,7 @@ fn what_has_no_effect_is_found_as_the_cases_say() {
     let (count, wrong) = wrong(cases.split("\n== ").skip(1).map(|case| {
         let (title, text) = case.split_once('\n').unwrap();
         let (title, expected) = title.split_once(" ->").unwrap();
-        (title, expected, text.to_owned())
+        (title, expected, linted(text))
     }));
     assert!(count >= 25 && wrong.is_empty(), "{count} cases\n{wrong}");
 }
@@ -105,7 +106,7 @@ fn what_is_shipped_has_no_findings() {
             found.iter().map(|one| format!("{} {}: {}", one.at(), one.id(), one.message())).collect();
         assert_eq!(told, Vec::<String>::new(), "{example}");
     }
-    assert_eq!(told(&read("config/policy.toml")), "");
+    assert_eq!(told(&linted(&read("config/policy.toml"))), "");
 }
 
 #[test]
@@ -150,12 +151,12 @@ fn a_group_of_very_many_is_told_with_their_number() {
 #[test]
 fn findings_have_places_and_the_worst_come_first() {
     let text = around(
-        "exec = [\"/usr/bin/less\", \"a\", \"{x}\"]\nargs = [{ name = \"x\", text = { max-length = 9 } }]",
+        "exec = [\"/usr/bin/less\", \"--\", \"{x}\"]\nargs = [{ name = \"x\", text = { max-length = 9 } }]",
     );
     let found = linted(&text);
     let shown: Vec<_> = found.iter().map(|one| (one.level(), one.at(), one.id().as_str())).collect();
     let at = |place: &str| format!("policy.toml:{place}");
-    assert_eq!(shown, [(Level::Danger, at("4:31"), "free-value"), (Level::Note, at("5:9"), "free-text")]);
+    assert_eq!(shown, [(Level::Danger, at("4:32"), "free-value"), (Level::Note, at("5:9"), "free-text")]);
     assert_eq!(found[0].command().map(CommandName::as_str), Some("c"));
     assert!(
         found[0].message().contains("\"x\"") && found[0].message().contains("as root"),

@@ -17,7 +17,7 @@ exec = ["/bin/sh"]
 [[commands.shell.allow]]
 users = ["root"]
 [commands.note]
-exec = ["/bin/echo", "{text}"]
+exec = ["/bin/echo", "--", "{text}"]
 args = [{ name = "text", text = { max-length = 9 } }]
 accept = ["free-text: goes to nobody"]
 [[commands.note.allow]]
@@ -69,7 +69,7 @@ fn lint_is_content_where_nothing_is_left_to_tell() {
 fn lint_leaves_out_what_matters_less() {
     let text = REACHING.replace(
         "exec = [\"/bin/sh\"]",
-        "exec = [\"/bin/cat\", \"{x}\"]\nargs = [{ name = \"x\", text = { max-length = 9 } }]",
+        "exec = [\"/bin/cat\", \"--\", \"{x}\"]\nargs = [{ name = \"x\", text = { max-length = 9 } }]",
     );
     for (level, counts, status) in [
         ("note", "1 warning, 1 note, 1 accepted\n", 1),
