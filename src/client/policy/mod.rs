@@ -1,10 +1,14 @@
 //! `udsadmin policy`: questions to a policy, answered by the evaluator that the daemons use. Asks no daemon, changes nothing.
 
+mod import_sudoers;
 mod peer;
 mod table;
 mod test;
 mod who_can;
 mod why;
+
+#[cfg(any(test, fuzzing))]
+pub use import_sudoers::any_sudoers_text_is_imported_whole_or_refused;
 
 use super::check as checking;
 use super::check::Load;
@@ -45,6 +49,7 @@ enum Question {
     Why(why::Arguments),
     WhoCan(who_can::Arguments),
     Test(test::Arguments),
+    ImportSudoers(import_sudoers::Arguments),
 }
 
 /// An answer, and whether it is a yes.
@@ -67,6 +72,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Question::Test(asked) => {
             ask(&asked.common, check_untested, |loaded| Ok(test::answer(loaded)), out, err)
         }
+        Question::ImportSudoers(asked) => import_sudoers::run(asked, out, err),
     };
     // A reader that has gone does not want the rest.
     ExitCode::from(status.unwrap_or(NO))

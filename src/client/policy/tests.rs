@@ -48,6 +48,7 @@ fn asked(name: &str, text: &str, words: &[&str]) -> (u8, String, String) {
         Question::Test(it) => {
             ask(&it.common, check_untested, |loaded| Ok(test::answer(loaded)), &mut out, &mut err)
         }
+        Question::ImportSudoers(it) => import_sudoers::run(&it, &mut out, &mut err),
     };
     fs::remove_file(&path).unwrap();
     let name = path.file_name().unwrap().to_str().unwrap().to_owned();

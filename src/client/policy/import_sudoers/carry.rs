@@ -1,0 +1,218 @@
+//! Carries commands over, one by one, each with what is to be told of it. What is not certain stays out.
+
+use super::Surroundings;
+use super::command::{Translated, translate};
+use super::leaf::{Leaf, has_wildcard, leaves, may_be_same};
+use super::report::{Row, Status};
+use super::resolve::Sudoers;
+use super::syntax::{Scope, Setting, What, Words};
+use super::who::{Place, Principals};
+use super::write::Draft;
+
+/// Options that restrict a command, or change what it means, in a way that no policy can say.
+const LOST_OPTIONS: [(&str, &str); 9] = [
+    ("APPARMOR_PROFILE", "it runs under an AppArmor profile, and would run without"),
+    ("CHROOT", "it runs in another root directory, and would run in this one"),
+    ("CWD", "it runs in another directory, which a policy can't say"),
+    ("LIMITPRIVS", "it runs with fewer privileges, and would run with all"),
+    (
+        "NOTAFTER",
+        "it ends to be permitted at a time, which would be forgotten; leave it out when that time has come",
+    ),
+    ("NOTBEFORE", "it begins to be permitted at a time; import it when that time has come"),
+    ("PRIVS", "it runs with chosen privileges, and would run with all"),
+    ("ROLE", "it runs in an SELinux role, and would run in another"),
+    ("TYPE", "it runs with an SELinux type, and would run with another"),
+];
+
+/// Everything that carrying over looks at.
+struct Carrier<'c> {
+    sudoers: &'c Sudoers,
+    world: &'c dyn Surroundings,
+    leaves: &'c [Leaf],
+    /// Those of the leaves that may take back what an earlier one permits, with their numbers.
+    overriding: Vec<(usize, &'c Leaf)>,
+}
+
+/// Carries over what can be. A row for the outcome of each command, and one for each danger in it.
+pub(super) fn carry(sudoers: &Sudoers, world: &dyn Surroundings, draft: &mut Draft) -> Vec<Row> {
+    let leaves = leaves(sudoers, world);
+    let overriding = leaves.iter().enumerate().filter(|(_, leaf)| leaf.overrides()).collect();
+    let carrier = Carrier { sudoers, world, leaves: &leaves, overriding };
+    let mut rows = Vec::new();
+    for (number, leaf) in carrier.leaves.iter().enumerate() {
+        let (status, message) = carrier.outcome(number, leaf, draft);
+        rows.push(Row::new(&leaf.at, &leaf.what, status, &message));
+        if *leaf.place != Place::Elsewhere && !leaf.who.is_root() {
+            let dangers = carrier.dangers(leaf);
+            rows.extend(dangers.iter().map(|danger| Row::new(&leaf.at, &leaf.what, Status::Unsafe, danger)));
+        }
+    }
+    rows
+}
+
+impl Carrier<'_> {
+    fn outcome(&self, number: usize, leaf: &Leaf, draft: &mut Draft) -> (Status, String) {
+        if *leaf.place == Place::Elsewhere {
+            return (Status::Elsewhere, String::new());
+        }
+        if leaf.who.is_root() && !leaf.negated {
+            return (Status::Noted, "root needs no permission to be root".to_owned());
+        }
+        match self.translated(number, leaf) {
+            Ok((principals, translated)) => self.permit(leaf, principals, translated, draft),
+            Err(why) => (Status::NotCarried, why),
+        }
+    }
+
+    fn translated<'l>(&self, number: usize, leaf: &'l Leaf) -> Result<(&'l Principals, Translated), String> {
+        if let Place::Unsure(why) = &*leaf.place {
+            return Err(why.clone());
+        }
+        let principals = leaf.who.principals.as_ref().map_err(Clone::clone)?;
+        if leaf.negated {
+            return Err("a policy permits what it names and nothing else, so nothing is taken out again; what this takes \
+                        back is not carried over either"
+                .to_owned());
+        }
+        let translated = translate(leaf, self.sudoers, self.world)?;
+        self.unrestricted(leaf)?;
+        self.stands(number, leaf)?;
+        Ok((principals, translated))
+    }
+
+    /// Refuses what runs under a restriction that would be lost.
+    fn unrestricted(&self, leaf: &Leaf) -> Result<(), String> {
+        if leaf.tag("EXEC") == Some(false) {
+            return Err("NOEXEC keeps it from starting other programs, and here it could".to_owned());
+        }
+        if leaf.tag("INTERCEPT") == Some(true) {
+            return Err("INTERCEPT checks each program that it starts, and here none is".to_owned());
+        }
+        if let Some((_, why)) = LOST_OPTIONS.iter().find(|(name, _)| leaf.terms.options.contains_key(name)) {
+            return Err((*why).to_owned());
+        }
+        let settings = self.sudoers.settings.iter();
+        match settings.filter(|setting| setting.restricts()).find(|setting| self.is_for(setting, leaf)) {
+            Some(setting) => {
+                Err(format!("{} at {} restricts it, and nothing would here", setting.text, setting.at))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the setting may be for the command; it is, where that can't be told.
+    fn is_for(&self, setting: &Setting, leaf: &Leaf) -> bool {
+        if setting.name == "noexec" && leaf.tag("EXEC") == Some(true) {
+            return false;
+        }
+        let (Scope::Commands(list), Ok(cmnd)) = (&*setting.scope, &leaf.cmnd) else { return true };
+        let Ok(members) = self.sudoers.commands_of(list) else { return true };
+        members.iter().any(|member| may_be_same(&member.what.what, &cmnd.what))
+    }
+
+    /// Refuses what a later line may take back: for sudo, the last line that matches counts.
+    fn stands(&self, number: usize, leaf: &Leaf) -> Result<(), String> {
+        let mut later = self.overriding.iter().filter(|(other, _)| *other > number);
+        match later.find(|(_, other)| other.may_meet(leaf)) {
+            Some((_, other)) => {
+                Err(format!("\"{}\" at {} may take it back, or restrict it", other.what, other.at))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn permit(
+        &self,
+        leaf: &Leaf,
+        principals: &Principals,
+        translated: Translated,
+        draft: &mut Draft,
+    ) -> (Status, String) {
+        let comment = format!("{}: {}", leaf.at, leaf.what);
+        let permit = |command| draft.permit(command, principals, &comment);
+        let names: Vec<String> = translated.commands.into_iter().map(permit).collect();
+        let (mut narrower, mut wider) = (translated.narrower, Vec::new());
+        narrower.extend(leaf.who.notes.iter().cloned());
+        if leaf.tag("SETENV") == Some(true) {
+            narrower.push("the caller can set no variable".to_owned());
+        }
+        if leaf.tag("PASSWD") != Some(false) && !self.asks_nobody() {
+            wider.push("sudo asks for the password, udsadmin does not".to_owned());
+        }
+        if leaf.tag("LOG_INPUT") == Some(true) || leaf.tag("LOG_OUTPUT") == Some(true) {
+            wider.push("sudo records what it reads or writes, udsadmin that it ran".to_owned());
+        }
+        let status = match (wider.is_empty(), narrower.is_empty()) {
+            (false, _) => Status::Wider,
+            (true, false) => Status::Narrower,
+            (true, true) => Status::Carried,
+        };
+        let told: Vec<String> =
+            std::iter::once(format!("as {}", names.join(", "))).chain(wider).chain(narrower).collect();
+        (status, told.join("; "))
+    }
+
+    /// Whether passwords are switched off for all.
+    fn asks_nobody(&self) -> bool {
+        let mut settings = self.sudoers.settings.iter();
+        settings.any(|setting| setting.name == "authenticate" && setting.off && setting.is_global())
+    }
+
+    /// What is unsafe about it where it stands.
+    fn dangers(&self, leaf: &Leaf) -> Vec<String> {
+        let mut dangers: Vec<&str> = Vec::new();
+        let what = leaf.cmnd.as_ref().map(|cmnd| &cmnd.what);
+        match what {
+            Ok(_) if leaf.negated => {
+                dangers.push(
+                    "whoever may run other programs as root copies or renames this one and runs the copy",
+                );
+            }
+            Ok(What::All) if leaf.tag("PASSWD") == Some(false) => {
+                dangers.push("whatever gets hold of such an account is root, without a password");
+            }
+            Ok(What::Directory | What::Regex) => {
+                dangers.push("what is put there one day may be run, too");
+            }
+            Ok(What::Program(path, words)) => dangers.extend(dangers_of(path, words)),
+            _ => {}
+        }
+        if leaf.tag("SETENV") == Some(true) && !leaf.negated {
+            dangers.push("SETENV: by LD_PRELOAD and its like, the caller runs what they like");
+        }
+        let mut dangers: Vec<String> = dangers.into_iter().map(str::to_owned).collect();
+        dangers.extend(root_excluded(leaf).map(str::to_owned));
+        dangers.extend(self.changeable(leaf));
+        dangers
+    }
+
+    /// The program, where others than root can change it.
+    fn changeable(&self, leaf: &Leaf) -> Option<String> {
+        let Ok(What::Program(path, _)) = leaf.cmnd.as_ref().map(|cmnd| &cmnd.what) else { return None };
+        if has_wildcard(path) {
+            return None;
+        }
+        let (is_missing, fault) = self.world.fault(std::path::Path::new(path))?;
+        (!is_missing).then(|| format!("as root, it is what others made of it: {fault}"))
+    }
+}
+
+fn dangers_of(path: &str, words: &Words) -> Option<&'static str> {
+    let wild = |words: &[String]| words.iter().any(|word| has_wildcard(&word.replace('\\', "")));
+    match words {
+        _ if has_wildcard(path) => Some("what is put where the wildcard matches may be run, too"),
+        Words::These(words) if wild(words) => {
+            Some("a wildcard matches blanks and '/' too, so any further arguments and other paths pass")
+        }
+        Words::Any | Words::None | Words::These(_) | Words::Regex => None,
+    }
+}
+
+/// `(ALL, !root)`, which sudo before 1.8.28 let pass by (CVE-2019-14287).
+fn root_excluded(leaf: &Leaf) -> Option<&'static str> {
+    let runas = leaf.terms.runas.as_ref()?;
+    let negated = runas.users.iter().any(|user| user.negated);
+    (negated && !leaf.negated)
+        .then_some("as any user but some: these others may own what leads to root (CVE-2019-14287)")
+}
