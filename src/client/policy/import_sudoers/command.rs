@@ -16,6 +16,12 @@ const TIMEOUT_MAX: u64 = 366 * 24 * 60 * 60;
 /// Octets of a file's path, or of an argument, at most.
 const WORD_MAX: usize = 4096;
 
+/// Octets of an argument's name at most, before its number.
+const ARGUMENT_STEM_MAX: usize = 26;
+
+/// Names that mean something else to the protocol.
+const RESERVED: [&str; 2] = ["id", "stdin"];
+
 /// Why a command that is `ALL` stays out.
 const ALL: &str = "every command with any arguments is a root shell, which no policy here can say; name the commands that \
                    are needed, and keep a root login for the rest";
@@ -156,9 +162,14 @@ fn doubled(text: &str) -> String {
 /// `file` of `--file=`; else `value`.
 fn argument_name(before: &str, taken: &[Argument]) -> String {
     let option = before.strip_suffix('=').map(|option| option.trim_start_matches('-'));
-    let name =
-        option.filter(|name| name.len() < 28 && name.parse::<ArgumentName>().is_ok()).unwrap_or("value");
-    let numbered = (1..).map(|number| if number == 1 { name.to_owned() } else { format!("{name}-{number}") });
+    let usable = |name: &&str| {
+        name.len() < ARGUMENT_STEM_MAX && name.parse::<ArgumentName>().is_ok() && !RESERVED.contains(name)
+    };
+    let name = option.filter(usable).unwrap_or("value");
+    let numbered = (1..=taken.len() + 1).map(|number| match number {
+        1 => name.to_owned(),
+        number => format!("{name}-{number}"),
+    });
     let is_free = |name: &String| !taken.iter().any(|(taken, _)| taken == name);
     numbered.into_iter().find(is_free).unwrap_or_default()
 }
@@ -298,5 +309,6 @@ mod tests {
         assert_eq!(argument_name("--file=", &[]), "file");
         assert_eq!(argument_name("--file=", &taken), "file-2");
         assert_eq!(argument_name("/dev/", &taken), "value");
+        assert_eq!(argument_name("--id=", &taken), "value");
     }
 }

@@ -18,10 +18,10 @@ fn examples() -> Vec<PathBuf> {
     files
 }
 
-/// With `UDSADMIN_BLESS` set, what comes out is written down as what is expected.
+/// With `BLESS` set, what comes out is written down as what is expected.
 #[expect(clippy::disallowed_methods, reason = "a test's own switch")]
 fn expect_file(path: &Path, text: &str) {
-    if std::env::var_os("UDSADMIN_BLESS").is_some() {
+    if std::env::var_os("BLESS").is_some() {
         fs::write(path, text).unwrap();
     }
     let expected = fs::read_to_string(path).unwrap_or_default();

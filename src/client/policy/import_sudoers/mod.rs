@@ -19,11 +19,6 @@ mod who;
 mod world;
 mod write;
 
-#[cfg(test)]
-mod examples;
-#[cfg(test)]
-mod tests;
-
 #[cfg(any(test, fuzzing))]
 pub use properties::any_sudoers_text_is_imported_whole_or_refused;
 
@@ -203,3 +198,10 @@ fn written(path: &Path, policy: &str) -> io::Result<()> {
     file.write_all(policy.as_bytes())?;
     file.sync_all()
 }
+
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod told;
