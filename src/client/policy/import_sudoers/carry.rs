@@ -5,9 +5,10 @@ use super::command::{Translated, translate};
 use super::leaf::{Leaf, has_wildcard, leaves, may_be_same};
 use super::report::{Row, Status};
 use super::resolve::Sudoers;
-use super::syntax::{Scope, Setting, What, Words};
+use super::syntax::{Cmnd, Member, Scope, Setting, What, Words};
 use super::who::{Place, Principals};
 use super::write::Draft;
+use std::collections::BTreeMap;
 
 /// Options that restrict a command, or change what it means, in a way that no policy can say.
 const LOST_OPTIONS: [(&str, &str); 9] = [
@@ -30,15 +31,49 @@ struct Carrier<'c> {
     sudoers: &'c Sudoers,
     world: &'c dyn Surroundings,
     leaves: &'c [Leaf],
-    /// Those of the leaves that may take back what an earlier one permits, with their numbers.
-    overriding: Vec<(usize, &'c Leaf)>,
+    /// Those of the leaves that may take back what an earlier one permits, with their numbers: by the last part of their
+    /// program's path, where that tells them apart.
+    overriding: BTreeMap<Option<&'c str>, Vec<(usize, &'c Leaf)>>,
+    restrictions: Vec<Restriction<'c>>,
+}
+
+/// A setting that restricts commands.
+struct Restriction<'c> {
+    setting: &'c Setting,
+    /// Which; `None` is every one, or can't be told.
+    commands: Option<Vec<What>>,
+}
+
+impl<'c> Restriction<'c> {
+    fn new(setting: &'c Setting, sudoers: &Sudoers) -> Self {
+        let members = match &*setting.scope {
+            Scope::Commands(list) => sudoers.commands_of(list).ok(),
+            Scope::Everything | Scope::Some => None,
+        };
+        let whats = |members: Vec<Member<Cmnd>>| members.into_iter().map(|member| member.what.what).collect();
+        Self { setting, commands: members.map(whats) }
+    }
+
+    /// Whether it may be for the command; it is, where that can't be told.
+    fn is_for(&self, leaf: &Leaf) -> bool {
+        if self.setting.name == "noexec" && leaf.tag("EXEC") == Some(true) {
+            return false;
+        }
+        let (Some(commands), Ok(cmnd)) = (&self.commands, &leaf.cmnd) else { return true };
+        commands.iter().any(|restricted| may_be_same(restricted, &cmnd.what))
+    }
 }
 
 /// Carries over what can be. A row for the outcome of each command, and one for each danger in it.
 pub(super) fn carry(sudoers: &Sudoers, world: &dyn Surroundings, draft: &mut Draft) -> Vec<Row> {
     let leaves = leaves(sudoers, world);
-    let overriding = leaves.iter().enumerate().filter(|(_, leaf)| leaf.overrides()).collect();
-    let carrier = Carrier { sudoers, world, leaves: &leaves, overriding };
+    let mut overriding: BTreeMap<Option<&str>, Vec<(usize, &Leaf)>> = BTreeMap::new();
+    for (number, leaf) in leaves.iter().enumerate().filter(|(_, leaf)| leaf.overrides()) {
+        overriding.entry(leaf.program_name()).or_default().push((number, leaf));
+    }
+    let restricting = sudoers.settings.iter().filter(|setting| setting.restricts());
+    let restrictions = restricting.map(|setting| Restriction::new(setting, sudoers)).collect();
+    let carrier = Carrier { sudoers, world, leaves: &leaves, overriding, restrictions };
     let mut rows = Vec::new();
     for (number, leaf) in carrier.leaves.iter().enumerate() {
         let (status, message) = carrier.outcome(number, leaf, draft);
@@ -92,28 +127,19 @@ impl Carrier<'_> {
         if let Some((_, why)) = LOST_OPTIONS.iter().find(|(name, _)| leaf.terms.options.contains_key(name)) {
             return Err((*why).to_owned());
         }
-        let settings = self.sudoers.settings.iter();
-        match settings.filter(|setting| setting.restricts()).find(|setting| self.is_for(setting, leaf)) {
-            Some(setting) => {
-                Err(format!("{} at {} restricts it, and nothing would here", setting.text, setting.at))
+        match self.restrictions.iter().find(|restriction| restriction.is_for(leaf)) {
+            Some(Restriction { setting: Setting { text, at, .. }, .. }) => {
+                Err(format!("{text} at {at} restricts it, and nothing would here"))
             }
             None => Ok(()),
         }
     }
 
-    /// Whether the setting may be for the command; it is, where that can't be told.
-    fn is_for(&self, setting: &Setting, leaf: &Leaf) -> bool {
-        if setting.name == "noexec" && leaf.tag("EXEC") == Some(true) {
-            return false;
-        }
-        let (Scope::Commands(list), Ok(cmnd)) = (&*setting.scope, &leaf.cmnd) else { return true };
-        let Ok(members) = self.sudoers.commands_of(list) else { return true };
-        members.iter().any(|member| may_be_same(&member.what.what, &cmnd.what))
-    }
-
     /// Refuses what a later line may take back: for sudo, the last line that matches counts.
     fn stands(&self, number: usize, leaf: &Leaf) -> Result<(), String> {
-        let mut later = self.overriding.iter().filter(|(other, _)| *other > number);
+        let candidates =
+            [None, leaf.program_name()].into_iter().filter_map(|name| self.overriding.get(&name));
+        let mut later = candidates.flatten().filter(|(other, _)| *other > number);
         match later.find(|(_, other)| other.may_meet(leaf)) {
             Some((_, other)) => {
                 Err(format!("\"{}\" at {} may take it back, or restrict it", other.what, other.at))

@@ -88,6 +88,14 @@ impl Leaf {
         (self.negated || is_restricting) && *self.place != Place::Elsewhere
     }
 
+    /// The last part of its program's path, where that is plain: others are then other programs.
+    pub(super) fn program_name(&self) -> Option<&str> {
+        match &self.cmnd.as_ref().ok()?.what {
+            What::Program(path, _) => Some(last_part(path)).filter(|name| !has_wildcard(name)),
+            What::All | What::Edit | What::List | What::Alias(_) | What::Directory | What::Regex => None,
+        }
+    }
+
     /// Whether some request may be meant by both.
     pub(super) fn may_meet(&self, other: &Self) -> bool {
         let commands = match (&self.cmnd, &other.cmnd) {
@@ -111,9 +119,12 @@ pub(super) fn may_be_same(one: &What, other: &What) -> bool {
 }
 
 fn may_be_same_path(one: &str, other: &str) -> bool {
-    let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
-    let (one, other) = (last(one), last(other));
-    one == other || has_wildcard(&one) || has_wildcard(&other)
+    let (one, other) = (last_part(one), last_part(other));
+    one == other || has_wildcard(one) || has_wildcard(other)
+}
+
+fn last_part(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
 }
 
 fn may_be_same_words(one: &Words, other: &Words) -> bool {

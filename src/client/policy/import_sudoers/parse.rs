@@ -29,14 +29,17 @@ const OPTIONS: [&str; 10] = [
     "TYPE",
 ];
 
+/// Errors that are told of one file at most.
+const ERRORS_MAX: usize = 20;
+
 /// Reads one file.
 ///
 /// # Errors
-/// Each line that is wrong, once.
+/// Each line that is wrong, once; of many, the first so many.
 pub(super) fn parse(source: &Rc<Source>) -> Result<Vec<Entry>, Vec<Diagnostic>> {
     let mut cursor = Cursor::new(source);
     let (mut entries, mut errors) = (Vec::new(), Vec::new());
-    while !cursor.rest().is_empty() {
+    while !cursor.rest().is_empty() && errors.len() < ERRORS_MAX {
         match cursor.line() {
             Ok(entry) => entries.extend(entry),
             Err(Wrong { span, message }) => {

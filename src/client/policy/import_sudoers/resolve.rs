@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Aliases within aliases at most.
 const DEPTH_MAX: usize = 128;
 
-/// Members that are unfolded at most, in all.
+/// Members that come out of aliases at most, in all.
 const MEMBERS_MAX: usize = 20_000;
 
 /// A list by its name, and where it is defined.
@@ -104,7 +104,7 @@ impl Sudoers {
         within: &mut Vec<String>,
         flat: &mut Vec<Member<T>>,
     ) -> Result<(), String> {
-        self.unfolded.set(self.unfolded.get() + 1);
+        self.unfolded.set(self.unfolded.get() + usize::from(!within.is_empty()));
         if self.unfolded.get() > MEMBERS_MAX {
             return Err(format!("its aliases unfold to more than {MEMBERS_MAX} members"));
         }
