@@ -2,6 +2,7 @@
 
 mod broken;
 mod properties;
+mod rules;
 mod verdicts;
 
 use super::{Diagnostic, Loaded, LookupFailed, Names, Policy, Source};

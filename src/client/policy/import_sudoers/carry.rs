@@ -158,25 +158,24 @@ impl Carrier<'_> {
         let comment = format!("{}: {}", leaf.at, leaf.what);
         let permit = |command| draft.permit(command, principals, &comment);
         let names: Vec<String> = translated.commands.into_iter().map(permit).collect();
-        let (mut narrower, mut wider) = (translated.narrower, Vec::new());
-        narrower.extend(leaf.who.notes.iter().cloned());
-        if leaf.tag("SETENV") == Some(true) {
-            narrower.push("the caller can set no variable".to_owned());
-        }
-        if leaf.tag("PASSWD") != Some(false) && !self.asks_nobody() {
-            wider.push("sudo asks for the password, udsadmin does not".to_owned());
-        }
-        if leaf.tag("LOG_INPUT") == Some(true) || leaf.tag("LOG_OUTPUT") == Some(true) {
-            wider.push("sudo records what it reads or writes, udsadmin that it ran".to_owned());
-        }
+        let wider = self.wider(leaf);
+        let narrower = [translated.narrower, leaf.who.notes.clone(), without_variables(leaf)].concat();
         let status = match (wider.is_empty(), narrower.is_empty()) {
             (false, _) => Status::Wider,
             (true, false) => Status::Narrower,
             (true, true) => Status::Carried,
         };
-        let told: Vec<String> =
-            std::iter::once(format!("as {}", names.join(", "))).chain(wider).chain(narrower).collect();
+        let told = [vec![format!("as {}", names.join(", "))], wider, narrower].concat();
         (status, told.join("; "))
+    }
+
+    /// What sudo does before or beside the command, and udsadmin does not.
+    fn wider(&self, leaf: &Leaf) -> Vec<String> {
+        let asks = leaf.tag("PASSWD") != Some(false) && !self.asks_nobody();
+        let records = leaf.tag("LOG_INPUT") == Some(true) || leaf.tag("LOG_OUTPUT") == Some(true);
+        let password = asks.then(|| "sudo asks for the password, udsadmin does not".to_owned());
+        let record = records.then(|| "sudo records what it reads or writes, udsadmin that it ran".to_owned());
+        password.into_iter().chain(record).collect()
     }
 
     /// Whether passwords are switched off for all.
@@ -187,27 +186,10 @@ impl Carrier<'_> {
 
     /// What is unsafe about it where it stands.
     fn dangers(&self, leaf: &Leaf) -> Vec<String> {
-        let mut dangers: Vec<&str> = Vec::new();
-        let what = leaf.cmnd.as_ref().map(|cmnd| &cmnd.what);
-        match what {
-            Ok(_) if leaf.negated => {
-                dangers.push(
-                    "whoever may run other programs as root copies or renames this one and runs the copy",
-                );
-            }
-            Ok(What::All) if leaf.tag("PASSWD") == Some(false) => {
-                dangers.push("whatever gets hold of such an account is root, without a password");
-            }
-            Ok(What::Directory | What::Regex) => {
-                dangers.push("what is put there one day may be run, too");
-            }
-            Ok(What::Program(path, words)) => dangers.extend(dangers_of(path, words)),
-            _ => {}
-        }
+        let mut dangers: Vec<String> = danger_of(leaf).map(str::to_owned).into_iter().collect();
         if leaf.tag("SETENV") == Some(true) && !leaf.negated {
-            dangers.push("SETENV: by LD_PRELOAD and its like, the caller runs what they like");
+            dangers.push("SETENV: by LD_PRELOAD and its like, the caller runs what they like".to_owned());
         }
-        let mut dangers: Vec<String> = dangers.into_iter().map(str::to_owned).collect();
         dangers.extend(root_excluded(leaf).map(str::to_owned));
         dangers.extend(self.changeable(leaf));
         dangers
@@ -222,6 +204,26 @@ impl Carrier<'_> {
         let (is_missing, fault) = self.world.fault(std::path::Path::new(path))?;
         (!is_missing).then(|| format!("as root, it is what others made of it: {fault}"))
     }
+}
+
+/// What is unsafe about the command itself.
+fn danger_of(leaf: &Leaf) -> Option<&'static str> {
+    match &leaf.cmnd.as_ref().ok()?.what {
+        _ if leaf.negated => {
+            Some("whoever may run other programs as root copies or renames this one and runs the copy")
+        }
+        What::All if leaf.tag("PASSWD") == Some(false) => {
+            Some("whatever gets hold of such an account is root, without a password")
+        }
+        What::Directory | What::Regex => Some("what is put there one day may be run, too"),
+        What::Program(path, words) => dangers_of(path, words),
+        What::All | What::Edit | What::List | What::Alias(_) => None,
+    }
+}
+
+fn without_variables(leaf: &Leaf) -> Vec<String> {
+    let setenv = leaf.tag("SETENV") == Some(true);
+    setenv.then(|| "the caller can set no variable".to_owned()).into_iter().collect()
 }
 
 fn dangers_of(path: &str, words: &Words) -> Option<&'static str> {

@@ -26,6 +26,20 @@ const RESERVED: [&str; 2] = ["id", "stdin"];
 const ALL: &str = "every command with any arguments is a root shell, which no policy here can say; name the commands that \
                    are needed, and keep a root login for the rest";
 
+/// Why `sudoedit` stays out.
+const EDIT: &str = "sudoedit edits files, and udsadmin only runs commands; declare one that puts a checked file in its place";
+
+/// Why a command with a digest stays out.
+const DIGEST: &str = "sudo checks the digest of the program, which udsadmin does not; see that only root can change it, and \
+                      declare it without";
+
+/// Why a command that says nothing of its arguments stays out.
+const ANY: &str = "any arguments whatever may follow it; declare those that are needed, or write \"\" behind it where none are";
+
+/// Why a command that runs as nobody in particular stays out.
+const CALLER: &str =
+    "it runs as the caller, which needs no privilege, or with another group, which no policy can say";
+
 /// A command as a policy has it, and what to tell of it.
 pub(super) struct Translated {
     pub(super) commands: Vec<Command>,
@@ -65,36 +79,26 @@ pub(super) fn translate(
 
 /// The program and what follows it, of a command that is one program.
 fn program(cmnd: &Cmnd) -> Result<(&str, &[String]), String> {
+    let refused = |why: &str| Err(why.to_owned());
     let (path, words) = match &cmnd.what {
         What::Program(path, words) => (path, words),
-        What::All => return Err(ALL.to_owned()),
-        What::Edit => {
-            return Err("sudoedit edits files, and udsadmin only runs commands; declare one that puts a checked file in its place".to_owned());
-        }
-        What::List => {
-            return Err("listing is no command; udsadmin shows everyone what they may run".to_owned());
-        }
+        What::All => return refused(ALL),
+        What::Edit => return refused(EDIT),
+        What::List => return refused("listing is no command; udsadmin shows everyone what they may run"),
         What::Alias(name) => return Err(format!("no Cmnd_Alias {name} is defined")),
-        What::Directory => return Err("every program of a directory; name those that are needed".to_owned()),
-        What::Regex => return Err("a program by a regular expression; name the programs".to_owned()),
+        What::Directory => return refused("every program of a directory; name those that are needed"),
+        What::Regex => return refused("a program by a regular expression; name the programs"),
     };
     if cmnd.digest {
-        return Err("sudo checks the digest of the program, which udsadmin does not; see that only root can change it, \
-                    and declare it without"
-            .to_owned());
+        return refused(DIGEST);
     }
     plain_path(path)?;
     match words {
         Words::None => Ok((path, &[])),
         Words::These(words) => Ok((path, words)),
-        Words::Any => Err(
-            "any arguments whatever may follow it; declare those that are needed, or write \"\" behind it \
-                           where none are"
-                .to_owned(),
-        ),
+        Words::Any => refused(ANY),
         Words::Regex => {
-            Err("its arguments are a regular expression; declare them one by one, each with a pattern"
-                .to_owned())
+            refused("its arguments are a regular expression; declare them one by one, each with a pattern")
         }
     }
 }
@@ -133,26 +137,28 @@ fn elements(
     let mut arguments: Vec<Argument> = Vec::new();
     for text in words {
         passable(text)?;
-        exec.push(match glob::word(text)? {
-            Word::Plain(word) => doubled(&word),
-            Word::Wild { before, pattern, behind } => {
-                let name = argument_name(&before, &arguments);
-                let element = format!("{}{{{name}}}{}", doubled(&before), doubled(&behind));
-                arguments.push((name, pattern));
-                element
-            }
-        });
+        exec.push(element(glob::word(text)?, &mut arguments));
     }
     if !arguments.is_empty() {
-        narrower.push(
-            "each wildcard is one argument: not empty, no blank, no '/', no \"..\", no '-' in front"
-                .to_owned(),
-        );
+        let less = "each wildcard is one argument: not empty, no blank, no '/', no \"..\", no '-' in front";
+        narrower.push(less.to_owned());
     }
     if words.iter().any(|word| word.contains([' ', '\t'])) {
         narrower.push("a blank within an argument stays within it".to_owned());
     }
     Ok((exec, arguments))
+}
+
+fn element(word: Word, arguments: &mut Vec<Argument>) -> String {
+    match word {
+        Word::Plain(word) => doubled(&word),
+        Word::Wild { before, pattern, behind } => {
+            let name = argument_name(&before, arguments);
+            let element = format!("{}{{{name}}}{}", doubled(&before), doubled(&behind));
+            arguments.push((name, pattern));
+            element
+        }
+    }
 }
 
 fn doubled(text: &str) -> String {
@@ -191,20 +197,9 @@ fn run_as(
     world: &dyn Surroundings,
     narrower: &mut Vec<String>,
 ) -> Result<Vec<String>, String> {
-    let Some(runas) = &leaf.terms.runas else {
-        let moved = sudoers.settings.iter().find(|setting| setting.name == "runas_default" && !setting.off);
-        return match moved {
-            None => Ok(vec!["root".to_owned()]),
-            Some(setting) => {
-                Err(format!("as whom it runs is said by runas_default at {}; write it here", setting.at))
-            }
-        };
-    };
+    let Some(runas) = &leaf.terms.runas else { return usual(sudoers) };
     if runas.users.is_empty() {
-        return Err(
-            "it runs as the caller, which needs no privilege, or with another group, which no policy can say"
-                .to_owned(),
-        );
+        return Err(CALLER.to_owned());
     }
     if !runas.groups.is_empty() {
         narrower.push("the caller has no choice of a group".to_owned());
@@ -222,6 +217,16 @@ fn run_as(
     names.sort();
     names.dedup();
     Ok(names)
+}
+
+/// As whom a command runs that does not say so.
+fn usual(sudoers: &Sudoers) -> Result<Vec<String>, String> {
+    match sudoers.settings.iter().find(|setting| setting.name == "runas_default" && !setting.off) {
+        None => Ok(vec!["root".to_owned()]),
+        Some(setting) => {
+            Err(format!("as whom it runs is said by runas_default at {}; write it here", setting.at))
+        }
+    }
 }
 
 fn account(Member { what, .. }: &Member<User>, world: &dyn Surroundings) -> Result<String, String> {

@@ -151,6 +151,9 @@ const DANGEROUS: [&str; 22] = [
     "HOME",
 ];
 
+/// What becomes of a setting that passes variables on.
+const NO_VARIABLE: &str = "no variable of the caller reaches a command";
+
 fn bearing(name: &str) -> Option<Bearing> {
     let fitting = KNOWN.iter().filter(|(known, _)| {
         if known.ends_with('_')
@@ -180,35 +183,28 @@ impl Setting {
     }
 
     fn verdict(&self) -> (Status, &'static str) {
+        use Status::{Carried, Narrower, NotCarried, Noted};
         let Some(bearing) = bearing(&self.name) else {
-            return (Status::NotCarried, "a setting that is not known here");
+            return (NotCarried, "a setting that is not known here");
         };
+        let is_timeout = self.name == "command_timeout" && self.is_global();
         match bearing {
-            Bearing::Keeps if self.off || self.removes => {
-                (Status::Noted, "no variable of the caller reaches a command")
+            Bearing::Keeps if self.off || self.removes => (Noted, NO_VARIABLE),
+            Bearing::Keeps => (Narrower, NO_VARIABLE),
+            Bearing::Password => (Noted, "about the password, which udsadmin never asks for"),
+            Bearing::Log => (Noted, "about sudo's log; udsadmin records every request in the journal"),
+            Bearing::Sudo => (Noted, "about sudo itself"),
+            Bearing::Always => {
+                (Noted, "udsadmin starts every command with a fixed environment, and nothing else open")
             }
-            Bearing::Keeps => (Status::Narrower, "no variable of the caller reaches a command"),
-            Bearing::Password => (Status::Noted, "about the password, which udsadmin never asks for"),
-            Bearing::Log => {
-                (Status::Noted, "about sudo's log; udsadmin records every request in the journal")
+            Bearing::Restricts | Bearing::Lost | Bearing::Counted if self.off => (Noted, "switched off"),
+            Bearing::Restricts if self.restricts() => {
+                (NotCarried, "commands that it restricts stay out, as nothing here restricts them so")
             }
-            Bearing::Sudo => (Status::Noted, "about sudo itself"),
-            Bearing::Always => (
-                Status::Noted,
-                "udsadmin starts every command with a fixed environment, and nothing else open",
-            ),
-            _ if self.off => (Status::Noted, "switched off"),
-            Bearing::Restricts if !self.restricts() => (Status::Narrower, "the caller has no choice here"),
-            Bearing::Restricts => {
-                (Status::NotCarried, "commands that it restricts stay out, as nothing here restricts them so")
-            }
-            Bearing::Lost => (Status::NotCarried, "udsadmin has no such setting"),
-            Bearing::Counted if self.name == "command_timeout" && self.is_global() => {
-                (Status::Carried, "the timeout of each command without one of its own")
-            }
-            Bearing::Counted => {
-                (Status::NotCarried, "commands that do not say as whom, or how long, stay out")
-            }
+            Bearing::Restricts => (Narrower, "the caller has no choice here"),
+            Bearing::Lost => (NotCarried, "udsadmin has no such setting"),
+            Bearing::Counted if is_timeout => (Carried, "the timeout of each command without one of its own"),
+            Bearing::Counted => (NotCarried, "commands that do not say as whom, or how long, stay out"),
         }
     }
 

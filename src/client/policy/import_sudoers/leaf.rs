@@ -58,13 +58,13 @@ fn of_permission(
     };
     match sudoers.commands_of(std::slice::from_ref(written)) {
         Err(why) => vec![leaf(written.negated, Err(why), written.what.text.clone())],
-        Ok(members) => members
-            .into_iter()
-            .map(|Member { negated, what }| {
+        Ok(members) => {
+            let one = |Member { negated, what }| {
                 let shown = shown(&what, negated, &written.what);
                 leaf(negated, Ok(what), shown)
-            })
-            .collect(),
+            };
+            members.into_iter().map(one).collect()
+        }
     }
 }
 

@@ -176,24 +176,22 @@ fn tell(
         let answer = json!({ "policy": policy, "report": report::json(rows) });
         return writeln!(out, "{answer:#}").map(|()| status);
     }
-    let mut place = "FILE".to_owned();
-    if let Some(path) = &arguments.output {
-        if let Err(error) = written(path, policy) {
-            let code = if error.kind() == ErrorKind::AlreadyExists { USAGE } else { IO };
-            return writeln!(err, "udsadmin: {}: {error}", shown(&path.display().to_string())).map(|()| code);
-        }
-        place = path.display().to_string();
-    } else {
-        out.write_all(policy.as_bytes())?;
-        out.flush()?;
+    let place = arguments.output.as_ref().map_or("FILE".into(), |path| path.to_string_lossy());
+    if let Err(error) = written(arguments.output.as_deref(), policy, out) {
+        let code = if error.kind() == ErrorKind::AlreadyExists { USAGE } else { IO };
+        return writeln!(err, "udsadmin: {}: {error}", shown(&place)).map(|()| code);
     }
     write!(err, "{}", report::people(rows))?;
     writeln!(err, "now run: udsadmin policy lint --policy {}", shown(&place))?;
     Ok(status)
 }
 
-/// Writes a file that is not there yet.
-fn written(path: &Path, policy: &str) -> io::Result<()> {
+/// Writes the policy out, or to a file that is not there yet.
+fn written(path: Option<&Path>, policy: &str, out: &mut dyn Write) -> io::Result<()> {
+    let Some(path) = path else {
+        out.write_all(policy.as_bytes())?;
+        return out.flush();
+    };
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)?;
     file.write_all(policy.as_bytes())?;
     file.sync_all()

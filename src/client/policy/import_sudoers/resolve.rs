@@ -97,6 +97,15 @@ impl Sudoers {
         Ok(flat)
     }
 
+    /// Counts a member that comes out of aliases.
+    fn count(&self, within: &[String]) -> Result<(), String> {
+        self.unfolded.set(self.unfolded.get() + usize::from(!within.is_empty()));
+        if self.unfolded.get() > MEMBERS_MAX {
+            return Err(format!("its aliases unfold to more than {MEMBERS_MAX} members"));
+        }
+        Ok(())
+    }
+
     fn unfold_one<T: Clone>(
         &self,
         member: &Member<T>,
@@ -104,10 +113,7 @@ impl Sudoers {
         within: &mut Vec<String>,
         flat: &mut Vec<Member<T>>,
     ) -> Result<(), String> {
-        self.unfolded.set(self.unfolded.get() + usize::from(!within.is_empty()));
-        if self.unfolded.get() > MEMBERS_MAX {
-            return Err(format!("its aliases unfold to more than {MEMBERS_MAX} members"));
-        }
+        self.count(within)?;
         let named = (how.name)(&member.what).and_then(|name| Some((how.lists.get(&name)?, name)));
         let Some(((_, list), name)) = named else {
             flat.push(member.clone());
