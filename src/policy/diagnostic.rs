@@ -1,8 +1,10 @@
 //! What is wrong with a policy, and where. Tells; decides nothing by itself and prints nothing.
 
-use super::origin::Place;
+use super::origin::{Document, Place, Source};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,13 @@ impl Diagnostic {
     /// A finding at a place. Control characters of the message are escaped: it stays one line.
     pub(super) fn new(severity: Severity, place: Place, message: &str) -> Self {
         Self { severity, message: one_line(message), place }
+    }
+
+    /// An error in any text, at these octets of it.
+    #[must_use]
+    pub fn error_in(source: &Source, span: &Range<usize>, message: &str) -> Self {
+        let document = Arc::new(Document::new(source, 0));
+        Self::new(Severity::Error, Place::new(&document, span), message)
     }
 
     /// How bad it is.
@@ -108,14 +117,11 @@ impl fmt::Display for Diagnostic {
 
 #[cfg(test)]
 mod tests {
-    use super::super::origin::{Document, Source};
     use super::*;
-    use std::sync::Arc;
 
-    fn finding(text: &str, span: std::ops::Range<usize>, message: &str) -> Diagnostic {
+    fn finding(text: &str, span: Range<usize>, message: &str) -> Diagnostic {
         let source = Source { name: "p.toml".to_owned(), text: text.to_owned() };
-        let place = Place::new(&Arc::new(Document::new(&source, 0)), &span);
-        Diagnostic::new(Severity::Error, place, message)
+        Diagnostic::error_in(&source, &span, message)
     }
 
     #[test]
