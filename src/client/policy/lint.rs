@@ -3,7 +3,7 @@
 use super::super::exit::shown;
 use super::{Answer, Common};
 use crate::accounts;
-use crate::files::{self, POLICY, Trust};
+use crate::files::{self, Interpreter, POLICY, Trust};
 use crate::identity::{Peer, Uid};
 use crate::policy::Loaded;
 use crate::policy::lint::{Fault, Finding, Id, Level, Surroundings, lint};
@@ -75,31 +75,38 @@ pub(super) fn unread(policy: Option<&Path>) -> Vec<String> {
 
 /// What is wrong with a program or a script, and with its interpreter. What is not there harms nobody.
 pub(super) fn faults(path: &Path) -> Vec<Fault> {
-    let writable = |path: &Path, what: &str| {
-        let error = files::check_unchanged(path, Trust::RootOnly).err()?;
-        let is_writable = matches!(
-            error.fault(),
-            files::Fault::Owner(_) | files::Fault::GroupWritable | files::Fault::OthersWritable
-        );
-        let message =
-            format!("{what} can be changed by others than root, who so choose what it does: {error}");
-        is_writable.then_some((Id::WRITABLE_SCRIPT, Level::Danger, message))
-    };
-    let interpreter = if path.is_file() { files::interpreter(path).ok().flatten() } else { None };
-    let looked_up = interpreter.iter().filter(|it| it.path.file_name() == Some(OsStr::new(ENV)));
-    let looked_up = looked_up.map(|it| {
-        let name = it.argument.as_deref().unwrap_or_default();
-        let message = format!(
-            "{} is run by whatever {name:?} is found first in PATH, by way of env; write the interpreter's absolute path in its \
-             first line",
-            path.display()
-        );
-        (Id::FOUND_BY_PATH, Level::Note, message)
-    });
+    if !path.is_file() {
+        return Vec::new();
+    }
+    let interpreter = files::interpreter(path).ok().flatten();
     let of_interpreter =
-        interpreter.iter().filter_map(|it| writable(&it.path, "the interpreter of this script"));
-    let of_file = path.is_file().then(|| writable(path, "what runs")).flatten();
-    of_file.into_iter().chain(of_interpreter).chain(looked_up).collect()
+        interpreter.as_ref().and_then(|it| writable(&it.path, "the interpreter of this script"));
+    let looked_up = interpreter.as_ref().and_then(|it| looked_up(path, it));
+    [writable(path, "the file that runs"), of_interpreter, looked_up].into_iter().flatten().collect()
+}
+
+fn writable(path: &Path, what: &str) -> Option<Fault> {
+    let error = files::check_unchanged(path, Trust::RootOnly).err()?;
+    let message = format!("{what} can be changed by others than root, who so choose what it does: {error}");
+    let is_writable = matches!(
+        error.fault(),
+        files::Fault::Owner(_) | files::Fault::GroupWritable | files::Fault::OthersWritable
+    );
+    is_writable.then_some((Id::WRITABLE_SCRIPT, Level::Danger, message))
+}
+
+fn looked_up(path: &Path, interpreter: &Interpreter) -> Option<Fault> {
+    let name = interpreter.argument.as_deref().unwrap_or_default();
+    let message = format!(
+        "{} is run by whatever {name:?} is found first in PATH, by way of env; write the interpreter's absolute path in its first \
+         line",
+        path.display()
+    );
+    (interpreter.path.file_name() == Some(OsStr::new(ENV))).then_some((
+        Id::FOUND_BY_PATH,
+        Level::Note,
+        message,
+    ))
 }
 
 fn object(finding: &Finding) -> Value {

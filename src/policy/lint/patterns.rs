@@ -22,59 +22,66 @@ const PRINTABLE: [(char, char); 2] = [(' ', '~'), ('!', '~')];
 /// Control characters that values are tried with.
 const CONTROLS: [char; 4] = ['\n', '\t', '\u{1b}', '\u{1}'];
 
+/// What each finding says of the argument whose name stands before it.
+const TOLD: [(Id, Level, &str); 8] = [
+    (
+        Id::FREE_TEXT,
+        Level::Note,
+        "takes any characters, control characters and those of a shell too; name those that you mean: characters = \"[a-z ]\"",
+    ),
+    (
+        Id::BROAD_PATTERN,
+        Level::Warning,
+        "matches nearly every character somewhere ('.', \\S or a class that begins with '^' does); name the characters that \
+         you mean, like [a-z0-9-]",
+    ),
+    (
+        Id::UNESCAPED_DOT,
+        Level::Warning,
+        "has a '.' between letters, which matches any character there; write \\. for a dot",
+    ),
+    (
+        Id::LOOSE_ALTERNATIVE,
+        Level::Note,
+        "has alternatives of very different length, and each is matched whole; where they share a beginning, put the \
+         alternatives in parentheses: web-(1|2)",
+    ),
+    (
+        Id::ODD_RANGE,
+        Level::Warning,
+        "has a range over characters that don't belong together, as A-z holds [, \\, ], ^, _ and ` too; write A-Za-z, and a dash \
+         last",
+    ),
+    (
+        Id::ANY_CASE,
+        Level::Note,
+        "matches without regard to case, and so letters of other scripts: (?i)k is the sign for kelvin, too; write [Kk]",
+    ),
+    (
+        Id::EVERY_SCRIPT,
+        Level::Note,
+        "matches digits and letters of every script by \\d or \\w; write [0-9] and [A-Za-z0-9_] where you mean those",
+    ),
+    (
+        Id::CONTROL_CHARACTERS,
+        Level::Note,
+        "matches control characters, line ends for one; a space is ' ', and \\s is more than that",
+    ),
+];
+
 /// What an argument's type lets through.
 pub(super) fn findings(command: &Command, spec: &ArgumentSpec) -> Vec<Finding> {
-    let what = if let Kind::Pattern(_, written) | Kind::Text(_, Some((_, written))) = &spec.kind {
+    let what: BTreeSet<Id> = if let Kind::Pattern(_, written) | Kind::Text(_, Some((_, written))) = &spec.kind
+    {
         of_pattern(written)
     } else {
         matches!(spec.kind, Kind::Text(_, None)).then_some(Id::FREE_TEXT).into_iter().collect()
     };
     let name = spec.name.as_str();
-    let finding = |id: Id| {
-        let (level, message) = told(id);
+    let finding = |(id, level, message): (Id, Level, &str)| {
         Finding::new(id, level, &spec.place, &format!("argument {name:?} {message}")).about(command)
     };
-    what.into_iter().map(finding).collect()
-}
-
-fn told(id: Id) -> (Level, &'static str) {
-    match id {
-        Id::FREE_TEXT => (
-            Level::Note,
-            "takes any characters, control characters and those of a shell too; name those that you mean: characters = \"[a-z ]\"",
-        ),
-        Id::BROAD_PATTERN => (
-            Level::Warning,
-            "matches nearly every character somewhere ('.', \\S or a class that begins with '^' does); name the characters that \
-             you mean, like [a-z0-9-]",
-        ),
-        Id::UNESCAPED_DOT => (
-            Level::Warning,
-            "has a '.' between letters, which matches any character there; write \\. for a dot",
-        ),
-        Id::LOOSE_ALTERNATIVE => (
-            Level::Note,
-            "has alternatives of very different length, and each is matched whole; where they share a beginning, put the \
-             alternatives in parentheses: web-(1|2)",
-        ),
-        Id::ODD_RANGE => (
-            Level::Warning,
-            "has a range over characters that don't belong together, as A-z holds [, \\, ], ^, _ and ` too; write A-Za-z, and a dash \
-             last",
-        ),
-        Id::ANY_CASE => (
-            Level::Note,
-            "matches without regard to case, and so letters of other scripts: (?i)k is the sign for kelvin, too; write [Kk]",
-        ),
-        Id::EVERY_SCRIPT => (
-            Level::Note,
-            "matches digits and letters of every script by \\d or \\w; write [0-9] and [A-Za-z0-9_] where you mean those",
-        ),
-        _ => (
-            Level::Note,
-            "matches control characters, line ends for one; a space is ' ', and \\s is more than that",
-        ),
-    }
+    TOLD.into_iter().filter(|(id, ..)| what.contains(id)).map(finding).collect()
 }
 
 /// What is to be said of a pattern.
