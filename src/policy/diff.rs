@@ -9,7 +9,7 @@ mod operation;
 mod scope;
 mod values;
 
-pub use change::{Change, Values};
+pub use change::{Change, LeftOut, Values};
 pub use crowd::Principal;
 
 use super::Policy;
@@ -58,7 +58,7 @@ fn gained(old: &Policy, new: &Policy) -> Vec<Change> {
     gains
 }
 
-fn granted<'a>(policy: &'a Policy, builtin: Builtin) -> Offer<'a> {
+fn granted(policy: &Policy, builtin: Builtin) -> Offer<'_> {
     let grants = policy.builtins.iter().filter(|(named, _)| *named == builtin);
     Offer::builtin(grants.map(|(_, who)| who))
 }

@@ -30,7 +30,7 @@ pub use case::Case;
 pub use command::{Command, RunAs};
 pub use decision::{Admission, Decision, Denial, Grant, Reason, Refusal};
 pub use diagnostic::{Diagnostic, Severity};
-pub use diff::{Change, Diff, Principal, Values, diff};
+pub use diff::{Change, Diff, LeftOut, Principal, Values, diff};
 pub use evaluate::{decide, why};
 pub use kind::ArgumentSpec;
 pub use origin::{Origin, Source};

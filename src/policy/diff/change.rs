@@ -21,12 +21,21 @@ pub(super) enum What {
     Command(CommandName),
 }
 
+/// What leaving an argument out stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LeftOut<Text> {
+    /// It is optional.
+    Nothing,
+    /// It has this default.
+    Default(Text),
+}
+
 /// The values of one argument: a list, or a type in words; and whether it may be left out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Values {
     pub(super) listed: Option<Vec<String>>,
     pub(super) kind: String,
-    pub(super) left_out: Option<Option<String>>,
+    pub(super) left_out: Option<LeftOut<String>>,
 }
 
 impl Values {
@@ -36,10 +45,10 @@ impl Values {
         self.listed.as_deref()
     }
 
-    /// What leaving the argument out stands for, where that is part of the change: the default, or nothing.
+    /// What leaving the argument out stands for, where that is part of the change.
     #[must_use]
-    pub fn left_out(&self) -> Option<Option<&str>> {
-        self.left_out.as_ref().map(Option::as_deref)
+    pub const fn left_out(&self) -> Option<&LeftOut<String>> {
+        self.left_out.as_ref()
     }
 
     /// The values that may be given, for people: the first of a list, or the type in words.
@@ -59,8 +68,8 @@ impl fmt::Display for Values {
         let blank = if given.is_empty() || self.left_out.is_none() { "" } else { " " };
         write!(f, "{given}{blank}")?;
         match &self.left_out {
-            Some(Some(default)) => write!(f, "(left out: {default})"),
-            Some(None) => f.write_str("(left out)"),
+            Some(LeftOut::Default(default)) => write!(f, "(left out: {default})"),
+            Some(LeftOut::Nothing) => f.write_str("(left out)"),
             None => Ok(()),
         }
     }

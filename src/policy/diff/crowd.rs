@@ -48,11 +48,6 @@ impl Principal {
     pub fn name(&self) -> &str {
         &self.name
     }
-
-    #[cfg(test)]
-    pub(super) const fn key(&self) -> Key {
-        self.key
-    }
 }
 
 impl fmt::Display for Principal {
@@ -82,8 +77,8 @@ impl Clause {
     }
 
     /// A clause for each of its principals.
-    pub(super) fn each(&self) -> impl Iterator<Item = Self> {
-        self.0.iter().map(|one| Self(Arc::new(vec![one.clone()])))
+    pub(super) fn each(&self) -> Vec<Self> {
+        self.0.iter().map(|one| Self(Arc::new(vec![one.clone()]))).collect()
     }
 
     /// Its principals, the users first.

@@ -9,7 +9,7 @@ use super::crowd::{Clause, Crowd, Key, Who};
 use super::gate::Gates;
 use super::offer::Offer;
 use super::scope::Scope;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What each principal may do by itself.
@@ -24,9 +24,9 @@ pub(super) struct Comparison<'o, 'a> {
     pub(super) new: &'o Offer<'a>,
 }
 
-impl<'o, 'a> Comparison<'o, 'a> {
+impl Comparison<'_, '_> {
     /// Everything that is gained, in a lasting order.
-    pub(super) fn gains(self) -> Vec<Change> {
+    pub(super) fn gains(&self) -> Vec<Change> {
         let (old, new) = (self.old.by_principal(), self.new.by_principal());
         let finder = Finder { comparison: self, old, new };
         let mut found = finder.by_rules();
@@ -38,7 +38,7 @@ impl<'o, 'a> Comparison<'o, 'a> {
 }
 
 struct Finder<'o, 'a> {
-    comparison: Comparison<'o, 'a>,
+    comparison: &'o Comparison<'o, 'a>,
     old: Rights<'o, 'a>,
     new: Rights<'o, 'a>,
 }
@@ -47,7 +47,7 @@ impl<'o, 'a> Finder<'o, 'a> {
     /// What those gain whom neither policy denies.
     fn by_rules(&self) -> Vec<Change> {
         let gates = self.comparison.gates;
-        let free = self.new.iter().filter(|(key, _)| gates.is_free(key));
+        let free = self.new.iter().filter(|(key, _)| gates.is_free(**key));
         let gains = free.map(|(key, (name, _))| {
             let clause = Clause::of([(key, *name)]);
             if !gates.new.contains_key(key) {
@@ -62,24 +62,32 @@ impl<'o, 'a> Finder<'o, 'a> {
     /// What a principal gains that needs another one to connect.
     fn with_entry(&self, key: Key, clause: &Clause) -> Vec<Change> {
         let gates = self.comparison.gates;
-        let with = |entries: &Clause, gained: &[Scope<'a>]| {
-            self.told(&[clause.clone(), self.strangers(entries)], gained)
-        };
         let entered = gates.old.contains_key(&key);
         let beyond_old = self.beyond(key, &self.old_rights(true, &[key]));
         let mut found = if entered || !self.old.contains_key(&key) {
-            with(&gates.entries, &beyond_old)
+            self.with_any(clause, &gates.entries, &beyond_old)
         } else {
-            [with(&gates.residents, &beyond_old), with(&gates.newcomers, &self.beyond(key, &[]))].concat()
+            let with_newcomers = self.with_any(clause, &gates.newcomers, &self.beyond(key, &[]));
+            [self.with_any(clause, &gates.residents, &beyond_old), with_newcomers].concat()
         };
-        for (entry, name) in
-            gates.new.iter().filter(|(entry, _)| self.is_named(entry) && gates.is_free(entry))
-        {
+        let named: BTreeSet<&Key> = self.old.keys().chain(self.new.keys()).collect();
+        for (entry, name) in named.into_iter().filter_map(|entry| gates.entry(*entry)) {
             let mut held = self.old_rights(entered || gates.old.contains_key(entry), &[key, *entry]);
             held.extend(self.new.get(entry).into_iter().flat_map(|(_, scopes)| scopes));
-            found.extend(self.told(&[clause.clone(), Clause::of([(entry, name)])], &self.beyond(key, &held)));
+            let clauses = [clause.clone(), Clause::of([(entry, name)])];
+            found.extend(self.told(&clauses, &self.beyond(key, &held)));
         }
         found
+    }
+
+    /// What the principals of the clause gain together with one of these whom no rule names: being one of them gives nothing
+    /// but the way in.
+    fn with_any(&self, clause: &Clause, entries: &Clause, gained: &[Scope<'a>]) -> Vec<Change> {
+        if gained.is_empty() {
+            return Vec::new();
+        }
+        let is_named = |key: &Key| self.old.contains_key(key) || self.new.contains_key(key);
+        self.told(&[clause.clone(), entries.without(is_named)], gained)
     }
 
     /// What those gain whom the old policy denies, by no longer being denied: whatever the new one permits.
@@ -111,15 +119,6 @@ impl<'o, 'a> Finder<'o, 'a> {
         rights.flat_map(|(_, scopes)| scopes.iter().copied()).collect()
     }
 
-    fn is_named(&self, key: &Key) -> bool {
-        self.old.contains_key(key) || self.new.contains_key(key)
-    }
-
-    /// Those of the clause whom no rule names: being one of them gives nothing but the way in.
-    fn strangers(&self, entries: &Clause) -> Clause {
-        entries.without(|key| self.is_named(key))
-    }
-
     fn told(&self, who: &[Clause], scopes: &[Scope<'a>]) -> Vec<Change> {
         if scopes.is_empty() {
             return Vec::new();
@@ -136,23 +135,18 @@ impl<'o, 'a> Finder<'o, 'a> {
 
 /// Who gains what this crowd may do, by no longer being denied. Each is a list of clauses that have to hold together.
 fn freed(gates: &Gates, crowd: &Crowd) -> Vec<Vec<Clause>> {
-    let pick =
-        |from: &Crowd, wanted: &dyn Fn(&Key) -> bool| Clause::of(from.iter().filter(|(key, _)| wanted(key)));
+    let is_named = |key: &Key| crowd.contains_key(key);
+    let pick = |wanted: &dyn Fn(&Key) -> bool| Clause::of(crowd.iter().filter(|(key, _)| wanted(key)));
     let enters = |key: &Key| gates.new.contains_key(key);
     let is_freed = |key: &Key| gates.freed.contains_key(key);
-    let themselves_inside = pick(crowd, &|key| is_freed(key) && enters(key));
-    let themselves_outside = pick(crowd, &|key| is_freed(key) && !enters(key));
-    let inside = pick(crowd, &|key| gates.is_free(key) && enters(key));
-    let outside = pick(crowd, &|key| gates.is_free(key) && !enters(key));
-    let others = pick(&gates.freed, &|key| !crowd.contains_key(key));
-    let others_inside = pick(&gates.freed, &|key| !crowd.contains_key(key) && enters(key));
-    let others_outside = pick(&gates.freed, &|key| !crowd.contains_key(key) && !enters(key));
-    let mut all: Vec<Vec<Clause>> = themselves_inside.each().map(|one| vec![one]).collect();
-    all.extend(themselves_outside.each().map(|one| vec![one, gates.everyone.clone()]));
-    all.extend([
-        vec![others, inside],
-        vec![others_inside, outside.clone()],
-        vec![others_outside, outside, gates.entries.clone()],
-    ]);
-    all
+    let inside = pick(&|key| gates.is_free(*key) && enters(key));
+    let outside = pick(&|key| gates.is_free(*key) && !enters(key));
+    let by_themselves = pick(&|key| is_freed(key) && enters(key)).each().into_iter().map(|one| vec![one]);
+    let with_entry = pick(&|key| is_freed(key) && !enters(key)).each().into_iter();
+    let others = [
+        vec![Clause::of(&gates.freed).without(is_named), inside],
+        vec![gates.freed_inside.without(is_named), outside.clone()],
+        vec![gates.freed_outside.without(is_named), outside, gates.entries.clone()],
+    ];
+    by_themselves.chain(with_entry.map(|one| vec![one, gates.everyone.clone()])).chain(others).collect()
 }

@@ -1,7 +1,7 @@
 //! Sets of the values of one argument, and what is left of one without another. Where that can't be known, all is left.
 
 use super::super::kind::{ArgumentSpec, Kind};
-use super::change;
+use super::change::{self, LeftOut};
 use crate::request::Value;
 use std::collections::BTreeSet;
 
@@ -49,6 +49,11 @@ impl<'a> Given<'a> {
                 let ranges = [below, above].into_iter().flatten();
                 ranges.filter(|(first, last)| first <= last).map(|(a, b)| Self::Integers(a, b)).collect()
             }
+            (Self::Integers(first, last), Self::Listed(values)) => {
+                let numbers =
+                    values.iter().filter(|text| self.has(text)).filter_map(|text| text.parse().ok());
+                between(*first, *last, &numbers.collect())
+            }
             (Self::Typed(inner), Self::Typed(outer)) if holds(outer, inner) => Vec::new(),
             (Self::Integers(..) | Self::Typed(_), _) => vec![self.clone()],
         }
@@ -69,6 +74,14 @@ impl<'a> Given<'a> {
             (Self::Integers(..) | Self::Typed(_), _) => self.clone(),
         }
     }
+}
+
+/// The ranges that these numbers, all from the first to the last, leave between them.
+fn between<'a>(first: i64, last: i64, numbers: &BTreeSet<i64>) -> Vec<Given<'a>> {
+    let starts = std::iter::once(Some(first)).chain(numbers.iter().map(|number| number.checked_add(1)));
+    let ends = numbers.iter().map(|number| number.checked_sub(1)).chain([Some(last)]);
+    let ranges = starts.zip(ends).filter_map(|(start, end)| Some((start?, end?)));
+    ranges.filter(|(start, end)| start <= end).map(|(start, end)| Given::Integers(start, end)).collect()
 }
 
 /// Whether every value of `inner` is one of `outer`, as far as the types alone show it.
@@ -108,7 +121,7 @@ pub(super) fn are_same(one: &ArgumentSpec, other: &ArgumentSpec) -> bool {
 #[derive(Clone, Debug)]
 pub(super) struct Choice<'a> {
     given: Given<'a>,
-    left_out: Option<Option<&'a str>>,
+    left_out: Option<LeftOut<&'a str>>,
 }
 
 impl<'a> Choice<'a> {
@@ -116,11 +129,11 @@ impl<'a> Choice<'a> {
     pub(super) fn of(spec: &'a ArgumentSpec, narrowed: Option<&'a [Value]>) -> Self {
         let default = spec.default.as_ref().and_then(Value::as_text);
         let Some(values) = narrowed else {
-            let left_out = if spec.is_required() { None } else { Some(default) };
+            let left_out = default.map(LeftOut::Default).or(spec.optional.then_some(LeftOut::Nothing));
             return Self { given: Given::of(spec), left_out };
         };
         let values: BTreeSet<&str> = values.iter().filter_map(Value::as_text).collect();
-        let left_out = default.filter(|default| values.contains(default)).map(Some);
+        let left_out = default.filter(|default| values.contains(default)).map(LeftOut::Default);
         Self { given: Given::Listed(values), left_out }
     }
 
@@ -158,9 +171,14 @@ impl<'a> Choice<'a> {
     pub(super) fn told(&self) -> change::Values {
         let (listed, kind) = match &self.given {
             Given::Listed(values) => (Some(values.iter().map(ToString::to_string).collect()), String::new()),
+            Given::Integers(first, last) if first == last => (Some(vec![first.to_string()]), String::new()),
             Given::Integers(first, last) => (None, Kind::Integer(*first, *last).to_string()),
             Given::Typed(spec) => (None, spec.kind()),
         };
-        change::Values { listed, kind, left_out: self.left_out.map(|default| default.map(str::to_owned)) }
+        let left_out = self.left_out.map(|left_out| match left_out {
+            LeftOut::Nothing => LeftOut::Nothing,
+            LeftOut::Default(text) => LeftOut::Default(text.to_owned()),
+        });
+        change::Values { listed, kind, left_out }
     }
 }
