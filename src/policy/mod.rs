@@ -12,6 +12,7 @@ mod diagnostic;
 mod diff;
 mod evaluate;
 mod kind;
+pub mod language;
 mod load;
 mod nearest;
 mod origin;
