@@ -185,8 +185,12 @@ fn check_text(sources: &[Source], reader: Option<&Reader>, names: &dyn Names, lo
     Outcome { findings, loaded: faults.is_empty().then_some(loaded) }
 }
 
+/// Reads a file, or the `*.toml` of a directory; of one that looks like /etc/udsadmin, what the daemons would read there.
 fn read_one(path: &Path) -> Result<Vec<Source>, FileError> {
-    if path.is_dir() {
+    let main = path.join("policy.toml");
+    if main.is_file() && path.join("policy.d").is_dir() {
+        files::read_policy(&main, Trust::CallingUser)
+    } else if path.is_dir() {
         files::read_directory(path, Trust::CallingUser)
     } else {
         files::read_file(path, Trust::CallingUser).map(|source| vec![source])

@@ -91,6 +91,11 @@ impl Clause {
         self.0.iter().any(|one| one.key == user || matches!(one.key, Key::Group(_)))
     }
 
+    fn includes(&self, other: &Self) -> bool {
+        other.0.len() <= self.0.len()
+            && other.0.iter().all(|one| self.0.iter().any(|mine| mine.key == one.key))
+    }
+
     fn text(&self, said: impl Fn(&Principal) -> String) -> String {
         let shown: Vec<String> = self.0.iter().take(SHOWN).map(said).collect();
         let more = self.0.len() - shown.len();
@@ -105,9 +110,14 @@ pub(super) struct Who(Vec<Clause>);
 
 impl Who {
     /// The peer of these clauses, unless there can be none.
-    pub(super) fn of(clauses: Vec<Clause>) -> Option<Self> {
-        let possible: Vec<Clause> = clauses.iter().map(|clause| possible(clause, &clauses)).collect();
+    pub(super) fn of(clauses: &[Clause]) -> Option<Self> {
+        let possible: Vec<Clause> = clauses.iter().map(|clause| possible(clause, clauses)).collect();
         possible.iter().all(|clause| !clause.0.is_empty()).then_some(Self(possible))
+    }
+
+    /// Whether every peer that the other is about is such a peer, as far as the clauses show it.
+    pub(super) fn includes(&self, other: &Self) -> bool {
+        self.0.iter().all(|wide| other.0.iter().any(|narrow| wide.includes(narrow)))
     }
 
     /// The clauses.
@@ -137,7 +147,7 @@ impl fmt::Display for Who {
         let mut clauses = self.0.iter();
         f.write_str(&clauses.next().map_or_else(String::new, |first| first.text(ToString::to_string)))?;
         for (index, clause) in clauses.enumerate() {
-            let joint = if index == 0 { ", if also " } else { " and " };
+            let joint = if index == 0 { ", if also " } else { ", and " };
             write!(f, "{joint}{}", clause.text(in_group))?;
         }
         Ok(())

@@ -12,6 +12,9 @@ use super::scope::Scope;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// Gains under one name that are held against each other at most, to tell none that another one includes.
+const COMPARED_MAX: usize = 64;
+
 /// What each principal may do by itself.
 type Rights<'o, 'a> = BTreeMap<Key, (&'o Arc<str>, Vec<&'o Scope<'a>>)>;
 
@@ -96,10 +99,11 @@ impl<'o, 'a> Finder<'o, 'a> {
         if gates.freed.is_empty() {
             return Vec::new();
         }
-        let gains = new.rules.iter().flat_map(|(crowd, scope)| {
-            freed(gates, crowd).into_iter().flat_map(|who| self.told(&who, std::slice::from_ref(scope)))
+        let all = new.rules.iter().flat_map(|(crowd, scope)| {
+            freed(gates, crowd).into_iter().filter_map(move |who| Some((Who::of(&who)?, scope)))
         });
-        gains.collect()
+        let kept = all.fold(Vec::new(), keep);
+        kept.iter().map(|(who, scope)| self.change(who, scope)).collect()
     }
 
     /// What the principal may do under the new policy, and none of these scopes holds.
@@ -120,16 +124,15 @@ impl<'o, 'a> Finder<'o, 'a> {
     }
 
     fn told(&self, who: &[Clause], scopes: &[Scope<'a>]) -> Vec<Change> {
-        if scopes.is_empty() {
-            return Vec::new();
-        }
-        let Some(peer) = Who::of(who.to_vec()) else { return Vec::new() };
+        let who = if scopes.is_empty() { None } else { Who::of(who) };
+        let change = |who| scopes.iter().map(move |scope| self.change(&who, scope)).collect();
+        who.map_or_else(Vec::new, change)
+    }
+
+    fn change(&self, who: &Who, scope: &Scope<'a>) -> Change {
         let Comparison { what, note, new, .. } = &self.comparison;
-        let change = |scope: &Scope<'a>| {
-            let values = scope.told(new.command);
-            Change { what: what.clone(), peer: peer.clone(), values, note: note.clone() }
-        };
-        scopes.iter().map(change).collect()
+        let values = scope.told(new.command);
+        Change { what: what.clone(), peer: who.clone(), values, note: note.clone() }
     }
 }
 
@@ -149,4 +152,18 @@ fn freed(gates: &Gates, crowd: &Crowd) -> Vec<Vec<Clause>> {
         vec![gates.freed_outside.without(is_named), outside, gates.entries.clone()],
     ];
     by_themselves.chain(with_entry.map(|one| vec![one, gates.everyone.clone()])).chain(others).collect()
+}
+
+/// Adds what is gained to the others, unless they say so already; and leaves out of them what it says, too.
+fn keep<'s, 'a>(mut kept: Vec<(Who, &'s Scope<'a>)>, new: (Who, &'s Scope<'a>)) -> Vec<(Who, &'s Scope<'a>)> {
+    let says = |one: &(Who, &Scope<'a>), other: &(Who, &Scope<'a>)| {
+        one.0.includes(&other.0) && other.1.is_within(one.1)
+    };
+    if kept.len() > COMPARED_MAX {
+        kept.push(new);
+    } else if !kept.iter().any(|one| says(one, &new)) {
+        kept.retain(|one| !says(&new, one));
+        kept.push(new);
+    }
+    kept
 }

@@ -5,6 +5,9 @@ use super::crowd::crowd;
 use super::values;
 use std::time::Duration;
 
+/// Characters of what runs that people are shown at most.
+const SHOWN: usize = 120;
+
 /// What running the new command gives that running the old one doesn't, in a few words; `None` where that is nothing.
 pub(super) fn more(old: &Command, new: &Command) -> Option<String> {
     let mut other = Vec::new();
@@ -14,9 +17,18 @@ pub(super) fn more(old: &Command, new: &Command) -> Option<String> {
     differs(old.run_as != new.run_as, "run-as");
     differs(!names(old).eq(names(new)), "args");
     if !other.is_empty() {
-        return Some(format!("runs something else: {}", other.join(", ")));
+        return Some(format!("runs something else ({}): {}", other.join(", "), line(new)));
     }
     is_longer(new.timeout, old.timeout).then(|| format!("timeout {}", shown(new.timeout)))
+}
+
+/// What runs, as whom, in one line that is not too long.
+fn line(command: &Command) -> String {
+    let elements: Vec<String> = command.exec.iter().map(ToString::to_string).collect();
+    let line = elements.join(" ");
+    let cut: String = line.chars().take(SHOWN).collect();
+    let rest = if cut.len() == line.len() { "" } else { "…" };
+    format!("{cut}{rest} as {}", command.run_as.name)
 }
 
 fn names(command: &Command) -> impl Iterator<Item = &str> {

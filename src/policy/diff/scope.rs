@@ -40,6 +40,11 @@ impl<'a> Scope<'a> {
         joined(left)
     }
 
+    /// Whether the other permits all of this.
+    pub(super) fn is_within(&self, other: &Self) -> bool {
+        self.minus(other).is_empty()
+    }
+
     /// One piece for each argument: the values that the other lacks there, while what comes before is common to both.
     fn minus(&self, other: &Self) -> Vec<Self> {
         let mut pieces = Vec::new();
@@ -86,10 +91,10 @@ impl<'a> Scope<'a> {
 fn joined(pieces: Vec<Scope<'_>>) -> Vec<Scope<'_>> {
     let mut kept: Vec<Scope<'_>> = Vec::new();
     for piece in pieces {
-        if kept.iter().any(|one| piece.minus(one).is_empty()) {
+        if kept.iter().any(|one| piece.is_within(one)) {
             continue;
         }
-        kept.retain(|one| !one.minus(&piece).is_empty());
+        kept.retain(|one| !one.is_within(&piece));
         match kept.iter_mut().find_map(|one| Some((one.join(&piece)?, one))) {
             Some((both, one)) => *one = both,
             None => kept.push(piece),
