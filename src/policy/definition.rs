@@ -85,6 +85,13 @@ impl Reader<'_> {
     }
 
     fn timeout(&mut self, item: &Item<'_>) -> Option<Limit> {
+        if let Some(number) = item.get_ref().as_integer() {
+            self.error(
+                &item.span(),
+                &format!("a timeout has a unit: \"{0}s\", or \"{0}min\"", number.as_str()),
+            );
+            return None;
+        }
         let word = self.word(item)?;
         if word.text == "infinity" {
             return Some(Limit(None));

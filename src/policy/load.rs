@@ -3,10 +3,11 @@
 use super::case::Case;
 use super::diagnostic::{Diagnostic, Severity};
 use super::language;
-use super::nearest::did_you_mean;
+use super::nearest::{did_you_mean, meant};
 use super::origin::{Document, Place, Source};
 use super::principal::{Names, Principals, Purpose};
 use super::reader::{Item, Reader};
+use super::syntax;
 use super::{Loaded, Policy};
 use crate::request::{Builtin, CommandName};
 use std::collections::BTreeMap;
@@ -49,16 +50,15 @@ fn parse_all(sources: &[Source]) -> Result<Vec<Parsed<'_>>, Vec<Diagnostic>> {
     }
 }
 
-/// Parses TOML. After a first error in the syntax the others are often only its consequences.
+/// Parses TOML.
 fn parse(source: &Source, rank: usize) -> Result<Parsed<'_>, Diagnostic> {
     let document = Arc::new(Document::new(source, rank));
-    let (table, errors) = DeTable::parse_recoverable(&source.text);
-    let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
-    match errors.into_iter().min_by_key(start) {
+    let (table, errors) = DeTable::parse_recoverable(source.text());
+    match syntax::first(errors) {
         None => Ok((document, table.into_inner())),
         Some(error) => {
             let place = Place::new(&document, &error.span().unwrap_or(0..0));
-            Err(Diagnostic::new(Severity::Error, place, error.message()))
+            Err(Diagnostic::new(Severity::Error, place, &syntax::told(&error, source.text())))
         }
     }
 }
@@ -196,10 +196,11 @@ fn granted_builtin(reader: &mut Reader<'_>, key: &Spanned<DeString<'_>>) -> Opti
     let text: &str = key.get_ref();
     let message = match Builtin::from_verb(text) {
         Some(builtin) if builtin.needs_grant() => return Some(builtin),
-        Some(_) => format!("built-in {text:?} is open to everyone who may connect"),
+        Some(_) => format!("built-in {text:?} is open to everyone who may connect; leave it out"),
         None => {
             let grantable = Builtin::ALL.iter().filter(|(builtin, _)| builtin.needs_grant());
-            format!("no such built-in: {text:?}{}", did_you_mean(text, grantable.map(|(_, verb)| *verb)))
+            let verbs: Vec<&str> = grantable.map(|(_, verb)| *verb).collect();
+            format!("no such built-in: {text:?}{}", meant(text, &verbs))
         }
     };
     reader.error(&key.span(), &message);

@@ -23,9 +23,11 @@ pub mod properties;
 mod reader;
 mod rule;
 mod step;
+mod syntax;
 mod template;
 #[cfg(test)]
 mod tests;
+mod who_can;
 
 pub use case::Case;
 pub use command::{Command, RunAs};
@@ -37,6 +39,7 @@ pub use kind::ArgumentSpec;
 pub use origin::{Origin, Source};
 pub use principal::{LookupFailed, Names};
 pub use step::{Explanation, Step};
+pub use who_can::who_can;
 
 use crate::identity::Peer;
 use crate::request::{Builtin, CommandName};

@@ -183,16 +183,15 @@ impl Reader<'_> {
     fn named<Id>(&mut self, span: &Range<usize>, name: &str, kind: &Kind<'_, Id>) -> Option<Id> {
         let word = kind.word;
         let message = match (kind.look_up)(name) {
-            _ if NOBODY.contains(&name) => format!("{word} {name:?} stands for whoever is not mapped"),
+            _ if NOBODY.contains(&name) => {
+                format!("{word} {name:?} stands for whoever is not mapped; choose another")
+            }
             Ok(Some(id)) => return Some(id),
             Ok(None) if kind.purpose == Purpose::Allow => {
-                self.warning(
-                    span,
-                    &format!("no such {word}: {name:?}; this matches nobody{}", unquoted(name)),
-                );
+                self.warning(span, &format!("no such {word}: {name:?}; this matches nobody{}", hint(name)));
                 return None;
             }
-            Ok(None) => format!("no such {word}: {name:?}{}", unquoted(name)),
+            Ok(None) => format!("no such {word}: {name:?}{}", hint(name)),
             Err(failed) => format!("{word} {name:?} can't be looked up: {failed}"),
         };
         self.error(span, &message);
@@ -204,13 +203,22 @@ impl Reader<'_> {
         let names = self.names;
         let look_up = |name: &str| names.uid_of(name);
         let kind = Kind { word: "user", checked: Uid::new, look_up: &look_up, purpose: Purpose::Deny };
+        if item.get_ref().is_integer() {
+            self.error(&item.span(), "a program runs as a user with a name; write the name, in quotes");
+            return None;
+        }
         let name = self.word(item)?;
         let uid = self.named(&name.span, &name.text, &kind)?;
         Some((name.text, uid))
     }
 }
 
-/// A hint where a number was written as a string.
-fn unquoted(name: &str) -> &'static str {
-    if name.parse::<u32>().is_ok() { "; a number is written without quotes" } else { "" }
+/// A hint where a name that nobody has was meant as something else.
+fn hint(name: &str) -> &'static str {
+    match name {
+        "*" | "ALL" | "all" | "everyone" => "; no word means everyone",
+        _ if name.starts_with(['%', '@']) => "; a group stands under groups, by its plain name",
+        _ if name.parse::<u32>().is_ok() => "; a number is written without quotes",
+        _ => "",
+    }
 }

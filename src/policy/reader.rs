@@ -2,7 +2,7 @@
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::language::Section;
-use super::nearest::did_you_mean;
+use super::nearest::meant;
 use super::origin::{Document, Origin, Place};
 use super::principal::Names;
 use std::ops::Range;
@@ -48,11 +48,11 @@ impl Reader<'_> {
         self.place(span).origin()
     }
 
-    /// Notes every key that the section doesn't have.
+    /// Notes every key that the section doesn't have, with the one that was meant or all there are.
     pub(super) fn known_keys(&mut self, table: &DeTable<'_>, section: &Section) {
-        for key in table.keys().filter(|key| section.names().all(|known| known != key.get_ref())) {
-            let close = did_you_mean(key.get_ref(), section.names());
-            self.error(&key.span(), &format!("unknown key {:?} in {}{close}", key.get_ref(), section.of));
+        for key in table.keys().filter(|key| !section.names().contains(&key.get_ref().as_ref())) {
+            let meant = meant(key.get_ref(), &section.names());
+            self.error(&key.span(), &format!("unknown key {:?} in {}{meant}", key.get_ref(), section.of));
         }
     }
 
@@ -76,7 +76,7 @@ impl Reader<'_> {
         let Some(digits) = item.get_ref().as_integer() else { return self.misfit(item, "an integer") };
         let value = i64::from_str_radix(digits.as_str(), digits.radix()).ok();
         value.or_else(|| {
-            self.error(&item.span(), "integer out of range");
+            self.error(&item.span(), "integer out of range; the largest is 9223372036854775807");
             None
         })
     }
@@ -109,6 +109,8 @@ impl Reader<'_> {
         let mend = match (expected, item.get_ref()) {
             ("a list", DeValue::String(_) | DeValue::Integer(_)) => "; put brackets around it",
             ("a string", DeValue::Integer(_) | DeValue::Float(_)) => "; put quotes around it",
+            ("an integer" | "true or false", DeValue::String(_)) => "; it stands without quotes",
+            ("a table", _) => "; a table is { key = value }, or lines below a [header]",
             _ => "",
         };
         self.error(&item.span(), &format!("expected {expected}, found {found}{mend}"));

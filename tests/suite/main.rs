@@ -3,6 +3,12 @@
 #[cfg(test)]
 mod activation;
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
+mod broken;
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod demo;
@@ -20,6 +26,8 @@ mod input;
 mod limits;
 #[cfg(test)]
 mod lines;
+#[cfg(test)]
+mod people;
 #[cfg(test)]
 mod process;
 #[cfg(test)]

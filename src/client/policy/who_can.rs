@@ -4,8 +4,8 @@ use super::super::run::{Failure, request_of};
 use super::table::aligned;
 use super::{Answer, Common};
 use crate::accounts;
-use crate::identity::{Peer, Uid};
-use crate::policy::{Decision, Policy, decide};
+use crate::identity::Uid;
+use crate::policy::{Policy, who_can};
 use crate::request::CommandName;
 use crate::server::clock;
 use crate::sys;
@@ -40,19 +40,11 @@ pub(super) struct Arguments {
 
 pub(super) fn answer(arguments: &Arguments, policy: &Policy) -> Result<Answer, Failure> {
     let request = request_of(&arguments.name, &arguments.words)?;
-    let rule = |peer: &Peer| {
-        if request.arguments.is_empty() {
-            return policy.first_rule(peer, &request.command).cloned();
-        }
-        match decide(policy, peer, &request, clock::now()) {
-            Decision::Permit(grant) => Some(grant.rule().clone()),
-            Decision::Deny(_) => None,
-        }
-    };
     let peers =
         sys::listed_users().into_iter().filter_map(|uid| accounts::peer_after_login(Uid::new(uid).ok()?));
+    let able = who_can(policy, peers, &request, clock::now());
     let able: Vec<[String; 2]> =
-        peers.filter_map(|peer| rule(&peer).map(|rule| [peer.user(), rule.to_string()])).collect();
+        able.into_iter().map(|(peer, rule)| [peer.user(), rule.to_string()]).collect();
     let nobody = || format!("nobody may run {}\n", request.command);
     Ok(Answer {
         people: if able.is_empty() { nobody() } else { aligned(&able) },

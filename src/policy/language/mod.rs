@@ -107,7 +107,7 @@ const UNIT_WORD: Shape = Shape::Word(&UNIT_TYPES);
 
 impl Section {
     /// The names of its keys.
-    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
-        self.keys.iter().map(|key| key.name)
+    pub(super) fn names(&self) -> Vec<&'static str> {
+        self.keys.iter().map(|key| key.name).collect()
     }
 }
