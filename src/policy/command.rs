@@ -82,6 +82,18 @@ impl Command {
         &self.program
     }
 
+    /// As whom it runs.
+    #[must_use]
+    pub const fn run_as(&self) -> &RunAs {
+        &self.run_as
+    }
+
+    /// How long it may take; `None` is no limit.
+    #[must_use]
+    pub const fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
     /// The rules whose users or groups the peer is one of, in order.
     pub(super) fn rules_for<'a>(&'a self, peer: &Peer) -> impl Iterator<Item = (&'a Rule, Matched<'a>)> {
         self.rules.iter().filter_map(|rule| Some((rule, rule.who.matching(peer)?)))

@@ -4,6 +4,7 @@ mod diff;
 mod peer;
 mod review;
 mod schema;
+mod show;
 mod table;
 mod test;
 mod who_can;
@@ -49,6 +50,7 @@ enum Question {
     WhoCan(who_can::Arguments),
     Test(test::Arguments),
     Diff(diff::Arguments),
+    Show(show::Arguments),
     Schema(schema::Arguments),
 }
 
@@ -79,6 +81,7 @@ impl Question {
                 ask(&asked.common, check_untested, |loaded| Ok(test::answer(loaded)), out, err)
             }
             Self::Diff(asked) => diff::run(asked, out, err),
+            Self::Show(asked) => show::run(&asked.common, out, err),
             Self::Schema(_) => writeln!(out, "{:#}", schema::schema()).map(|()| 0),
         }
     }
