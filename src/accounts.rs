@@ -2,6 +2,7 @@
 
 use crate::identity::{Account, DatabaseGroups, Gid, Groups, Peer, Uid};
 use crate::policy::{LookupFailed, Names, RunAs};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use nix::errno::Errno;
 use nix::unistd::{self, Group, User, getgrouplist};
 use std::ffi::CString;
@@ -21,6 +22,19 @@ impl Names for Database {
         let found = Group::from_name(group).map_err(|errno| failed(&errno))?;
         found.map(|group| Gid::new(group.gid.as_raw())).transpose().map_err(|unusable| failed(&unusable))
     }
+
+    fn zone_of(&self, zone: &str) -> Result<Option<TimeZone>, LookupFailed> {
+        Ok(zone_by_name(zone))
+    }
+
+    fn zone_here(&self) -> Result<TimeZone, LookupFailed> {
+        TimeZone::try_system().map_err(|error| failed(&error))
+    }
+}
+
+/// A name that the system's zone files lack, as they do where none are installed, is looked for in those built in.
+fn zone_by_name(zone: &str) -> Option<TimeZone> {
+    jiff::tz::db().get(zone).or_else(|_| TimeZoneDatabase::bundled().get(zone)).ok()
 }
 
 fn failed(why: &dyn fmt::Display) -> LookupFailed {

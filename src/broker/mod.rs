@@ -4,6 +4,7 @@
 mod client;
 mod door;
 mod packets;
+mod quota;
 mod run;
 mod service;
 mod wire;
@@ -11,6 +12,7 @@ mod wire;
 pub use client::{Connection, OpenError};
 pub use door::{Doors, Foreign};
 pub use packets::{Packet, Packets, accept};
+pub use quota::Quotas;
 pub use run::{order_places, places};
 pub use service::Service;
 pub use wire::{NotRun, Order, Report};

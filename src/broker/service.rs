@@ -2,6 +2,7 @@
 //! decides for itself; what the server says counts for nothing in that.
 
 use super::door::{Doors, still_open};
+use super::quota::Quotas;
 use super::run::report;
 use super::wire::{NotRun, Order, Report};
 use super::{Packet, Packets};
@@ -42,6 +43,8 @@ pub struct Service {
     pub runs: Arc<Places>,
     /// The orders under way, decided or not, and their caps.
     pub orders: Arc<Places>,
+    /// What commands limit themselves. As the runs do, it outlives a change of the policy.
+    pub quotas: Quotas,
     /// The tasks of the runs under way.
     pub tasks: TaskTracker,
     /// Cancelled when no further run may start.
@@ -119,8 +122,8 @@ impl Service {
         let unknown = |why: NoPeer| refused(&why.to_string()).optional("UDSADMIN_UID", why.uid());
         let peer = transport::peer_of(client.as_fd()).map_err(unknown)?;
         let peer = transport::complete(peer, self.policy.needs_database_groups()).await.map_err(unknown)?;
-        if peer.namespace != Namespace::Own {
-            return Err(refused("the client lives in another user namespace").peer(&peer));
+        if peer.namespace == Namespace::NotLooked {
+            return Err(refused("which user namespace the client lives in can't be told").peer(&peer));
         }
         match self.policy.admits(&peer) {
             Admission::Admitted { .. } => Ok(peer),

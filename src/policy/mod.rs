@@ -6,6 +6,7 @@ mod argument;
 mod bind;
 mod case;
 mod command;
+mod condition;
 mod decision;
 mod definition;
 mod diagnostic;
@@ -14,20 +15,25 @@ mod evaluate;
 mod kind;
 pub mod language;
 mod load;
+mod moment;
 mod nearest;
 mod origin;
 mod principal;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod properties;
+mod rate;
 mod reader;
+mod role;
 mod rule;
 mod step;
 mod syntax;
 mod template;
 #[cfg(test)]
 mod tests;
+mod weekday;
 mod who_can;
+mod window;
 
 pub use case::Case;
 pub use command::{Command, RunAs};
@@ -36,24 +42,28 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use diff::{Change, Diff, LeftOut, Principal, Values, diff};
 pub use evaluate::{decide, why};
 pub use kind::ArgumentSpec;
+pub use moment::moment;
 pub use origin::{Origin, Source};
 pub use principal::{LookupFailed, Names};
+pub use rate::{MaxRunning, Rate};
 pub use step::{Explanation, Step};
 pub use who_can::who_can;
 
 use crate::identity::Peer;
 use crate::request::{Builtin, CommandName};
-use principal::Principals;
+use condition::{Condition, Principals};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::SystemTime;
 
 /// Who may do what. The default permits nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    allow: Principals,
+    allow: Vec<Condition>,
     deny: Principals,
-    builtins: Vec<(Builtin, Principals)>,
+    builtins: Vec<(Builtin, Condition)>,
     commands: BTreeMap<CommandName, Command>,
+    needs_database_groups: bool,
 }
 
 /// A policy without errors.
@@ -77,11 +87,20 @@ impl Policy {
         load::load(sources, names)
     }
 
-    /// Whether a deny names a group: the peer's groups of the user database must then be known, or it is
-    /// refused.
+    /// Whether a deny names a group, or another rule goes by groups of the user database: a peer's must then be asked for.
     #[must_use]
-    pub fn needs_database_groups(&self) -> bool {
-        self.deny.first_group().is_some()
+    pub const fn needs_database_groups(&self) -> bool {
+        self.needs_database_groups
+    }
+
+    /// Notes what all of its rules together come to, once they are all there.
+    fn settle(&mut self) {
+        let of_commands =
+            self.commands.values().flat_map(|command| &command.rules).map(|rule| &rule.condition);
+        let of_builtins = self.builtins.iter().map(|(_, condition)| condition);
+        let mut all = self.allow.iter().chain(of_builtins).chain(of_commands);
+        let some_rule_needs_them = all.any(Condition::needs_database_groups);
+        self.needs_database_groups = some_rule_needs_them || self.deny.first_group().is_some();
     }
 
     /// Whether the peer may connect at all.
@@ -89,15 +108,25 @@ impl Policy {
         evaluate::admission(self, peer)
     }
 
-    /// Whether the peer may connect and use the built-in. Those that need no grant are everyone's.
+    /// Whether the peer may connect and use the built-in at this moment. Those that need no grant are everyone's.
     #[must_use]
-    pub fn grants_builtin(&self, peer: &Peer, builtin: Builtin) -> bool {
-        let granted =
-            || self.builtins.iter().any(|(named, who)| *named == builtin && who.matching(peer).is_some());
+    pub fn grants_builtin(&self, peer: &Peer, builtin: Builtin, now: SystemTime) -> bool {
+        let granted = || self.grants(peer, builtin).any(|condition| condition.during.holds(now));
         self.is_admitted(peer) && (!builtin.needs_grant() || granted())
     }
 
-    /// The commands of which some allow rule names the peer, by name. None for a peer that may not connect.
+    /// When the peer may use a granted built-in, if only at some times.
+    #[must_use]
+    pub fn builtin_hours(&self, peer: &Peer, builtin: Builtin) -> Option<String> {
+        hours(self.grants(peer, builtin)).filter(|_| self.is_admitted(peer))
+    }
+
+    fn grants(&self, peer: &Peer, builtin: Builtin) -> impl Iterator<Item = &Condition> {
+        let of_it = self.builtins.iter().filter(move |(named, _)| *named == builtin);
+        of_it.map(|(_, condition)| condition).filter(|condition| condition.matching(peer).is_some())
+    }
+
+    /// The commands of which some allow rule names the peer, by name, whatever the time. None for a peer that may not connect.
     pub fn visible_commands<'a>(&'a self, peer: &Peer) -> impl Iterator<Item = &'a Command> {
         let admitted = self.is_admitted(peer);
         self.commands.values().filter(move |command| admitted && command.rules_for(peer).next().is_some())
@@ -108,6 +137,19 @@ impl Policy {
     pub fn command<'a>(&'a self, peer: &Peer, name: &CommandName) -> Option<&'a Command> {
         let command = self.commands.get(name).filter(|command| command.rules_for(peer).next().is_some());
         command.filter(|_| self.is_admitted(peer))
+    }
+
+    /// When the peer may run a command with some values at least, if only at some times.
+    #[must_use]
+    pub fn hours(&self, peer: &Peer, name: &CommandName) -> Option<String> {
+        hours(self.command(peer, name)?.rules_for(peer).map(|(rule, _)| &rule.condition))
+    }
+
+    /// Whether a rule of the command for the peer goes by the time.
+    #[must_use]
+    pub fn goes_by_time(&self, peer: &Peer, name: &CommandName) -> bool {
+        let is_timed = |(rule, _): (&command::Rule, _)| !rule.condition.during.is_always();
+        self.command(peer, name).is_some_and(|command| command.rules_for(peer).any(is_timed))
     }
 
     /// The first rule of the command that is for the peer, who may run it with some values at least.
@@ -133,13 +175,27 @@ impl Policy {
         faults
     }
 
-    /// Whether `[allow]` names the peer by what the kernel says of it, which is quickly asked: anyone else will be refused.
+    /// Whether `[allow]` names the peer by what is known of it. Where the user database wasn't asked yet and
+    /// [`admits_by_database`](Self::admits_by_database) isn't so, anyone else will be refused.
     #[must_use]
     pub fn may_admit(&self, peer: &Peer) -> bool {
-        self.allow.matching(peer).is_some()
+        self.allow.iter().any(|table| table.naming(peer).is_some())
+    }
+
+    /// Whether a group of the user database can let a peer in whom the kernel's word would not.
+    #[must_use]
+    pub fn admits_by_database(&self) -> bool {
+        self.allow.iter().any(Condition::needs_database_groups)
     }
 
     fn is_admitted(&self, peer: &Peer) -> bool {
         matches!(self.admits(peer), Admission::Admitted { .. })
     }
+}
+
+/// The times of conditions that all name some; nothing where one of them holds at any time, or where there is none.
+fn hours<'a>(conditions: impl Iterator<Item = &'a Condition>) -> Option<String> {
+    let times = conditions.map(|condition| Some(&condition.during).filter(|during| !during.is_always()));
+    let times: Vec<String> = times.map(|during| during.map(ToString::to_string)).collect::<Option<_>>()?;
+    if times.is_empty() { None } else { Some(evaluate::listed(times)) }
 }

@@ -5,10 +5,11 @@ use super::language::Section;
 use super::nearest::meant;
 use super::origin::{Document, Origin, Place};
 use super::principal::Names;
+use super::role::Roles;
 use std::ops::Range;
 use std::sync::Arc;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 /// A value of TOML with its place.
 pub(super) type Item<'i> = Spanned<DeValue<'i>>;
@@ -24,6 +25,7 @@ pub(super) struct Word {
 pub(super) struct Reader<'a> {
     pub(super) document: &'a Arc<Document>,
     pub(super) names: &'a dyn Names,
+    pub(super) roles: &'a mut Roles,
     pub(super) findings: &'a mut Vec<Diagnostic>,
 }
 
@@ -59,6 +61,15 @@ impl Reader<'_> {
     /// The table that the item is.
     pub(super) fn table<'t, 'i>(&mut self, item: &'t Item<'i>) -> Option<&'t DeTable<'i>> {
         item.get_ref().as_table().or_else(|| self.misfit(item, "a table"))
+    }
+
+    /// The table of a section that has a header of its own.
+    pub(super) fn section<'t, 'i>(&mut self, item: &'t Item<'i>) -> Option<&'t DeTable<'i>> {
+        if item.get_ref().as_array().is_some_and(is_of_tables) {
+            self.error(&item.span(), "this is one table: write it with single brackets");
+            return None;
+        }
+        self.table(item)
     }
 
     /// The elements of the list that the item is.
@@ -116,4 +127,9 @@ impl Reader<'_> {
         self.error(&item.span(), &format!("expected {expected}, found {found}{mend}"));
         None
     }
+}
+
+/// Whether a list was written with double brackets, or might have been.
+pub(super) fn is_of_tables(list: &DeArray<'_>) -> bool {
+    list.first().is_some_and(|first| first.get_ref().is_table())
 }

@@ -18,7 +18,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::Interest;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -69,6 +69,7 @@ fn service(beginning: &Beginning, policy: Policy, trail: Arc<crate::audit::Trail
         clock: clock::now,
         runs: broker::places(),
         orders: broker::order_places(),
+        quotas: broker::Quotas::new(Instant::now),
         tasks: TaskTracker::new(),
         draining: CancellationToken::new(),
         ending: CancellationToken::new(),

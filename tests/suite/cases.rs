@@ -119,7 +119,7 @@ fn find(policy: &Policy, peer: &Peer, line: &str) -> Found {
             Found::Other(if names.is_empty() { "nothing".to_owned() } else { names.join(" ") })
         }
         (Some(builtin), _) => {
-            let word = if policy.grants_builtin(peer, builtin) { "granted" } else { "denied" };
+            let word = if policy.grants_builtin(peer, builtin, NOW) { "granted" } else { "denied" };
             Found::Other(word.to_owned())
         }
         (None, Err(why)) => Found::Other(format!("no-request {why}")),
@@ -134,6 +134,7 @@ impl Found {
             Self::Decided(_, Decision::Permit(grant)) => permitted(grant),
             Self::Decided(_, Decision::Deny(denial)) => match denial.refusal() {
                 Refusal::Denied => "denied".to_owned(),
+                Refusal::NotNow(text) => format!("not-now {text}"),
                 Refusal::BadArgument { name, text } => format!("bad-argument {name} {text}"),
             },
         }

@@ -5,7 +5,7 @@ use crate::world::{Folder, POLICY, World, listen_for_lines, pair};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use udsadmin::accounts::Database;
@@ -44,6 +44,7 @@ impl Inside {
             clock: || SystemTime::UNIX_EPOCH,
             runs: broker::places(),
             orders: broker::order_places(),
+            quotas: broker::Quotas::new(Instant::now),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             ending: CancellationToken::new(),

@@ -80,14 +80,18 @@ fn summary(gains: usize, losses: usize) -> String {
     format!("{}, {}", counted(gains, "gain", "gains"), counted(losses, "loss", "losses"))
 }
 
-fn row(sign: &str, change: &Change) -> [String; 5] {
+fn row(sign: &str, change: &Change) -> [String; 6] {
     let values = change.values().iter().map(|(name, values)| format!("{name}={values}"));
     let note = change.note().map_or_else(String::new, str::to_owned);
-    [sign.to_owned(), change.peer(), change.command().to_owned(), values.collect::<Vec<_>>().join("  "), note]
+    let times = change.times().unwrap_or_default().to_owned();
+    let values = values.collect::<Vec<_>>().join("  ");
+    [sign.to_owned(), change.peer(), change.command().to_owned(), values, times, note]
 }
 
 fn object(change: &Change) -> Value {
-    let principal = |one: &Principal| json!({ "kind": one.kind(), "name": one.name() });
+    let source = |one: &Principal| if one.is_by_database() { "database" } else { "kernel" };
+    let principal =
+        |one: &Principal| json!({ "kind": one.kind(), "name": one.name(), "source": source(one) });
     let parts: Vec<Value> = change.principals().map(|part| part.iter().map(principal).collect()).collect();
     let values: Map<_, _> =
         change.values().iter().map(|(name, values)| (name.clone(), given(values))).collect();
@@ -100,6 +104,8 @@ fn object(change: &Change) -> Value {
         "builtin": change.is_builtin(),
         "values": values,
         "left-out": left_out.collect::<Map<_, _>>(),
+        "times": change.times(),
+        "foreign-namespace": change.is_foreign(),
         "note": change.note(),
     })
 }

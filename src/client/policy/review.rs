@@ -2,6 +2,7 @@
 
 use crate::identity::{Gid, Uid};
 use crate::policy::{LookupFailed, Names};
+use jiff::tz::TimeZone;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -31,6 +32,14 @@ impl Names for Review<'_> {
     fn gid_of(&self, group: &str) -> Result<Option<Gid>, LookupFailed> {
         let look_up = || Ok(self.database.gid_of(group)?.map(Gid::raw));
         Ok(Gid::new(id(&self.groups, group, look_up)?).ok())
+    }
+
+    fn zone_of(&self, zone: &str) -> Result<Option<TimeZone>, LookupFailed> {
+        self.database.zone_of(zone)
+    }
+
+    fn zone_here(&self) -> Result<TimeZone, LookupFailed> {
+        self.database.zone_here()
     }
 }
 

@@ -158,13 +158,19 @@ fn diff_answers_programs_in_json() {
         "gains": [{
             "peer": "group no such, if also user root or user 4711 or in group 4712",
             "principals": [
-                [{ "kind": "group", "name": "no such" }],
-                [{ "kind": "user", "name": "root" }, { "kind": "user", "name": "4711" }, { "kind": "group", "name": "4712" }],
+                [{ "kind": "group", "name": "no such", "source": "kernel" }],
+                [
+                    { "kind": "user", "name": "root", "source": "kernel" },
+                    { "kind": "user", "name": "4711", "source": "kernel" },
+                    { "kind": "group", "name": "4712", "source": "kernel" },
+                ],
             ],
             "command": "log",
             "builtin": false,
             "values": { "n": ["1"], "p": "text that matches [a-z]+" },
             "left-out": { "n": "1", "p": null },
+            "times": null,
+            "foreign-namespace": false,
             "note": null,
         }],
         "losses": [],

@@ -82,6 +82,7 @@ pub struct Change {
     pub(super) what: What,
     pub(super) peer: Who,
     pub(super) values: Vec<(String, Values)>,
+    pub(super) times: Option<String>,
     pub(super) note: Option<String>,
 }
 
@@ -119,6 +120,18 @@ impl Change {
         &self.values
     }
 
+    /// Whether it is about peers in another user namespace than ours.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        self.peer.is_foreign()
+    }
+
+    /// When it is gained or lost, if not at all times: `during Mon..Fri 08:00-18:00`, or `except during` such times.
+    #[must_use]
+    pub fn times(&self) -> Option<&str> {
+        self.times.as_deref()
+    }
+
     /// What else there is to it, in a few words: that the command runs something else, or may take longer.
     #[must_use]
     pub fn note(&self) -> Option<&str> {
@@ -132,7 +145,9 @@ impl fmt::Display for Change {
         let values = self.values.iter().map(|(name, values)| format!("{name}={values}"));
         let what = format!("{}{built_in}", self.command());
         let note = self.note().map(|note| format!("({note})"));
-        let parts = [self.peer(), what, values.collect::<Vec<_>>().join(" ")].into_iter().chain(note);
+        let values = values.collect::<Vec<_>>().join(" ");
+        let times = self.times.clone().unwrap_or_default();
+        let parts = [self.peer(), what, values, times].into_iter().chain(note);
         let line = parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
         f.write_str(&line.chars().map(plain).collect::<String>())
     }

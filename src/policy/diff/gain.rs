@@ -8,7 +8,7 @@ use super::change::{Change, What};
 use super::crowd::{Clause, Crowd, Key, Who};
 use super::gate::Gates;
 use super::offer::Offer;
-use super::scope::Scope;
+use super::scope::{Scope, joined};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -100,7 +100,7 @@ impl<'o, 'a> Finder<'o, 'a> {
             return Vec::new();
         }
         let all = new.rules.iter().flat_map(|(crowd, scope)| {
-            freed(gates, crowd).into_iter().filter_map(move |who| Some((Who::of(&who)?, scope)))
+            freed(gates, crowd).into_iter().filter_map(move |who| Some((Who::of(&who, gates.world)?, scope)))
         });
         let kept = all.fold(Vec::new(), keep);
         kept.iter().map(|(who, scope)| self.change(who, scope)).collect()
@@ -114,7 +114,7 @@ impl<'o, 'a> Finder<'o, 'a> {
             let told = scopes.iter().take(index);
             gained.extend(scope.without(held.iter().chain(told).copied()));
         }
-        gained
+        joined(gained)
     }
 
     /// What these may do together under the old policy, if they may connect.
@@ -124,7 +124,7 @@ impl<'o, 'a> Finder<'o, 'a> {
     }
 
     fn told(&self, who: &[Clause], scopes: &[Scope<'a>]) -> Vec<Change> {
-        let who = if scopes.is_empty() { None } else { Who::of(who) };
+        let who = if scopes.is_empty() { None } else { Who::of(who, self.comparison.gates.world) };
         let change = |who| scopes.iter().map(move |scope| self.change(&who, scope)).collect();
         who.map_or_else(Vec::new, change)
     }
@@ -132,13 +132,13 @@ impl<'o, 'a> Finder<'o, 'a> {
     fn change(&self, who: &Who, scope: &Scope<'a>) -> Change {
         let Comparison { what, note, new, .. } = &self.comparison;
         let values = scope.told(new.command);
-        Change { what: what.clone(), peer: who.clone(), values, note: note.clone() }
+        Change { what: what.clone(), peer: who.clone(), values, times: scope.times(), note: note.clone() }
     }
 }
 
 /// Who gains what this crowd may do, by no longer being denied. Each is a list of clauses that have to hold together.
 fn freed(gates: &Gates, crowd: &Crowd) -> Vec<Vec<Clause>> {
-    let is_named = |key: &Key| crowd.contains_key(key);
+    let is_named = |key: &Key| crowd.contains_key(key) || crowd.contains_key(&key.by_kernel());
     let pick = |wanted: &dyn Fn(&Key) -> bool| Clause::of(crowd.iter().filter(|(key, _)| wanted(key)));
     let enters = |key: &Key| gates.new.contains_key(key);
     let is_freed = |key: &Key| gates.freed.contains_key(key);
@@ -147,7 +147,7 @@ fn freed(gates: &Gates, crowd: &Crowd) -> Vec<Vec<Clause>> {
     let by_themselves = pick(&|key| is_freed(key) && enters(key)).each().into_iter().map(|one| vec![one]);
     let with_entry = pick(&|key| is_freed(key) && !enters(key)).each().into_iter();
     let others = [
-        vec![Clause::of(&gates.freed).without(is_named), inside],
+        vec![gates.freed_all.without(is_named), inside],
         vec![gates.freed_inside.without(is_named), outside.clone()],
         vec![gates.freed_outside.without(is_named), outside, gates.entries.clone()],
     ];

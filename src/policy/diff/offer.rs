@@ -1,8 +1,8 @@
 //! What one policy offers under one name, and to whom. Knows nothing of who may connect.
 
 use super::super::command::Command;
-use super::super::principal::Principals;
-use super::crowd::{Crowd, Key, crowd};
+use super::super::condition::Condition;
+use super::crowd::{Crowd, Key, World, crowd};
 use super::scope::Scope;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,19 +15,21 @@ pub(super) struct Offer<'a> {
 }
 
 impl<'a> Offer<'a> {
-    /// Of something without arguments.
-    pub(super) fn plain(crowds: impl IntoIterator<Item = Crowd>) -> Self {
-        Self { command: None, rules: crowds.into_iter().map(|crowd| (crowd, Scope::whole())).collect() }
+    /// Of something that is theirs at all times.
+    pub(super) fn plain(crowd: Crowd) -> Self {
+        Self { command: None, rules: vec![(crowd, Scope::whole())] }
     }
 
     /// Of a built-in.
-    pub(super) fn builtin<'p>(grants: impl IntoIterator<Item = &'p Principals>) -> Self {
-        Self::plain(grants.into_iter().map(crowd))
+    pub(super) fn builtin(grants: impl IntoIterator<Item = &'a Condition>, world: World) -> Self {
+        let rules = grants.into_iter().map(|grant| (crowd(grant, world), Scope::during(&grant.during)));
+        Self { command: None, rules: rules.collect() }
     }
 
     /// Of a command.
-    pub(super) fn command(command: &'a Command) -> Self {
-        let rules = command.rules.iter().map(|rule| (crowd(&rule.who), Scope::of(command, rule)));
+    pub(super) fn command(command: &'a Command, world: World) -> Self {
+        let rules =
+            command.rules.iter().map(|rule| (crowd(&rule.condition, world), Scope::of(command, rule)));
         Self { command: Some(command), rules: rules.collect() }
     }
 

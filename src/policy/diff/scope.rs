@@ -1,28 +1,40 @@
-//! What one rule permits of a command: some values of each argument. Counts no peers.
+//! What one rule permits of a command: some values of each argument, at some times. Counts no peers.
 
 use super::super::command::{Command, Rule};
+use super::super::evaluate::listed;
+use super::super::window::During;
 use super::change;
 use super::values::Choice;
 
 /// Pieces into which one scope is cut at most. Past that it is told whole.
 const PIECES_MAX: usize = 64;
 
-/// The values of each argument of a command, any combination of them.
+/// The values of each argument of a command, any combination of them, and when.
 #[derive(Clone, Debug)]
 pub(super) struct Scope<'a> {
     choices: Vec<Choice<'a>>,
+    /// When; of nothing, always.
+    during: Option<&'a During>,
+    /// When not.
+    except: Vec<&'a During>,
 }
 
 impl<'a> Scope<'a> {
-    /// Of what has no arguments.
+    /// Of what has no arguments, at all times.
     pub(super) const fn whole() -> Self {
-        Self { choices: Vec::new() }
+        Self { choices: Vec::new(), during: None, except: Vec::new() }
+    }
+
+    /// Of what has no arguments, at these times.
+    pub(super) fn during(during: &'a During) -> Self {
+        Self { during: Some(during).filter(|during| !during.is_always()), ..Self::whole() }
     }
 
     /// What the rule permits of its command.
     pub(super) fn of(command: &'a Command, rule: &'a Rule) -> Self {
         let choice = |spec| Choice::of(spec, rule.narrowed(spec.name()));
-        Self { choices: command.arguments.iter().map(choice).collect() }
+        let choices = command.arguments.iter().map(choice).collect();
+        Self { choices, ..Self::during(&rule.condition.during) }
     }
 
     /// What none of the others permits. It may tell too much, where that can't be known; never too little.
@@ -30,19 +42,51 @@ impl<'a> Scope<'a> {
     where
         'a: 's,
     {
+        let (always, sometimes): (Vec<&Self>, Vec<&Self>) =
+            others.into_iter().partition(|one| self.is_never_outside(one));
         let mut left = vec![self.clone()];
-        for other in others {
+        for other in always {
             left = left.iter().flat_map(|piece| piece.minus(other)).collect();
             if left.len() > PIECES_MAX {
-                return vec![self.clone()];
+                left = vec![self.clone()];
+                break;
             }
         }
-        joined(left)
+        joined(left).into_iter().filter_map(|piece| piece.except_during(&sometimes)).collect()
+    }
+
+    /// This, but not at the times of those that permit all of it then; nothing where that is whenever this does.
+    fn except_during(self, sometimes: &[&Self]) -> Option<Self> {
+        let those = sometimes.iter().filter(|one| self.minus(one).is_empty());
+        let except: Vec<&During> = those.filter_map(|one| one.during).collect();
+        let together = During::together(except.iter().copied());
+        let none_left = self.during.is_some_and(|during| !together.is_always() && together.includes(during));
+        (!none_left).then_some(Self { except, ..self })
     }
 
     /// Whether the other permits all of this.
     pub(super) fn is_within(&self, other: &Self) -> bool {
-        self.minus(other).is_empty()
+        let excepted = other.except.is_empty() || self.has_same_exceptions(other);
+        excepted && self.is_never_outside(other) && self.minus(other).is_empty()
+    }
+
+    /// Whether all its times are times of the other.
+    fn is_never_outside(&self, other: &Self) -> bool {
+        other.during.is_none_or(|outer| self.during.is_some_and(|inner| outer.includes(inner)))
+    }
+
+    fn has_same_exceptions(&self, other: &Self) -> bool {
+        let told = |scope: &Self| scope.except.iter().map(ToString::to_string).collect::<Vec<_>>();
+        told(self) == told(other)
+    }
+
+    /// When, for people; `None` is always.
+    pub(super) fn times(&self) -> Option<String> {
+        let except: Vec<String> = self.except.iter().map(ToString::to_string).collect();
+        let except = (!except.is_empty()).then(|| format!("except during {}", listed(except)));
+        let during = self.during.map(|during| format!("during {during}"));
+        let all: Vec<String> = during.into_iter().chain(except).collect();
+        (!all.is_empty()).then(|| all.join(", "))
     }
 
     /// One piece for each argument: the values that the other lacks there, while what comes before is common to both.
@@ -53,7 +97,7 @@ impl<'a> Scope<'a> {
             let after = self.choices.get(index + 1..).unwrap_or_default();
             for part in mine.minus(theirs) {
                 let choices = before.iter().chain([&part]).chain(after).cloned().collect();
-                pieces.push(Self { choices });
+                pieces.push(Self { choices, ..self.clone() });
             }
             before.push(mine.meet(theirs));
             if before.last().is_some_and(Choice::is_empty) {
@@ -67,13 +111,14 @@ impl<'a> Scope<'a> {
     fn join(&self, other: &Self) -> Option<Self> {
         let same = |(mine, theirs): &(&Choice<'a>, &Choice<'a>)| mine.told() == theirs.told();
         let pairs = || self.choices.iter().zip(&other.choices);
-        if pairs().filter(|pair| !same(pair)).count() > 1 {
+        let same_times = self.times() == other.times();
+        if !same_times || pairs().filter(|pair| !same(pair)).count() > 1 {
             return None;
         }
         let join = |pair: (&Choice<'a>, &Choice<'a>)| {
             if same(&pair) { Some(pair.0.clone()) } else { pair.0.join(pair.1) }
         };
-        Some(Self { choices: pairs().map(join).collect::<Option<_>>()? })
+        Some(Self { choices: pairs().map(join).collect::<Option<_>>()?, ..self.clone() })
     }
 
     /// The same, to be told.
@@ -88,7 +133,7 @@ impl<'a> Scope<'a> {
 }
 
 /// The pieces, as few as they can simply be told in.
-fn joined(pieces: Vec<Scope<'_>>) -> Vec<Scope<'_>> {
+pub(super) fn joined(pieces: Vec<Scope<'_>>) -> Vec<Scope<'_>> {
     let mut kept: Vec<Scope<'_>> = Vec::new();
     for piece in pieces {
         if kept.iter().any(|one| piece.is_within(one)) {

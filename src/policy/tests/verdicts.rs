@@ -37,6 +37,7 @@ fn shown(decision: &Decision) -> String {
         Decision::Permit(grant) => permitted(grant),
         Decision::Deny(denial) => match denial.refusal() {
             Refusal::Denied => "denied".to_owned(),
+            Refusal::NotNow(text) => format!("denied: {text}"),
             Refusal::BadArgument { name, text } => format!("bad-argument {name} {text}"),
         },
     }
@@ -177,7 +178,7 @@ fn a_deny_by_group_stops_peers_whose_groups_are_unknown() {
         alice.database_groups = unknown;
         let Admission::Refused(denial) = policy.admits(&alice) else { panic!() };
         assert_eq!(denial.reason(), &Reason::GroupsUnknown);
-        assert!(!policy.grants_builtin(&alice, Builtin::Status));
+        assert!(!policy.grants_builtin(&alice, Builtin::Status, NOW));
         assert_eq!(policy.visible_commands(&alice).count(), 0);
         assert!(policy.command(&alice, &"restart".parse().unwrap()).is_none());
         assert_eq!(verdict(&policy, &alice, "restart nginx.service"), "denied");
@@ -208,11 +209,11 @@ fn a_peer_of_another_namespace_is_refused() {
 fn built_ins_are_granted_like_commands() {
     let policy = policy(EXAMPLE);
     let (alice, erin, bob) = (peer("alice", &["wheel"]), peer("erin", &["webops"]), peer("bob", &[]));
-    assert!(policy.grants_builtin(&alice, Builtin::Status));
-    assert!(!policy.grants_builtin(&alice, Builtin::Reload));
-    assert!(!policy.grants_builtin(&erin, Builtin::Status));
-    assert!(policy.grants_builtin(&erin, Builtin::Ping));
-    assert!(!policy.grants_builtin(&bob, Builtin::Ping));
+    assert!(policy.grants_builtin(&alice, Builtin::Status, NOW));
+    assert!(!policy.grants_builtin(&alice, Builtin::Reload, NOW));
+    assert!(!policy.grants_builtin(&erin, Builtin::Status, NOW));
+    assert!(policy.grants_builtin(&erin, Builtin::Ping, NOW));
+    assert!(!policy.grants_builtin(&bob, Builtin::Ping, NOW));
 }
 
 #[test]

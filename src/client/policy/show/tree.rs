@@ -101,8 +101,8 @@ pub(super) struct File<'s> {
 impl<'s> File<'s> {
     /// Parses the file, which is known to be TOML.
     pub(super) fn of(source: &'s Source) -> Self {
-        let after_each_newline = source.text.match_indices('\n').map(|(offset, _)| offset + 1);
-        let (table, _) = DeTable::parse_recoverable(&source.text);
+        let after_each_newline = source.text().match_indices('\n').map(|(offset, _)| offset + 1);
+        let (table, _) = DeTable::parse_recoverable(source.text());
         Self {
             name: &source.name,
             line_starts: std::iter::once(0).chain(after_each_newline).collect(),

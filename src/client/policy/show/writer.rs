@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 const ORDER: [&str; 6] = ["roles", "allow", "deny", "builtins", COMMANDS, "test"];
 
 /// The keys whose lists are united where several files have them.
-const UNITED: [&str; 2] = ["users", "groups"];
+const UNITED: [&str; 3] = ["users", "groups", "roles"];
 
 /// Writes the whole policy. What counts by default is told in comments.
 pub(super) fn written(whole: &Section<'_>, defaults: &Defaults) -> String {
