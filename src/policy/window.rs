@@ -19,7 +19,7 @@ pub(super) struct During(Vec<Window>);
 
 /// Days, a span of their hours, and the zone whose days they are.
 #[derive(Clone, Debug)]
-struct Window {
+pub(super) struct Window {
     spelling: Spelling,
     zone: TimeZone,
     /// As the policy has it, with single blanks.
@@ -43,9 +43,9 @@ impl During {
         self.is_always() || !other.is_always() && other.0.iter().all(one_includes)
     }
 
-    /// All the windows of these.
-    pub(super) fn together<'a>(those: impl IntoIterator<Item = &'a Self>) -> Self {
-        Self(those.into_iter().flat_map(|one| one.0.iter().cloned()).collect())
+    /// Each of its windows; none is always.
+    pub(super) fn windows(&self) -> &[Window] {
+        &self.0
     }
 
     /// What the clock of its first window shows.
@@ -63,8 +63,15 @@ impl fmt::Display for During {
     }
 }
 
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
 impl Window {
-    fn includes(&self, other: &Self) -> bool {
+    /// Whether it is known to hold whenever the other does.
+    pub(super) fn includes(&self, other: &Self) -> bool {
         self.zone == other.zone && self.spelling.includes(&other.spelling)
     }
 

@@ -99,8 +99,9 @@ impl<'o, 'a> Finder<'o, 'a> {
         if gates.freed.is_empty() {
             return Vec::new();
         }
-        let all = new.rules.iter().flat_map(|(crowd, scope)| {
-            freed(gates, crowd).into_iter().filter_map(move |who| Some((Who::of(&who, gates.world)?, scope)))
+        let all = new.rules.iter().flat_map(|right| {
+            let ways = freed(gates, &right.crowd).into_iter();
+            ways.filter_map(move |who| Some((Who::of(&who, gates.world)?, &right.scope)))
         });
         let kept = all.fold(Vec::new(), keep);
         kept.iter().map(|(who, scope)| self.change(who, scope)).collect()

@@ -1,10 +1,10 @@
 //! What one rule permits of a command: some values of each argument, at some times. Counts no peers.
 
 use super::super::command::{Command, Rule};
-use super::super::evaluate::listed;
-use super::super::window::During;
+use super::super::window::{During, Window};
 use super::change;
 use super::values::Choice;
+use std::collections::BTreeSet;
 
 /// Pieces into which one scope is cut at most. Past that it is told whole.
 const PIECES_MAX: usize = 64;
@@ -14,20 +14,20 @@ const PIECES_MAX: usize = 64;
 pub(super) struct Scope<'a> {
     choices: Vec<Choice<'a>>,
     /// When; of nothing, always.
-    during: Option<&'a During>,
+    during: Vec<&'a Window>,
     /// When not.
-    except: Vec<&'a During>,
+    except: Vec<&'a Window>,
 }
 
 impl<'a> Scope<'a> {
     /// Of what has no arguments, at all times.
     pub(super) const fn whole() -> Self {
-        Self { choices: Vec::new(), during: None, except: Vec::new() }
+        Self { choices: Vec::new(), during: Vec::new(), except: Vec::new() }
     }
 
     /// Of what has no arguments, at these times.
     pub(super) fn during(during: &'a During) -> Self {
-        Self { during: Some(during).filter(|during| !during.is_always()), ..Self::whole() }
+        Self { during: during.windows().iter().collect(), ..Self::whole() }
     }
 
     /// What the rule permits of its command.
@@ -37,13 +37,21 @@ impl<'a> Scope<'a> {
         Self { choices, ..Self::during(&rule.condition.during) }
     }
 
+    /// The same, window by window.
+    pub(super) fn by_window(&self) -> Vec<Self> {
+        if self.during.len() < 2 {
+            return vec![self.clone()];
+        }
+        self.during.iter().map(|window| Self { during: vec![window], ..self.clone() }).collect()
+    }
+
     /// What none of the others permits. It may tell too much, where that can't be known; never too little.
     pub(super) fn without<'s>(&self, others: impl IntoIterator<Item = &'s Self>) -> Vec<Self>
     where
         'a: 's,
     {
         let (always, sometimes): (Vec<&Self>, Vec<&Self>) =
-            others.into_iter().partition(|one| self.is_never_outside(one));
+            others.into_iter().partition(|other| self.is_never_outside(other));
         let mut left = vec![self.clone()];
         for other in always {
             left = left.iter().flat_map(|piece| piece.minus(other)).collect();
@@ -52,16 +60,13 @@ impl<'a> Scope<'a> {
                 break;
             }
         }
-        joined(left).into_iter().filter_map(|piece| piece.except_during(&sometimes)).collect()
+        joined(left).into_iter().map(|piece| piece.except_during(&sometimes)).collect()
     }
 
-    /// This, but not at the times of those that permit all of it then; nothing where that is whenever this does.
-    fn except_during(self, sometimes: &[&Self]) -> Option<Self> {
+    /// This, but not at the times of those that permit all of it then.
+    fn except_during(self, sometimes: &[&Self]) -> Self {
         let those = sometimes.iter().filter(|one| self.minus(one).is_empty());
-        let except: Vec<&During> = those.filter_map(|one| one.during).collect();
-        let together = During::together(except.iter().copied());
-        let none_left = self.during.is_some_and(|during| !together.is_always() && together.includes(during));
-        (!none_left).then_some(Self { except, ..self })
+        Self { except: those.flat_map(|one| one.during.iter().copied()).collect(), ..self }
     }
 
     /// Whether the other permits all of this.
@@ -72,19 +77,18 @@ impl<'a> Scope<'a> {
 
     /// Whether all its times are times of the other.
     fn is_never_outside(&self, other: &Self) -> bool {
-        other.during.is_none_or(|outer| self.during.is_some_and(|inner| outer.includes(inner)))
+        let in_other = |inner: &&Window| other.during.iter().any(|outer| outer.includes(inner));
+        other.during.is_empty() || !self.during.is_empty() && self.during.iter().all(in_other)
     }
 
     fn has_same_exceptions(&self, other: &Self) -> bool {
-        let told = |scope: &Self| scope.except.iter().map(ToString::to_string).collect::<Vec<_>>();
-        told(self) == told(other)
+        told(&self.except) == told(&other.except)
     }
 
     /// When, for people; `None` is always.
     pub(super) fn times(&self) -> Option<String> {
-        let except: Vec<String> = self.except.iter().map(ToString::to_string).collect();
-        let except = (!except.is_empty()).then(|| format!("except during {}", listed(except)));
-        let during = self.during.map(|during| format!("during {during}"));
+        let during = (!self.during.is_empty()).then(|| format!("during {}", told(&self.during)));
+        let except = (!self.except.is_empty()).then(|| format!("except during {}", told(&self.except)));
         let all: Vec<String> = during.into_iter().chain(except).collect();
         (!all.is_empty()).then(|| all.join(", "))
     }
@@ -107,18 +111,20 @@ impl<'a> Scope<'a> {
         pieces
     }
 
-    /// Both together, where they differ in the list of one argument at most.
+    /// Both together, where they differ in the list of one argument at most, or in their times alone.
     fn join(&self, other: &Self) -> Option<Self> {
         let same = |(mine, theirs): &(&Choice<'a>, &Choice<'a>)| mine.told() == theirs.told();
         let pairs = || self.choices.iter().zip(&other.choices);
-        let same_times = self.times() == other.times();
-        if !same_times || pairs().filter(|pair| !same(pair)).count() > 1 {
+        let differ = pairs().filter(|pair| !same(pair)).count();
+        let same_times = told(&self.during) == told(&other.during);
+        if differ > usize::from(same_times) || !self.has_same_exceptions(other) {
             return None;
         }
-        let join = |pair: (&Choice<'a>, &Choice<'a>)| {
-            if same(&pair) { Some(pair.0.clone()) } else { pair.0.join(pair.1) }
-        };
-        Some(Self { choices: pairs().map(join).collect::<Option<_>>()?, ..self.clone() })
+        let join =
+            |(mine, theirs)| if same(&(mine, theirs)) { Some(mine.clone()) } else { mine.join(theirs) };
+        let choices = pairs().map(join).collect::<Option<_>>()?;
+        let more = other.during.iter().filter(|_| !same_times);
+        Some(Self { choices, during: self.during.iter().chain(more).copied().collect(), ..self.clone() })
     }
 
     /// The same, to be told.
@@ -130,6 +136,13 @@ impl<'a> Scope<'a> {
             .map(|(spec, choice)| (spec.name().to_string(), choice.told()))
             .collect()
     }
+}
+
+/// The windows, each once.
+fn told(windows: &[&Window]) -> String {
+    let mut seen = BTreeSet::new();
+    let written = windows.iter().map(ToString::to_string).filter(|window| seen.insert(window.clone()));
+    written.collect::<Vec<_>>().join("; ")
 }
 
 /// The pieces, as few as they can simply be told in.

@@ -15,14 +15,14 @@ const STRANGER: &str = "mallory";
 const X_VALUES: [Option<&str>; 5] = [None, Some("u"), Some("v"), Some("w"), Some("z")];
 const Y_VALUES: [Option<&str>; 4] = [None, Some("1"), Some("3"), Some("6")];
 
-/// Seconds since the epoch: Thursday at 0, 9 and 17 hours, the Friday after it at 9, and the Saturday at 9 and 12.
-const MOMENTS: [u64; 6] = [0, 9 * 3600, 17 * 3600, 33 * 3600, 57 * 3600, 60 * 3600];
+/// Seconds since the epoch: Thursday at 0, 9 and 17 hours, the Friday after it at 9 and 20, and the Saturday at 9 and 12.
+const MOMENTS: [u64; 7] = [0, 9 * 3600, 17 * 3600, 33 * 3600, 44 * 3600, 57 * 3600, 60 * 3600];
 /// Windows, and which of these moments they hold.
-const WINDOWS: [(&str, [bool; 6]); 4] = [
-    ("08:00-10:00 UTC", [false, true, false, true, true, false]),
-    ("Thu 08:00-18:00 UTC", [false, true, true, false, false, false]),
-    ("Thu 00:00-18:00 UTC", [true, true, true, false, false, false]),
-    ("Sat UTC", [false, false, false, false, true, true]),
+const WINDOWS: [(&str, [bool; 7]); 4] = [
+    ("08:00-10:00 UTC", [false, true, false, true, false, true, false]),
+    ("Thu 08:00-18:00 UTC", [false, true, true, false, false, false, false]),
+    ("Thu 00:00-18:00 UTC", [true, true, true, false, false, false, false]),
+    ("Sat UTC", [false, false, false, false, false, true, true]),
 ];
 
 fn members() -> impl Strategy<Value = (Vec<&'static str>, Vec<&'static str>)> {

@@ -228,3 +228,99 @@ fn a_list_that_is_too_long_is_cut_for_people() {
     let some = (1..=8).map(|number| format!("user {number}")).collect::<Vec<_>>().join(" or ");
     assert_eq!(told[20], format!("+ group dba, if also {some} or 12 more  a"));
 }
+
+#[test]
+fn whose_word_counts_for_groups_is_part_of_who_may() {
+    assert_eq!(
+        changed("groups = [\"wheel\"]", "groups = [\"wheel\"]\ngroups-from = \"database\""),
+        [
+            "+ group wheel of the user database, if also in group webops  restart  unit=sshd.service",
+            "- group wheel  restart  unit=nginx.service,sshd.service",
+        ]
+    );
+}
+
+#[test]
+fn peers_of_other_namespaces_are_told_apart() {
+    let gate = "[[allow]]\ngroups = [\"wheel\", \"webops\"]\nforeign-namespace = true";
+    let from = "[allow]\ngroups = [\"wheel\", \"webops\"]";
+    assert_eq!(
+        changed(from, gate),
+        [
+            "+ group wheel, in another user namespace  (connect)",
+            "+ group webops, in another user namespace  (connect)"
+        ]
+    );
+    let open = BASE.replace(from, gate);
+    let rule = "groups = [\"wheel\"]\n";
+    assert_eq!(
+        lines(&open, &open.replace(rule, &format!("{rule}foreign-namespace = true\n"))),
+        ["+ group wheel, in another user namespace  restart  unit=nginx.service,sshd.service"]
+    );
+}
+
+#[test]
+fn times_are_told_and_what_is_left_at_others() {
+    let rule = "groups = [\"wheel\"]\n";
+    let at = |during: &str| BASE.replace(rule, &format!("{rule}during = {during}\n"));
+    let all = "group wheel  restart  unit=nginx.service,sshd.service";
+    let week = "Mon..Fri 08:00-18:00 UTC";
+    for (old, new, expected) in [
+        (BASE.to_owned(), at(&format!("{week:?}")), vec![format!("- {all}  except during {week}")]),
+        (at(&format!("{week:?}")), BASE.to_owned(), vec![format!("+ {all}  except during {week}")]),
+        (
+            at("\"Mon 09:00-10:00 UTC\""),
+            at(&format!("{week:?}")),
+            vec![format!("+ {all}  during {week}, except during Mon 09:00-10:00 UTC")],
+        ),
+        (
+            at("\"08:00-18:00 UTC\""),
+            at("[\"Mon..Sat 08:00-18:00 UTC\", \"Sun 08:00-18:00 UTC\"]"),
+            vec![format!(
+                "- {all}  during 08:00-18:00 UTC, except during Mon..Sat 08:00-18:00 UTC; Sun 08:00-18:00 UTC"
+            )],
+        ),
+        (at("\"22:00-06:00 UTC\""), at("\"22:00-06:00\""), vec![]),
+        (
+            at("\"22:00-06:00 UTC\""),
+            at("\"22:00-06:00 Europe/Berlin\""),
+            vec![
+                format!("+ {all}  during 22:00-06:00 Europe/Berlin, except during 22:00-06:00 UTC"),
+                format!("- {all}  during 22:00-06:00 UTC, except during 22:00-06:00 Europe/Berlin"),
+            ],
+        ),
+    ] {
+        let told = lines(&old, &new);
+        let told: Vec<_> = told.into_iter().filter(|line| line.contains("group wheel")).collect();
+        assert_eq!(told, expected, "{new}");
+    }
+}
+
+#[test]
+fn more_runs_are_a_gain_and_fewer_a_loss() {
+    let with = |limit: &str| BASE.replace("exec", &format!("{limit}\nexec"));
+    for (old, new, expected) in [
+        ("rate = \"5/min\"", "rate = \"6/min\"", &["+ (rate 6/min)"][..]),
+        ("rate = \"5/min\"", "rate = \"5/h\"", &["- (rate 5/min)"]),
+        ("rate = \"5/min\"", "rate = \"60/h\"", &["+ (rate 60/h)", "- (rate 5/min)"]),
+        ("max-running = 2", "", &["+ (no max-running)"]),
+        ("", "max-running = 2", &["- (no max-running)"]),
+        ("rate = \"5/min\"\nmax-running = 1", "max-running = 2", &["+ (no rate, max-running 2)"]),
+    ] {
+        let told = lines(&with(old), &with(new));
+        let told = told.iter().filter(|line| line.contains("group wheel"));
+        let told: Vec<String> = told
+            .map(|line| line.replace("group wheel  restart  unit=nginx.service,sshd.service  ", ""))
+            .collect();
+        assert_eq!(told, expected, "{old} -> {new}");
+    }
+}
+
+#[test]
+fn a_role_stands_for_whoever_is_in_it() {
+    let role =
+        BASE.replace("groups = [\"wheel\"]", "roles = [\"ops\"]") + "[roles.ops]\ngroups = [\"wheel\"]\n";
+    assert_eq!(lines(BASE, &role), Vec::<String>::new());
+    let more = role.replace("[roles.ops]\n", "[roles.ops]\nusers = [\"bob\"]\n");
+    assert_eq!(lines(&role, &more), ["+ user bob, if also in group webops  restart  unit=sshd.service"]);
+}

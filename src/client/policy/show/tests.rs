@@ -125,6 +125,31 @@ expect = "deny"
 }
 
 #[test]
+fn gates_that_say_more_than_whom_stay_apart() {
+    let one = source("a.toml", "[roles.r]\nusers = [7]\n[allow]\nusers = [8]\n[deny]\nroles = ['r']\n");
+    let two = source("b.toml", "[[allow]]\ngroups = [9]\ngroups-from = \"database\"\n[deny]\nusers = [10]\n");
+    let expected = r#"# from a.toml:1
+[roles.r]
+users = [7]
+
+# from a.toml:3
+[[allow]]
+users = [8]
+
+# from b.toml:1
+[[allow]]
+groups = [9]
+groups-from = "database"
+
+# from a.toml:5, b.toml:4
+[deny]
+users = [10]
+roles = ["r"]
+"#;
+    assert_eq!(shown(&[one, two]), expected);
+}
+
+#[test]
 fn programs_get_the_same_with_places() {
     let sources = [source("policy.toml", MAIN), source("a.toml", DROP_IN)];
     let told = answer(&sources, &loaded(&sources).unwrap().policy).json;
@@ -175,7 +200,7 @@ fn command(name: &'static str) -> impl Strategy<Value = String> {
     let text = "[^\\x00{}]{0,12}";
     let values = prop::collection::btree_set("[^\\x00]{0,5}", 1..4);
     let rules = prop::collection::vec((section("allow"), any::<bool>()), 0..3);
-    (text, values, rules, select(&["", "timeout = \"90 s\"\n", "summary = 'a \"b\" c'\n"][..])).prop_map(
+    (text, values, rules, select(&["", "timeout = \"90 s\"\n", "rate = \"5/min\"\nmax-running = 3\n", "summary = 'a \"b\" c'\n"][..])).prop_map(
         move |(text, values, rules, more)| {
             let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
             let all = values.join(",");
@@ -197,7 +222,8 @@ proptest! {
 
     #[test]
     fn what_is_shown_is_the_same_policy(
-        allows in prop::collection::vec(section("[allow]"), 0..3),
+        allows in prop::collection::vec(
+            prop_oneof![section("[allow]"), section("[[allow]]").prop_map(|gate| gate + "foreign-namespace = true\n")], 0..3),
         deny in section("[deny]"), one in command("one"), two in command("\"t.w.o\""), status in section("[[builtins.status.allow]]"),
         more in section("[[commands.one.allow]]")
     ) {

@@ -5,6 +5,7 @@ use super::tree::{Entry, Section, in_order};
 use super::value::{key, list, text};
 use super::{COMMANDS, Defaults};
 use std::collections::BTreeSet;
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The order in which the sections are told; others come before them.
@@ -107,7 +108,9 @@ fn line(name: &str, value: &DeValue<'_>) -> String {
     let Some(table) = value.as_table().filter(lists) else {
         return format!("{name} = {}\n", text(value));
     };
-    in_order(table)
-        .map(|(below, item)| format!("{name}.{} = {}\n", key(below), text(item.get_ref())))
-        .collect()
+    let line = |(below, item): (&str, &Spanned<DeValue<'_>>)| {
+        format!("{name}.{} = {}", key(below), text(item.get_ref()))
+    };
+    let lines: Vec<String> = in_order(table).map(line).collect();
+    lines.join("\n") + "\n"
 }
