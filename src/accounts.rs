@@ -167,6 +167,20 @@ mod tests {
     }
 
     #[test]
+    fn zones_are_found_by_name_and_by_nothing_else() {
+        let noon = jiff::civil::date(2026, 7, 1).at(12, 0, 0, 0);
+        for (name, offset) in [("UTC", 0), ("Europe/Berlin", 2), ("America/New_York", -4), ("Asia/Tokyo", 9)]
+        {
+            let zone = Database.zone_of(name).unwrap().unwrap();
+            let at = zone.to_timestamp(noon).unwrap();
+            assert_eq!(zone.to_offset(at), jiff::tz::offset(offset), "{name}");
+        }
+        for name in ["", "Mars", "/etc/localtime", "../../../etc/localtime", "Europe/../UTC", "Europe"] {
+            assert_eq!(Database.zone_of(name), Ok(None), "{name}");
+        }
+    }
+
+    #[test]
     fn a_name_that_nobody_has_is_no_failure() {
         assert_eq!(Database.uid_of("no such user"), Ok(None));
         assert_eq!(Database.gid_of("no such group"), Ok(None));

@@ -82,4 +82,14 @@ mod tests {
         drop(first);
         assert!(places.take(user(3)).is_some());
     }
+
+    #[test]
+    fn each_may_be_told_how_many_it_may_take() {
+        let places: Arc<Places<&str>> = Places::new(usize::MAX, usize::MAX);
+        let held: Vec<_> = (0..2).map(|_| places.take_of("a", 2).unwrap()).collect();
+        assert!(places.take_of("a", 2).is_none() && places.take_of("b", 1).is_some());
+        assert!(places.take_of("a", 1).is_none(), "it may have become less");
+        drop(held);
+        assert!(places.take_of("a", 1).is_some());
+    }
 }

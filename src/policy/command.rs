@@ -1,9 +1,9 @@
 //! A command of the policy as it stands after loading: checked, and not to be changed.
 
-use super::condition::{Condition, Matched};
+use super::condition::{Condition, Matched, hours};
 use super::kind::ArgumentSpec;
 use super::origin::{Origin, Place};
-use super::rate::{MaxRunning, Rate};
+use super::rate::Limits;
 use super::template::Template;
 use crate::identity::{Peer, Uid};
 use crate::request::{ArgumentName, CommandName, Value};
@@ -37,8 +37,7 @@ pub struct Command {
     pub(super) arguments: Vec<ArgumentSpec>,
     pub(super) run_as: RunAs,
     pub(super) timeout: Option<Duration>,
-    pub(super) rate: Option<Rate>,
-    pub(super) max_running: Option<MaxRunning>,
+    pub(super) limits: Limits,
     pub(super) rules: Vec<Rule>,
     pub(super) place: Place,
     pub(super) program_place: Place,
@@ -95,6 +94,12 @@ impl Command {
     #[must_use]
     pub const fn timeout(&self) -> Option<Duration> {
         self.timeout
+    }
+
+    /// When its rules for the peer hold, if only at some times.
+    #[must_use]
+    pub fn hours(&self, peer: &Peer) -> Option<String> {
+        hours(self.rules_for(peer).map(|(rule, _)| &rule.condition))
     }
 
     /// The rules that are for the peer, in order, whatever times they name.

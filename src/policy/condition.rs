@@ -7,6 +7,7 @@ use super::reader::{Item, Reader};
 use super::role::RoleUse;
 use super::window::During;
 use crate::identity::{DatabaseGroups, Groups, Namespace, Peer};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::DeTable;
 
@@ -123,6 +124,20 @@ impl Condition {
     pub(super) fn needs_database_groups(&self) -> bool {
         self.groups_from == GroupsFrom::Database && self.who.first_group().is_some()
     }
+}
+
+/// The times of conditions that all name some; nothing where one of them holds at any time, or where there is none.
+pub(super) fn hours<'a>(conditions: impl Iterator<Item = &'a Condition>) -> Option<String> {
+    let times = conditions.map(|condition| Some(&condition.during).filter(|during| !during.is_always()));
+    let times: Vec<String> = times.map(|during| during.map(ToString::to_string)).collect::<Option<_>>()?;
+    if times.is_empty() { None } else { Some(listed(times)) }
+}
+
+/// Times at which rules permit, each once.
+pub(super) fn listed(mut times: Vec<String>) -> String {
+    let mut seen = BTreeSet::new();
+    times.retain(|time| seen.insert(time.clone()));
+    times.join("; ")
 }
 
 impl Reader<'_> {

@@ -2,7 +2,7 @@
 
 use super::command::RunAs;
 use super::origin::Origin;
-use super::rate::{MaxRunning, Rate};
+use super::rate::{Limits, MaxRunning, Rate};
 use crate::request::{ArgumentName, CommandName, Value};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -52,8 +52,7 @@ pub struct Grant {
     pub(super) argv: Vec<Vec<u8>>,
     pub(super) run_as: RunAs,
     pub(super) timeout: Option<Duration>,
-    pub(super) rate: Option<Rate>,
-    pub(super) max_running: Option<MaxRunning>,
+    pub(super) limits: Limits,
     pub(super) rule: Origin,
     pub(super) arguments: Vec<(ArgumentName, Value)>,
 }
@@ -92,13 +91,13 @@ impl Grant {
     /// How often the peer's user may run the command; `None` is as often as it likes.
     #[must_use]
     pub const fn rate(&self) -> Option<&Rate> {
-        self.rate.as_ref()
+        self.limits.rate.as_ref()
     }
 
     /// How many runs of the command may be under way at once; `None` is as many as there is room for.
     #[must_use]
     pub const fn max_running(&self) -> Option<&MaxRunning> {
-        self.max_running.as_ref()
+        self.limits.max_running.as_ref()
     }
 
     /// The rule that permits it.

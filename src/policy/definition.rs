@@ -53,8 +53,7 @@ impl Reader<'_> {
         let run_as = table.get("run-as").map_or(Some(RunAs::root()), |item| self.run_as(item));
         let timeout =
             table.get("timeout").map_or(Some(Limit(Some(TIMEOUT_DEFAULT))), |item| self.timeout(item));
-        let rate = table.get("rate").map_or(Some(None), |item| self.rate(item).map(Some));
-        let most = table.get("max-running").map_or(Some(None), |item| self.max_running(item).map(Some));
+        let limits = self.limits(table);
         let exec = self.required_exec(table, &item.span());
         let (arguments, exec) = (arguments?, exec?);
         self.placeholders(&exec, &arguments);
@@ -67,8 +66,7 @@ impl Reader<'_> {
             arguments,
             run_as: run_as?,
             timeout: timeout?.0,
-            rate: rate?,
-            max_running: most?,
+            limits: limits?,
             rules: Vec::new(),
             place: self.place(&item.span()),
             program_place,

@@ -3,14 +3,13 @@
 use super::Policy;
 use super::bind::{self, Given};
 use super::command::{Command, Rule};
-use super::condition::Matched;
+use super::condition::{Matched, listed};
 use super::decision::{Admission, Decision, Denial, Grant, Reason};
 use super::kind::{ArgumentSpec, one_of};
 use super::origin::Origin;
 use super::step::{Explanation, Step, Steps};
 use crate::identity::{DatabaseGroups, Peer};
 use crate::request::{CommandName, Request, Value};
-use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 /// Decides whether the peer may run the request at this moment.
@@ -59,8 +58,7 @@ fn evaluate(
         argv: command.argv(&arguments),
         run_as: command.run_as.clone(),
         timeout: command.timeout,
-        rate: command.rate.clone(),
-        max_running: command.max_running.clone(),
+        limits: command.limits.clone(),
         rule,
         arguments,
     })
@@ -162,13 +160,6 @@ fn in_time(command: &Command, rules: &[&Rule], now: SystemTime, steps: &mut Step
         return Err(Denial::denied(Reason::NotForThisPeer, command.origin()));
     };
     Err(Denial::not_now(&listed(closed), first.origin.clone()))
-}
-
-/// Times at which rules permit, each once.
-pub(super) fn listed(mut times: Vec<String>) -> String {
-    let mut seen = BTreeSet::new();
-    times.retain(|time| seen.insert(time.clone()));
-    times.join("; ")
 }
 
 fn typed(spec: &ArgumentSpec, value: Option<&Value>) -> Result<(), Denial> {

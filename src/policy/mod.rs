@@ -47,7 +47,7 @@ pub use origin::{Origin, Source};
 pub use principal::{LookupFailed, Names};
 pub use rate::{MaxRunning, Rate};
 pub use step::{Explanation, Step};
-pub use who_can::who_can;
+pub use who_can::{Able, who_can};
 
 use crate::identity::Peer;
 use crate::request::{Builtin, CommandName};
@@ -118,7 +118,7 @@ impl Policy {
     /// When the peer may use a granted built-in, if only at some times.
     #[must_use]
     pub fn builtin_hours(&self, peer: &Peer, builtin: Builtin) -> Option<String> {
-        hours(self.grants(peer, builtin)).filter(|_| self.is_admitted(peer))
+        condition::hours(self.grants(peer, builtin)).filter(|_| self.is_admitted(peer))
     }
 
     fn grants(&self, peer: &Peer, builtin: Builtin) -> impl Iterator<Item = &Condition> {
@@ -139,12 +139,6 @@ impl Policy {
         command.filter(|_| self.is_admitted(peer))
     }
 
-    /// When the peer may run a command with some values at least, if only at some times.
-    #[must_use]
-    pub fn hours(&self, peer: &Peer, name: &CommandName) -> Option<String> {
-        hours(self.command(peer, name)?.rules_for(peer).map(|(rule, _)| &rule.condition))
-    }
-
     /// Whether a rule of the command for the peer goes by the time.
     #[must_use]
     pub fn goes_by_time(&self, peer: &Peer, name: &CommandName) -> bool {
@@ -152,10 +146,13 @@ impl Policy {
         self.command(peer, name).is_some_and(|command| command.rules_for(peer).any(is_timed))
     }
 
-    /// The first rule of the command that is for the peer, who may run it with some values at least.
+    /// The first rule of the command that is for the peer, who may run it with some values at least: at this moment, or
+    /// where none is given, at some.
     #[must_use]
-    pub fn first_rule<'a>(&'a self, peer: &Peer, name: &CommandName) -> Option<&'a Origin> {
-        self.command(peer, name)?.rules_for(peer).next().map(|(rule, _)| &rule.origin)
+    pub fn first_rule(&self, peer: &Peer, name: &CommandName, at: Option<SystemTime>) -> Option<&Origin> {
+        let is_timely = |rule: &&command::Rule| at.is_none_or(|at| rule.condition.during.holds(at));
+        let mut rules = self.command(peer, name)?.rules_for(peer).map(|(rule, _)| rule);
+        rules.find(is_timely).map(|rule| &rule.origin)
     }
 
     /// Every command, by name.
@@ -191,11 +188,4 @@ impl Policy {
     fn is_admitted(&self, peer: &Peer) -> bool {
         matches!(self.admits(peer), Admission::Admitted { .. })
     }
-}
-
-/// The times of conditions that all name some; nothing where one of them holds at any time, or where there is none.
-fn hours<'a>(conditions: impl Iterator<Item = &'a Condition>) -> Option<String> {
-    let times = conditions.map(|condition| Some(&condition.during).filter(|during| !during.is_always()));
-    let times: Vec<String> = times.map(|during| during.map(ToString::to_string)).collect::<Option<_>>()?;
-    if times.is_empty() { None } else { Some(evaluate::listed(times)) }
 }

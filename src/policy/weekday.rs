@@ -33,7 +33,14 @@ impl Weekday {
         Self(date.weekday().to_monday_zero_offset().unsigned_abs())
     }
 
-    /// Its short name, and all others.
+    /// The days from one over Sunday to another, in two ranges.
+    pub(super) fn round(first: Self, last: Self) -> String {
+        let to_sunday = if first == Self(6) { "Sun".to_owned() } else { format!("{first}..Sun") };
+        let from_monday = if last == Self(0) { "Mon".to_owned() } else { format!("Mon..{last}") };
+        format!("{to_sunday},{from_monday}")
+    }
+
+    /// The short names.
     pub(super) fn names() -> impl Iterator<Item = &'static str> {
         NAMES.into_iter().filter_map(|name| name.get(..SHORT))
     }

@@ -115,3 +115,6 @@ impl Reader<'_> {
         read.map_err(|message| self.error(&word.span, &message)).ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

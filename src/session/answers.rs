@@ -70,7 +70,7 @@ impl Conversation<'_> {
         let kind = kind.map(|kind| ("kind", kind.to_owned()));
         let rest = [("usage", command.usage()), ("summary", command.summary().to_owned())];
         let fields = [("name", command.name().to_string())].into_iter().chain(kind).chain(rest);
-        timed(fields, self.context.policy.hours(self.peer, command.name()))
+        timed(fields, command.hours(self.peer))
     }
 
     fn now(&self) -> SystemTime {

@@ -51,20 +51,36 @@ impl fmt::Debug for Context {
     }
 }
 
-/// Serves one accepted connection of this peer to its end.
-pub async fn serve(context: &Context, socket: UnixStream, peer: Peer) {
+/// Serves one accepted connection of this peer to its end. `settle` finds it a place, once it is known whether it is
+/// admitted; without one it is turned away.
+pub async fn serve(
+    context: &Context,
+    socket: UnixStream,
+    peer: Peer,
+    settle: impl FnOnce(&Peer, bool) -> bool,
+) {
     let peer = match transport::complete(peer, context.policy.needs_database_groups()).await {
         Ok(peer) => peer,
         Err(why) => return refuse(context, &socket, &why).await,
     };
+    let admission = context.policy.admits(&peer);
+    if !settle(&peer, matches!(admission, Admission::Admitted { .. })) {
+        return say_and_part(&socket, &crowded());
+    }
     match Stream::new(socket, peer.uid) {
-        Ok(stream) => welcome(context, &peer, &stream).await,
+        Ok(stream) => welcome(context, &peer, &stream, admission).await,
         Err(error) => tracing::warn!("a connection ended before its session: {error}"),
     }
 }
 
-async fn welcome(context: &Context, peer: &Peer, stream: &Stream) {
-    match context.policy.admits(peer) {
+/// What a connection is told that there is no place for.
+#[must_use]
+pub fn crowded() -> Final {
+    Final::busy().text("too many connections; close one and try again")
+}
+
+async fn welcome(context: &Context, peer: &Peer, stream: &Stream, admission: Admission) {
+    match admission {
         Admission::Refused(denial) => {
             context.trail.note(&Event::refused(peer, &denial)).await;
             let text = format!("{peer} may not connect; ask this machine's administrator");
@@ -81,8 +97,12 @@ async fn welcome(context: &Context, peer: &Peer, stream: &Stream) {
 /// Refuses a connection without a peer that a policy could judge.
 pub async fn refuse(context: &Context, socket: &UnixStream, why: &NoPeer) {
     context.trail.note(&refused(&why.to_string()).optional("UDSADMIN_UID", why.uid())).await;
+    say_and_part(socket, &Final::denied().text(why.to_string()));
+}
+
+fn say_and_part(socket: &UnixStream, last: &Final) {
     let mut line = Vec::new();
-    reply::final_line(None, &Final::denied().text(why.to_string()), &mut line);
+    reply::final_line(None, last, &mut line);
     // The peer may be gone; there is no session to end.
     drop(socket.try_write(&line));
 }

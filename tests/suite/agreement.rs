@@ -5,7 +5,7 @@ use udsadmin::identity::Peer;
 use udsadmin::policy::{Decision, Origin, Policy, Reason, Refusal, Step, who_can, why};
 use udsadmin::request::Request;
 
-/// The time of all decisions.
+/// The time of decisions about which nothing else is said.
 pub(crate) const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
 /// One request of one peer to one policy.
@@ -14,6 +14,7 @@ pub(crate) struct Question<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) peer: &'a Peer,
     pub(crate) request: &'a Request,
+    pub(crate) now: SystemTime,
 }
 
 impl Question<'_> {
@@ -28,7 +29,7 @@ impl Question<'_> {
 
     /// The last step must be the one that decided.
     fn why_differs(&self, decision: &Decision) -> Option<String> {
-        let explained = why(self.policy, self.peer, self.request, NOW);
+        let explained = why(self.policy, self.peer, self.request, self.now);
         let last = explained.steps.last()?;
         let (permits, decided) = match decision {
             Decision::Permit(_) => (true, field(last, "result") == "yes" && field(last, "step") != "deny"),
@@ -41,12 +42,12 @@ impl Question<'_> {
     /// The peer must be listed if, and only if, it may run the request, and by the rule that permits it. A request without
     /// arguments asks who may run the command with some values at least.
     fn who_can_differs(&self, decision: &Decision, others: impl Iterator<Item = Peer>) -> Option<String> {
-        let listed = who_can(self.policy, others.chain([self.peer.clone()]), self.request, NOW);
-        let rule = listed.iter().find(|(one, _)| is_same(one, self.peer)).map(|(_, rule)| rule);
+        let listed = who_can(self.policy, others.chain([self.peer.clone()]), self.request, Some(self.now));
+        let rule = listed.iter().find(|able| is_same(&able.peer, self.peer)).map(|able| &able.rule);
         let agrees = match decision {
             Decision::Permit(grant) => self.is_named_by(rule, grant.rule()),
             Decision::Deny(denial) if self.request.arguments.is_empty() => {
-                rule.is_some() == (*denial.refusal() != Refusal::Denied)
+                rule.is_some() == matches!(denial.refusal(), Refusal::BadArgument { .. })
             }
             Decision::Deny(_) => rule.is_none(),
         };
@@ -80,7 +81,7 @@ fn tells(step: &Step, reason: &Reason) -> bool {
         Reason::DeniedGroup(name) => is("step", "deny") && is("group", name),
         Reason::GroupsUnknown => is("step", "deny") && is("source", "unknown"),
         Reason::NotAdmitted => is("step", "connect") && is("result", "no"),
-        Reason::ForeignNamespace => is("step", "connect") && is("result", "foreign-namespace"),
+        Reason::ForeignNamespace => is("result", "foreign-namespace") || is("result", "not-found"),
         Reason::NotNow(_) => is("step", "during") && is("result", "no"),
         Reason::NoSuchCommand | Reason::NotForThisPeer => is("step", "command") && is("result", "not-found"),
     }

@@ -22,8 +22,11 @@ const REFUSED: &str = "exit 78\n";
 /// The least number of policies that are refused.
 const ENOUGH: usize = 140;
 
+/// What makes a mistake of an installed policy.
+type Spoil = fn(&Folder);
+
 /// Mistakes that are none of the text, which is as good as empty.
-const OF_FILES: [(&str, fn(&Folder)); 11] = [
+const OF_FILES: [(&str, Spoil); 11] = [
     ("file-empty", |_| {}),
     ("file-missing", |folder| fs::remove_file(main_file(folder)).unwrap()),
     ("file-of-another-kind", |folder| {
@@ -137,7 +140,9 @@ fn every_mistake_is_told_in_these_words_with_its_place_and_a_picture() {
     let said = everything_said();
     let file = |name: &str| collection().join(format!("{name}.expected"));
     if is_to_be_blessed() {
-        said.iter().for_each(|(name, said)| fs::write(file(name), said).unwrap());
+        for (name, said) in &said {
+            fs::write(file(name), said).unwrap();
+        }
     }
     let mut expected = names(".expected");
     expected.sort();

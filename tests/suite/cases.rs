@@ -1,11 +1,11 @@
 //! The table of verdicts, in tests/policies: each case is decided, explained and looked up, and all three agree.
 //!
 //! NAME.cases is judged by NAME.toml beside it, or by the files of the last line `policy FILE...` before a case. A case is
-//! a line `WHO : REQUEST -> VERDICT`; blank lines, and those that begin with `#`, are for people.
+//! a line `WHO : REQUEST -> VERDICT`, at the time of the last line `at TIME` before it; blank lines, and those that begin with `#`, are for people.
 //!
 //! WHO is a user and its groups, by name, or by number behind a `+`; and what else is known: `database=GROUP,...` for its groups of the user database (none, if
 //! nothing is said), `database=unknown`, `namespace=foreign`. REQUEST is a line of the protocol.
-//! VERDICT is `USER TIMEOUT: ARGUMENT...` of what would run, `denied`, `bad-argument NAME TEXT`, `no-request TEXT`;
+//! VERDICT is `USER TIMEOUT: ARGUMENT...` of what would run, `denied`, `not-now WHEN`, `bad-argument NAME TEXT`, `no-request TEXT`;
 //! `granted` or `denied` of a built-in; and of `commands` their names, or `nothing`.
 
 use crate::agreement::{NOW, Question};
@@ -14,8 +14,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use udsadmin::identity::{DatabaseGroups, Groups, Namespace, Peer};
-use udsadmin::policy::{Decision, Grant, Loaded, Policy, Refusal, Source, decide};
+use udsadmin::policy::{Decision, Grant, Loaded, Policy, Refusal, Source, decide, moment};
 use udsadmin::protocol;
 use udsadmin::request::{Builtin, Request};
 
@@ -29,6 +30,7 @@ struct Case {
     place: String,
     /// The policy's files.
     files: Vec<PathBuf>,
+    now: SystemTime,
     /// Who asks, as the table says it.
     who: String,
     request: String,
@@ -51,14 +53,16 @@ fn cases() -> Vec<Case> {
 
 fn cases_of(table: &Path) -> Vec<Case> {
     let text = fs::read_to_string(table).unwrap();
-    let mut files = vec![table.with_extension("toml")];
+    let (mut files, mut now) = (vec![table.with_extension("toml")], NOW);
     let mut cases = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         if let Some(named) = line.strip_prefix("policy ") {
             files = named.split_whitespace().map(project_file).collect();
+        } else if let Some(at) = line.strip_prefix("at ") {
+            now = moment(at, &People).unwrap();
         } else if !line.is_empty() && !line.starts_with('#') {
             let place = format!("{}:{number}", table.file_name().unwrap().display());
-            cases.push(case(line, &files, place));
+            cases.push(Case { now, ..case(line, &files, place) });
         }
     }
     cases
@@ -69,7 +73,7 @@ fn case(line: &str, files: &[PathBuf], place: String) -> Case {
     let ((who, _), (rest, verdict)) = parts.unwrap_or_else(|| panic!("{place}: no case: {line}"));
     let request = rest.split_once(" : ").map(|(_, request)| request.to_owned()).unwrap();
     let (who, verdict) = (who.to_owned(), verdict.trim().to_owned());
-    Case { place, files: files.to_vec(), who, request, verdict }
+    Case { place, files: files.to_vec(), now: NOW, who, request, verdict }
 }
 
 fn load(files: &[PathBuf]) -> Loaded {
@@ -102,16 +106,16 @@ fn peer(who: &str) -> Peer {
 /// What the policy says to a request.
 #[derive(Debug)]
 enum Found {
-    Decided(Request, Decision),
+    Decided(Request, Box<Decision>),
     Other(String),
 }
 
-fn find(policy: &Policy, peer: &Peer, line: &str) -> Found {
+fn find(policy: &Policy, peer: &Peer, line: &str, now: SystemTime) -> Found {
     let verb = line.split_whitespace().next().unwrap_or_default();
     match (Builtin::from_verb(verb), protocol::read_request(line)) {
         (_, Ok(request)) => {
-            let decision = decide(policy, peer, &request, NOW);
-            Found::Decided(request, decision)
+            let decision = decide(policy, peer, &request, now);
+            Found::Decided(request, Box::new(decision))
         }
         (Some(Builtin::Commands), _) => {
             let names = policy.visible_commands(peer).map(|command| command.name().to_string());
@@ -119,7 +123,7 @@ fn find(policy: &Policy, peer: &Peer, line: &str) -> Found {
             Found::Other(if names.is_empty() { "nothing".to_owned() } else { names.join(" ") })
         }
         (Some(builtin), _) => {
-            let word = if policy.grants_builtin(peer, builtin, NOW) { "granted" } else { "denied" };
+            let word = if policy.grants_builtin(peer, builtin, now) { "granted" } else { "denied" };
             Found::Other(word.to_owned())
         }
         (None, Err(why)) => Found::Other(format!("no-request {why}")),
@@ -131,13 +135,19 @@ impl Found {
     fn shown(&self) -> String {
         match self {
             Self::Other(text) => text.clone(),
-            Self::Decided(_, Decision::Permit(grant)) => permitted(grant),
-            Self::Decided(_, Decision::Deny(denial)) => match denial.refusal() {
-                Refusal::Denied => "denied".to_owned(),
-                Refusal::NotNow(text) => format!("not-now {text}"),
-                Refusal::BadArgument { name, text } => format!("bad-argument {name} {text}"),
+            Self::Decided(_, decision) => match &**decision {
+                Decision::Permit(grant) => permitted(grant),
+                Decision::Deny(denial) => refused(denial.refusal()),
             },
         }
+    }
+}
+
+fn refused(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Denied => "denied".to_owned(),
+        Refusal::NotNow(text) => format!("not-now {text}"),
+        Refusal::BadArgument { name, text } => format!("bad-argument {name} {text}"),
     }
 }
 
@@ -158,14 +168,15 @@ fn element_shown(element: &str) -> String {
 /// What of a case does not hold.
 fn wrong(case: &Case, policy: &Policy) -> Option<String> {
     let peer = peer(&case.who);
-    let found = find(policy, &peer, &case.request);
+    let found = find(policy, &peer, &case.request, case.now);
     let shown = found.shown();
     let Case { place, who, request, verdict, .. } = case;
     if shown != *verdict {
         return Some(format!("{place}: {who} : {request} -> {shown}"));
     }
     let Found::Decided(asked, decision) = &found else { return None };
-    let differs = Question { policy, peer: &peer, request: asked }.disagreement(decision, everyone())?;
+    let differs =
+        Question { policy, peer: &peer, request: asked, now: case.now }.disagreement(decision, everyone())?;
     Some(format!("{place}: {who} : {request} -> {shown}, but {differs}"))
 }
 

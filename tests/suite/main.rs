@@ -31,6 +31,8 @@ mod people;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod seam;
 #[cfg(test)]
 mod session;
@@ -40,3 +42,5 @@ mod source;
 mod trail;
 #[cfg(test)]
 mod world;
+#[cfg(test)]
+mod worlds;

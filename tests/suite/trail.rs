@@ -18,8 +18,8 @@ use udsadmin::policy::Policy;
 use udsadmin::request::Request;
 
 /// A broker's service inside this process, with a trail that can be read and broken.
-struct Inside {
-    service: Arc<Service>,
+pub(crate) struct Inside {
+    pub(crate) service: Arc<Service>,
     accepted: UnixStream,
     client: UnixStream,
     folder: Folder,
@@ -27,8 +27,12 @@ struct Inside {
 
 impl Inside {
     fn new() -> Self {
+        Self::with(POLICY, Instant::now)
+    }
+
+    pub(crate) fn with(policy: &str, ticks: fn() -> Instant) -> Self {
         let folder = Folder::new();
-        let path = folder.write("policy.toml", POLICY);
+        let path = folder.write("policy.toml", policy);
         let policy =
             Policy::parse(&read_policy(&path, Trust::CallingUser).unwrap(), &Database).unwrap().policy;
         let door = folder.file("door");
@@ -44,7 +48,7 @@ impl Inside {
             clock: || SystemTime::UNIX_EPOCH,
             runs: broker::places(),
             orders: broker::order_places(),
-            quotas: broker::Quotas::new(Instant::now),
+            quotas: broker::Quotas::new(ticks),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             ending: CancellationToken::new(),
@@ -52,14 +56,14 @@ impl Inside {
         Self { service: Arc::new(service), accepted: listener.accept().unwrap().0, client, folder }
     }
 
-    fn trail(&self) -> &Memory {
+    pub(crate) fn trail(&self) -> &Memory {
         match &*self.service.trail {
             Trail::Memory(memory) => memory,
             Trail::Journal(_) | Trail::Terminal(_) => unreachable!("made with a trail in memory"),
         }
     }
 
-    async fn open(&self) -> Packets {
+    pub(crate) async fn open(&self) -> Packets {
         let (ours, theirs) = pair();
         tokio::spawn(Arc::clone(&self.service).session(theirs));
         let packets = Packets::new(ours).unwrap();
@@ -69,11 +73,11 @@ impl Inside {
     }
 }
 
-async fn report(packets: &Packets) -> Report {
+pub(crate) async fn report(packets: &Packets) -> Report {
     packets.receive().await.unwrap().map(|packet: Packet<Report>| packet.value).expect("a report")
 }
 
-async fn order(packets: &Packets, run: u32, command: &str) {
+pub(crate) async fn order(packets: &Packets, run: u32, command: &str) {
     let (_reader, pipe) = std::io::pipe().unwrap();
     let request = Request { command: command.parse().unwrap(), arguments: Vec::new() };
     packets.send(&Order::Run { run, request }, &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();

@@ -114,83 +114,96 @@ fn test_tells_which_tests_a_policy_passes() {
     assert_eq!((status, &*out), (0, "[]\n"));
 }
 
-/// The status, and both outputs, of a comparison of these two texts.
-fn compared(name: &str, texts: [&str; 2], words: &[&str]) -> (u8, String, String) {
-    let directory = std::env::temp_dir().join(format!("udsadmin-diff-{name}-{}", std::process::id()));
-    fs::create_dir(&directory).unwrap();
-    fs::set_permissions(&directory, PermissionsExt::from_mode(0o755)).unwrap();
-    let paths = ["old", "new"].map(|file| directory.join(file));
-    for (path, text) in paths.iter().zip(texts) {
-        fs::write(path, text).unwrap();
-        fs::set_permissions(path, PermissionsExt::from_mode(0o644)).unwrap();
+/// A policy with a command for some hours.
+const TIMED: &str = r#"
+[allow]
+users = ["root", 4711]
+[roles.people]
+users = ["root"]
+
+[commands.restart]
+exec = ["/bin/true", "{unit}"]
+args = [{ name = "unit", one-of = ["a", "b"] }]
+[[commands.restart.allow]]
+roles = ["people"]
+during = "Mon..Fri 08:00-18:00 Europe/Berlin"
+"#;
+
+const EVENING: &str = "2026-11-23 20:00 Europe/Berlin";
+
+#[test]
+fn why_is_asked_about_a_moment() {
+    let (status, out, _) = asked("why-at", TIMED, &["why", "--as", "root", "--at", EVENING, "restart", "a"]);
+    let expected = "root (uid 0): restart a: deny\n  \
+                    command  restart                               found  P:7\n  \
+                    allow    user root (role people)               yes    P:11\n  \
+                    argument unit=a                                yes\n  \
+                    during   Mon..Fri 08:00-18:00 Europe/Berlin    no     P:10  it is Mon 2026-11-23 20:00:00 Europe/Berlin\n";
+    let blanks = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!((status, blanks(&out)), (1, blanks(expected)));
+    let noon = EVENING.replace("20:00", "12:00");
+    assert_eq!(asked("why-noon", TIMED, &["why", "--as", "root", "--at", &noon, "restart", "a"]).0, 0);
+}
+
+#[test]
+fn who_can_lists_whoever_may_at_some_time_with_the_times_unless_asked_about_a_moment() {
+    let row = "root  P:10  Mon..Fri 08:00-18:00 Europe/Berlin\n";
+    for words in [&["restart"][..], &["restart", "a"]] {
+        let (status, out, _) = asked("who-when", TIMED, &[&["who-can"], words].concat());
+        assert_eq!((status, out.as_str()), (0, row));
+        for (time, expected) in [("20:00", 1), ("12:00", 0)] {
+            let at = EVENING.replace("20:00", time);
+            assert_eq!(asked("who-at", TIMED, &[&["who-can", "--at", &at], words].concat()).0, expected);
+        }
     }
-    let paths = paths.each_ref().map(|path| path.to_str().unwrap());
-    let (mut out, mut err) = (Vec::new(), Vec::new());
-    let line = ["udsadmin", "diff"].into_iter().chain(words.iter().copied()).chain(paths);
-    let status = Cli::try_parse_from(line).unwrap().question.put(&mut out, &mut err);
-    fs::remove_dir_all(&directory).unwrap();
-    let shown = directory.to_str().unwrap().to_owned() + "/";
-    let text = |octets| String::from_utf8(octets).unwrap().replace(&shown, "");
-    (status.unwrap(), text(out), text(err))
+    let (_, out, _) = asked("who-times", TIMED, &["who-can", "--json", "restart"]);
+    let users: Value = serde_json::from_str(&out).unwrap();
+    let expected = serde_json::json!([{ "user": "root", "rule": "P:10", "during": "Mon..Fri 08:00-18:00 Europe/Berlin" }]);
+    assert_eq!(users, expected);
 }
 
 #[test]
-fn diff_tells_gains_and_losses_to_people() {
-    let new = POLICY.replace("when.unit = [\"a\"]", "when.unit = [\"b\"]");
-    let (status, out, err) = compared("people", [POLICY, &new], &[]);
-    let expected = "+  group 4712  restart  unit=b\n-  group 4712  restart  unit=a\n1 gain, 1 loss\n";
-    assert_eq!((status, &*out, &*err), (1, expected, ""));
-    let narrower = POLICY.replace("users = [\"root\", 4711]", "users = [4711]");
-    let (status, out, _) = compared("loss", [POLICY, &narrower], &[]);
-    let expected = "-  user root  (connect)\n-  user root  restart    unit=a,b\nno gains, 2 losses\n";
-    assert_eq!((status, &*out), (0, expected));
-    assert_eq!(compared("same", [POLICY; 2], &[]), (0, "no gains, no losses\n".to_owned(), String::new()));
+fn a_moment_that_never_comes_is_a_mistake_on_the_command_line() {
+    let line = ["udsadmin", "why", "--at", "2026-03-29 02:30 Europe/Berlin", "restart"];
+    let error = Cli::try_parse_from(line).unwrap_err().to_string();
+    assert!(error.contains("never comes in this zone"), "{error}");
 }
 
 #[test]
-fn diff_answers_programs_in_json() {
-    let more = "[commands.log]\nexec = [\"/bin/true\", \"{n}\", \"{p}\"]\n\
-                args = [{ name = \"n\", one-of = [\"1\"], default = \"1\" }, \
-                { name = \"p\", pattern = \"[a-z]+\", optional = true }]\n\
-                [[commands.log.allow]]\ngroups = [\"no such\"]\n";
-    let (status, out, _) = compared("json", [POLICY, &format!("{POLICY}{more}")], &["--json"]);
-    let expected = serde_json::json!({
-        "gains": [{
-            "peer": "group no such, if also user root or user 4711 or in group 4712",
-            "principals": [
-                [{ "kind": "group", "name": "no such", "source": "kernel" }],
-                [
-                    { "kind": "user", "name": "root", "source": "kernel" },
-                    { "kind": "user", "name": "4711", "source": "kernel" },
-                    { "kind": "group", "name": "4712", "source": "kernel" },
-                ],
-            ],
-            "command": "log",
-            "builtin": false,
-            "values": { "n": ["1"], "p": "text that matches [a-z]+" },
-            "left-out": { "n": "1", "p": null },
-            "times": null,
-            "foreign-namespace": false,
-            "note": null,
-        }],
-        "losses": [],
-    });
-    assert_eq!((status, serde_json::from_str::<Value>(&out).unwrap()), (1, expected));
+fn a_test_of_a_rule_with_times_says_when_so_that_no_load_depends_on_the_hour() {
+    let test = |more: &str| {
+        let text = "\n[[test]]\npeer = { user = \"root\" }\nrequest = \"restart a\"\nexpect = \"permit\"\n";
+        format!("{TIMED}{text}{more}")
+    };
+    let at = |time: &str| test(&format!("at = \"2026-11-23 {time} Europe/Berlin\"\n"));
+    let told = |text: &str| {
+        let (status, _, err) = asked("when", text, &["who-can", "restart"]);
+        (status, err)
+    };
+    let (status, err) = told(&test(""));
+    assert_eq!(status, 78);
+    let needs =
+        "rules for this peer name times, so the test needs one: at = \"2026-11-23 12:00 Europe/Berlin\"";
+    assert!(err.contains(&format!("error: {needs}")), "{err}");
+    assert_eq!(told(&at("17:59:59")).0, 0);
+    let (status, err) = told(&at("18:00"));
+    assert!(status == 78 && err.contains("is denied: it is permitted only during"), "{err}");
+    assert_eq!(told(&at("18:00").replace("\"permit\"", "\"deny\"")).0, 0);
+    // Whoever no such rule is for needs no time.
+    assert_eq!(
+        told(
+            &test("")
+                .replace("peer = { user = \"root\" }", "peer = { user = 4711 }")
+                .replace("\"permit\"", "\"deny\"")
+        )
+        .0,
+        0
+    );
 }
 
 #[test]
-fn names_that_this_machine_does_not_know_are_compared_by_name() {
-    let with = |user: &str| format!("[allow]\ngroups = [4712]\n[deny]\nusers = [{user}]\n");
-    assert_eq!(compared("unknown", [&with("\"no such\""), &with("\"no such\"")], &[]).0, 0);
-    let (status, out, _) = compared("others", [&with("\"no such\""), &with("\"nor this\"")], &[]);
-    let expected = "+  user no such, if also in group 4712   (connect)\n\
-                    -  user nor this, if also in group 4712  (connect)\n1 gain, 1 loss\n";
-    assert_eq!((status, &*out), (1, expected));
-}
-
-#[test]
-fn of_two_policies_the_broken_one_is_named() {
-    let (status, out, err) = compared("broken", [POLICY, "[alow]\n"], &[]);
-    assert_eq!((status, &*out), (78, ""));
-    assert!(err.starts_with("new:1:2: error: unknown key \"alow\""), "{err}");
+fn the_peer_of_a_test_may_live_in_another_namespace() {
+    let test = "[[test]]\npeer = { user = \"root\", namespace = \"foreign\" }\nrequest = \"restart b\"\nexpect = \"permit\"\n";
+    let (status, out, _) = asked("foreign", &format!("{POLICY}{test}"), &["test"]);
+    assert!(status == 1 && out.contains("is denied: the peer is in another user namespace"), "{out}");
 }

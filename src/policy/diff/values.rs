@@ -108,13 +108,18 @@ fn holds(outer: &ArgumentSpec, inner: &ArgumentSpec) -> bool {
 
 /// Whether two types are written alike.
 fn is_same(one: &Kind, other: &Kind) -> bool {
-    format!("{one:?}") == format!("{other:?}")
+    match (one, other) {
+        (Kind::OneOf(one), Kind::OneOf(other)) => one == other,
+        (Kind::Pattern(_, one), Kind::Pattern(_, other)) => one == other,
+        (Kind::Integer(first, last), Kind::Integer(from, to)) => (first, last) == (from, to),
+        (one, other) => format!("{one:?}") == format!("{other:?}"),
+    }
 }
 
 /// Whether two arguments take the same values, and stand for the same where they are left out.
 pub(super) fn are_same(one: &ArgumentSpec, other: &ArgumentSpec) -> bool {
-    let ends = |spec: &ArgumentSpec| (spec.dash, spec.default.clone(), spec.optional);
-    ends(one) == ends(other) && is_same(&one.kind, &other.kind)
+    let (dash, optional) = (one.dash == other.dash, one.optional == other.optional);
+    dash && optional && one.default == other.default && is_same(&one.kind, &other.kind)
 }
 
 /// What a peer may do about one argument: give one of these values, or leave it out, which stands for the default.

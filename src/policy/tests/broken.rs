@@ -70,3 +70,54 @@ fn who_can_not_be_looked_up_is_an_error_also_where_nobody_of_that_name_would_be_
         assert_eq!(findings_of(&[("one.toml", &text)]), [format!("one.toml:{place}: {}", flaky(word))]);
     }
 }
+
+#[test]
+fn a_role_is_defined_in_one_file_only_and_used_in_any() {
+    let role = "[roles.web]\nusers = [\"alice\"]\n";
+    let used = "[allow]\nroles = [\"web\"]\n";
+    assert_eq!(findings_of(&[("one.toml", used), ("two.toml", role)]), Vec::<String>::new());
+    assert_eq!(
+        findings_of(&[("one.toml", role), ("two.toml", used), ("three.toml", role)]),
+        ["three.toml:1:8: error: role \"web\" is already defined at one.toml:1"]
+    );
+    let broken = role.replace("users", "user");
+    assert_eq!(findings_of(&[("one.toml", &broken), ("two.toml", used), ("three.toml", role)]).len(), 3);
+}
+
+#[test]
+fn a_name_that_nobody_has_is_an_error_in_a_role_that_any_file_denies() {
+    let role = "[roles.out]\nusers = [\"ghost\"]\n";
+    let allow = "[allow]\nroles = [\"out\"]\n";
+    let warning = "one.toml:2:10: warning: no such user: \"ghost\"; this matches nobody";
+    assert_eq!(findings_of(&[("one.toml", role), ("two.toml", allow)]), [warning]);
+    let deny = allow.replace("allow", "deny");
+    assert_eq!(
+        findings_of(&[("one.toml", role), ("two.toml", allow), ("three.toml", &deny)]),
+        ["one.toml:2:10: error: no such user: \"ghost\""]
+    );
+}
+
+#[test]
+fn without_the_machines_zone_a_time_must_name_one() {
+    struct Nowhere;
+    impl Names for Nowhere {
+        fn uid_of(&self, user: &str) -> Result<Option<Uid>, LookupFailed> {
+            Table.uid_of(user)
+        }
+
+        fn gid_of(&self, group: &str) -> Result<Option<Gid>, LookupFailed> {
+            Table.gid_of(group)
+        }
+
+        fn zone_here(&self) -> Result<jiff::tz::TimeZone, LookupFailed> {
+            Err(LookupFailed("no such file".to_owned()))
+        }
+    }
+    let text = "[[builtins.status.allow]]\nusers = [\"alice\"]\nduring = \"08:00-18:00\"\n";
+    let load = |text: &str| Policy::parse(&[source("p", text)], &Nowhere);
+    assert_eq!(
+        load(text).unwrap_err()[0].to_string(),
+        "p:3:10: error: the machine's time zone can't be told: no such file; name one, like Europe/Berlin"
+    );
+    assert!(load(&text.replace("18:00", "18:00 Asia/Kathmandu")).is_ok());
+}

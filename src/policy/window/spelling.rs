@@ -48,7 +48,7 @@ impl Spelling {
         let days = words.next_if(is_days).map_or_else(|| Ok(Vec::new()), weekdays)?;
         let dates = words.next_if(|word| is_date(word)).map(Dates::read).transpose()?;
         let span = words.next_if(|word| word.contains(':')).map(span).transpose()?;
-        let zone = words.next_if(|word| begins_with_letter(word)).map(str::to_owned);
+        let zone = words.next_if(|word| begins_with_letter(word) && !first_weekday(word)).map(str::to_owned);
         if let Some(word) = words.next() {
             return Err(format!("{word:?} has no place here: {FORM}"));
         }
@@ -94,6 +94,9 @@ impl Spelling {
 /// The parts of a window, in their order.
 const FORM: &str = "a window is weekdays, a date, hours and a zone, each of which may be left out, as in \"Mon..Fri 08:00-18:00 Europe/Berlin\"";
 
+/// How a date is written, and what is not one.
+const DATES: &str = "write \"2026-12-24\", \"*-12-24\" or \"*-*-1..7\"; hours are written \"08:00-18:00\"";
+
 fn begins_with_letter(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_alphabetic())
 }
@@ -114,7 +117,7 @@ fn weekday_range(text: &str) -> Result<RangeInclusive<Weekday>, String> {
     let (first, last) = text.split_once("..").unwrap_or((text, text));
     let (first, last) = (weekday(first)?, weekday(last)?);
     if first > last {
-        return Err(format!("{text:?} goes past Sunday; write \"{first}..Sun,Mon..{last}\""));
+        return Err(format!("{text:?} goes past Sunday; write \"{}\"", Weekday::round(first, last)));
     }
     Ok(first..=last)
 }
@@ -129,14 +132,8 @@ fn weekday(text: &str) -> Result<Weekday, String> {
 impl Dates {
     fn read(word: &str) -> Result<Self, String> {
         let parts: Vec<&str> = word.split('-').collect();
-        let (year, month, day) = match *parts {
-            [year, month, day] => (year, month, day),
-            [month, day] => ("*", month, day),
-            _ => {
-                return Err(format!(
-                    "{word:?} is no date; write \"2026-12-24\", \"*-12-24\" or \"*-*-1..7\""
-                ));
-            }
+        let [year, month, day] = *parts else {
+            return Err(format!("{word:?} is no date: {DATES}"));
         };
         Ok(Self {
             years: numbers(year, YEARS)?,
