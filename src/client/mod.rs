@@ -8,6 +8,7 @@ mod demo_trail;
 mod exit;
 mod policy;
 mod run;
+mod secret;
 
 use clap::{Parser, Subcommand};
 use std::io;

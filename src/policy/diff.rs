@@ -4,6 +4,7 @@ mod change;
 mod crowd;
 mod gain;
 mod gate;
+mod kinds;
 mod offer;
 mod operation;
 mod scope;

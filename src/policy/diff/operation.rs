@@ -4,6 +4,7 @@ use super::super::command::{Command, Rule};
 use super::super::condition::Condition;
 use super::super::rate::{MaxRunning, Rate};
 use super::crowd::{World, keys};
+use super::kinds;
 use super::values;
 use std::time::Duration;
 
@@ -56,8 +57,9 @@ fn line(command: &Command) -> String {
     format!("{cut}{rest} as {}", command.run_as.name)
 }
 
-fn names(command: &Command) -> impl Iterator<Item = &str> {
-    command.arguments.iter().map(|spec| spec.name.as_str())
+/// The arguments' names in their order, and how their values come to the program.
+fn names(command: &Command) -> impl Iterator<Item = (&str, &str)> {
+    command.arguments.iter().map(|spec| (spec.name.as_str(), kinds::way(&spec.kind)))
 }
 
 fn is_longer(limit: Option<Duration>, than: Option<Duration>) -> bool {
