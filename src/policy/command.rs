@@ -91,6 +91,18 @@ impl Command {
         &self.program
     }
 
+    /// As whom it runs.
+    #[must_use]
+    pub const fn run_as(&self) -> &RunAs {
+        &self.run_as
+    }
+
+    /// How long it may take; `None` is no limit.
+    #[must_use]
+    pub const fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
     /// When its rules for the peer hold, if only at some times.
     #[must_use]
     pub fn hours(&self, peer: &Peer) -> Option<String> {

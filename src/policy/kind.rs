@@ -224,7 +224,7 @@ pub struct ArgumentSpec {
 }
 
 /// How many values an argument takes that takes several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Repeat {
     /// The fewest; never 0.
     pub min: usize,

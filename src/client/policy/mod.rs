@@ -1,10 +1,13 @@
 //! `udsadmin policy`: questions to a policy, answered by the evaluator that the daemons use. Asks no daemon, changes nothing.
 
 mod at;
+mod diff;
 mod import_sudoers;
 mod lint;
 mod peer;
+mod review;
 mod schema;
+mod show;
 mod table;
 mod test;
 mod who_can;
@@ -52,6 +55,8 @@ enum Question {
     Why(why::Arguments),
     WhoCan(who_can::Arguments),
     Test(test::Arguments),
+    Diff(diff::Arguments),
+    Show(show::Arguments),
     Lint(lint::Arguments),
     ImportSudoers(import_sudoers::Arguments),
     Schema(schema::Arguments),
@@ -83,6 +88,8 @@ impl Question {
             Self::Test(asked) => {
                 ask(&asked.common, check_untested, |loaded| Ok(test::answer(loaded)), out, err)
             }
+            Self::Diff(asked) => diff::run(asked, out, err),
+            Self::Show(asked) => show::run(&asked.common, out, err),
             Self::Lint(asked) => {
                 ask(&asked.common, check, |loaded| Ok(lint::answer(asked, loaded)), out, err)
             }
@@ -105,14 +112,19 @@ fn ask(
         return Ok(EX_CONFIG);
     };
     match answer(loaded) {
-        Ok(answer) if common.json => writeln!(out, "{:#}", answer.json).map(|()| status(answer.yes)),
-        Ok(answer) => write!(out, "{}", answer.people).map(|()| status(answer.yes)),
+        Ok(answer) => tell(&answer, common.json, out),
         Err((status, why)) => writeln!(err, "udsadmin: {why}").map(|()| status),
     }
 }
 
-const fn status(yes: bool) -> u8 {
-    if yes { 0 } else { NO }
+/// Writes the answer, and gives the exit status.
+fn tell(answer: &Answer, as_json: bool, out: &mut dyn Write) -> io::Result<u8> {
+    if as_json {
+        writeln!(out, "{:#}", answer.json)?;
+    } else {
+        write!(out, "{}", answer.people)?;
+    }
+    Ok(if answer.yes { 0 } else { NO })
 }
 
 #[cfg(test)]
