@@ -9,6 +9,12 @@ pub fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(&one_line(status))]);
 }
 
+/// The program reads its policy again; [`ready`] ends that.
+pub fn reloading() {
+    let now = NotifyState::monotonic_usec_now().ok();
+    tell(&[Some(NotifyState::Reloading), now].into_iter().flatten().collect::<Vec<_>>());
+}
+
 /// How the program is, for `systemctl status`.
 pub fn status(text: &str) {
     tell(&[NotifyState::Status(&one_line(text))]);

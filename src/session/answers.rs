@@ -1,15 +1,17 @@
 //! The built-ins, and the refusals that need no broker. Tells a peer nothing that its credentials do not permit.
 
 use super::conversation::Conversation;
-use crate::audit::{Event, Kind};
-use crate::policy::{Command, Decision, Refusal, decide, why};
+use super::judge::NO_SUCH;
+use crate::audit::Event;
+use crate::policy::{Command, why};
+use crate::protocol::Tag;
 use crate::protocol::decoder::{Ask, Hello, Mode, VERSION};
 use crate::protocol::reply::{self, Final};
-use crate::protocol::{self, Tag};
 use crate::request::{Builtin, CommandName, Request};
+use std::sync::Arc;
 
 /// What each served built-in is for, and how it is written.
-const SERVED: [(&str, &str, &str); 10] = [
+const SERVED: [(&str, &str, &str); 12] = [
     ("help", "help [NAME]", "what there is, or how one command is used"),
     ("commands", "commands", "the commands that you may run"),
     ("whoami", "whoami", "who the kernel says you are"),
@@ -20,6 +22,8 @@ const SERVED: [(&str, &str, &str); 10] = [
     ("hello", "hello 1", "agrees on the version of the protocol"),
     ("quit", "quit", "ends the session"),
     ("status", "status", "how the server is, where the policy grants it"),
+    ("reload", "reload [confirm=TIME]", "reads the policy again; with a time, only until then unless confirmed"),
+    ("confirm", "confirm", "keeps the policy that is on trial"),
 ];
 
 impl Conversation<'_> {
@@ -35,7 +39,7 @@ impl Conversation<'_> {
             Ask::Status => self.status(tag).await,
             Ask::Unserved(builtin) => self.unserved(builtin).await,
             Ask::Misused { name, text, .. } => Final::bad_argument(name).text(text),
-            Ask::Cancel | Ask::Ping | Ask::Run(_) | Ask::Quit => Final::ok(),
+            Ask::Cancel | Ask::Ping | Ask::Run(_) | Ask::Reload(_) | Ask::Confirm | Ask::Quit => Final::ok(),
         };
         self.say(tag, &last);
     }
@@ -63,11 +67,11 @@ impl Conversation<'_> {
     fn visible(&self) -> Vec<(String, String, String)> {
         let texts =
             |command: &Command| (command.name().to_string(), command.usage(), command.summary().to_owned());
-        self.context.policy.visible_commands(self.peer).map(texts).collect()
+        self.judge.policy().visible_commands(&self.judge.peer).map(texts).collect()
     }
 
-    fn may(&self, builtin: Builtin) -> bool {
-        !builtin.needs_grant() || self.context.policy.grants_builtin(self.peer, builtin)
+    pub(super) fn may(&self, builtin: Builtin) -> bool {
+        !builtin.needs_grant() || self.judge.policy().grants_builtin(&self.judge.peer, builtin)
     }
 
     fn help_with(&mut self, tag: Option<&Tag>, name: &CommandName) -> Final {
@@ -75,8 +79,8 @@ impl Conversation<'_> {
             self.row(tag, &[("name", *verb), ("kind", "builtin"), ("usage", *usage), ("summary", *summary)]);
             return Final::ok();
         }
-        let policy = &self.context.policy;
-        let Some(command) = policy.command(self.peer, name) else {
+        let judge = Arc::clone(&self.judge);
+        let Some(command) = judge.policy().command(&judge.peer, name) else {
             return Final::denied().text(NO_SUCH);
         };
         let (name, usage, summary) = (command.name().as_str(), command.usage(), command.summary());
@@ -108,8 +112,9 @@ impl Conversation<'_> {
     }
 
     fn whoami(&mut self, tag: Option<&Tag>) -> Final {
-        let (user, uid, gid) = (self.peer.user(), self.peer.uid.to_string(), self.peer.gid.to_string());
-        let groups = self.peer.circumstances.group_names.join(",");
+        let peer = &self.judge.peer;
+        let (user, uid, gid) = (peer.user(), peer.uid.to_string(), peer.gid.to_string());
+        let groups = peer.circumstances.group_names.join(",");
         self.row(
             tag,
             &[("user", &*user), ("uid", &*uid), ("gid", &*gid), ("groups", &*groups), ("source", "kernel")],
@@ -118,7 +123,7 @@ impl Conversation<'_> {
     }
 
     fn why(&mut self, tag: Option<&Tag>, request: &Request) -> Final {
-        let explanation = why(&self.context.policy, self.peer, request, (self.context.clock)());
+        let explanation = why(self.judge.policy(), &self.judge.peer, request, (self.context.clock)());
         for step in &explanation.steps {
             self.row(tag, &step.fields());
         }
@@ -132,7 +137,7 @@ impl Conversation<'_> {
         if hello.mode == Mode::Frame {
             return Final::bad_argument("mode").text("must be text: this version has no frame mode");
         }
-        Final::hello(env!("CARGO_PKG_VERSION"), self.peer.user(), self.peer.uid).field("concurrent", "1")
+        Final::hello(env!("CARGO_PKG_VERSION"), self.judge.peer.user(), self.judge.peer.uid).field("concurrent", "1")
     }
 
     async fn status(&mut self, tag: Option<&Tag>) -> Final {
@@ -153,33 +158,10 @@ impl Conversation<'_> {
         self.deny_builtin(builtin).await
     }
 
-    async fn deny_builtin(&mut self, builtin: Builtin) -> Final {
-        let event =
-            Event::new(Kind::Denied, format!("{}: {}: denied: not granted", self.peer, builtin.verb()))
-                .peer(self.peer)
-                .field("UDSADMIN_COMMAND", builtin.verb())
-                .field("UDSADMIN_REQUEST", builtin.verb())
-                .field("UDSADMIN_REASON", "the policy does not grant this built-in")
-                .decision("deny", "default-deny");
+    pub(super) async fn deny_builtin(&mut self, builtin: Builtin) -> Final {
+        let why = "the policy does not grant this built-in";
+        let event = Event::denied_builtin(&self.judge.peer, builtin, builtin.verb(), why);
         self.context.trail.note(&event).await;
         Final::denied().text(NO_SUCH)
     }
-
-    /// The refusal of a request that the policy does not permit, on the record; `None` where the broker is to decide.
-    pub(super) async fn refuse_early(&mut self, request: &Request) -> Option<Final> {
-        match decide(&self.context.policy, self.peer, request, (self.context.clock)()) {
-            Decision::Permit(_) => None,
-            Decision::Deny(denial) => {
-                let event = Event::denied(self.peer, request, &protocol::spell(request), &denial);
-                self.context.trail.note(&event).await;
-                Some(match denial.refusal() {
-                    Refusal::Denied => Final::denied().text(NO_SUCH),
-                    Refusal::BadArgument { name, text } => Final::bad_argument(name).text(text.as_str()),
-                })
-            }
-        }
-    }
 }
-
-/// The same words for a command that is not there and for one that is not for this peer.
-pub(super) const NO_SUCH: &str = "no such command for you; commands lists yours";

@@ -1,14 +1,16 @@
 //! The conversation itself: requests in, replies out, one run at a time, each in its turn. Executes nothing unfinished.
 
 use super::outbox::Outbox;
-use super::running::{Ordering, Running, Step};
-use super::{Context, part};
+use super::judge::{Judge, not_run};
+use super::order::{Errand, Ordering};
+use super::running::{Running, Step};
+use super::{Context, may_not_connect, part};
+use crate::audit::Event;
 use crate::broker::Connection;
-use crate::identity::Peer;
+use crate::policy::Admission;
 use crate::protocol::Tag;
 use crate::protocol::decoder::{Ask, Decoder, INPUT_MAX, Incoming, Item};
 use crate::protocol::reply::{self, Final};
-use crate::request::Request;
 use crate::transport::{Read, Stream};
 use std::collections::VecDeque;
 use std::future::pending;
@@ -62,8 +64,9 @@ enum Wake {
 
 /// One client's conversation.
 pub(super) struct Conversation<'a> {
-    pub(super) context: &'a Context,
-    pub(super) peer: &'a Peer,
+    pub(super) context: &'a Arc<Context>,
+    /// The policy of the request in hand, and the peer as far as that policy needs it known.
+    pub(super) judge: Arc<Judge>,
     pub(super) out: Outbox,
     pub(super) stream: &'a Stream,
     decoder: Decoder,
@@ -82,10 +85,10 @@ pub(super) struct Conversation<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    pub(super) fn new(context: &'a Context, peer: &'a Peer, stream: &'a Stream) -> Self {
+    pub(super) fn new(context: &'a Arc<Context>, judge: Judge, stream: &'a Stream) -> Self {
         Self {
             context,
-            peer,
+            judge: Arc::new(judge),
             out: Outbox::default(),
             stream,
             decoder: Decoder::new(),
@@ -192,11 +195,17 @@ impl<'a> Conversation<'a> {
                 &Final::draining().field("ms", "0").text("the service is ending; nothing was started"),
             );
         }
+        if !self.is_still_welcome().await {
+            self.say(tag.as_ref(), &may_not_connect(&self.judge.peer));
+            return self.leave();
+        }
         match ask {
-            Ask::Run(request) => match self.refuse_early(&request).await {
-                Some(last) => self.say(tag.as_ref(), &last.field("ms", "0")),
-                None => self.begin(request, tag.as_ref(), input),
+            Ask::Run(request) => match self.judge.refusal(&request, self.context).await {
+                Some(why) => self.say(tag.as_ref(), &not_run(&why).field("ms", "0")),
+                None => self.begin(Errand::Run(request, input), tag.as_ref()),
             },
+            Ask::Reload(confirm) => self.begin_if_granted(tag.as_ref(), Errand::Reload(confirm)).await,
+            Ask::Confirm => self.begin_if_granted(tag.as_ref(), Errand::Confirm).await,
             Ask::Quit => {
                 self.say(tag.as_ref(), &Final::bye());
                 self.leave();
@@ -214,12 +223,35 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    fn begin(&mut self, request: Request, tag: Option<&Tag>, input: Option<Vec<u8>>) {
+    /// Takes the policy in force, for all the steps of one request; whether it still lets the peer connect.
+    async fn is_still_welcome(&mut self) -> bool {
+        let Some(judge) = self.judge.renewed(&self.context.followed).await else { return true };
+        self.judge = Arc::new(judge);
+        match self.judge.policy().admits(&self.judge.peer) {
+            Admission::Admitted { .. } => true,
+            Admission::Refused(denial) => {
+                self.context.trail.note(&Event::refused(&self.judge.peer, &denial)).await;
+                false
+            }
+        }
+    }
+
+    async fn begin_if_granted(&mut self, tag: Option<&Tag>, errand: Errand) {
+        match errand.builtin().filter(|builtin| !self.may(*builtin)) {
+            Some(builtin) => {
+                let last = self.deny_builtin(builtin).await;
+                self.say(tag, &last);
+            }
+            None => self.begin(errand, tag),
+        }
+    }
+
+    fn begin(&mut self, errand: Errand, tag: Option<&Tag>) {
         self.runs = self.runs.wrapping_add(1);
         let begun = self.stream.as_fd().try_clone_to_owned().and_then(|client| {
-            let broker = self.context.broker.clone();
-            let link = self.link.take();
-            Running::begin(Ordering { broker, link, client, number: self.runs, request }, tag.cloned(), input)
+            let (link, judge) = (self.link.take(), Arc::clone(&self.judge));
+            let ordering = Ordering::new(self.context, judge, (client, link), self.runs);
+            Running::begin(ordering, tag.cloned(), errand)
         });
         match begun {
             Ok(running) => self.running = Some(running),
@@ -313,7 +345,7 @@ impl<'a> Conversation<'a> {
     }
 
     fn lose_client(&mut self, error: &io::Error) {
-        tracing::debug!("{} has gone: {error}", self.peer.user());
+        tracing::debug!("{} has gone: {error}", self.judge.peer.user());
         if let Err(error) = self.stream.end() {
             tracing::debug!("the connection had ended: {error}");
         }

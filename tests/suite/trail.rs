@@ -8,13 +8,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use udsadmin::accounts::Database;
 use udsadmin::audit::{Memory, Trail};
-use udsadmin::broker::{self, Doors, NotRun, Order, Packet, Packets, Report, Service};
+use udsadmin::broker::{self, Doors, NotRun, Order, Packet, Packets, Policies, Report, Service, Setup};
 use udsadmin::execution::Surroundings;
-use udsadmin::files::{Trust, read_policy};
+use udsadmin::files::Trust;
 use udsadmin::identity::Uid;
-use udsadmin::policy::Policy;
 use udsadmin::request::Request;
 
 /// A broker's service inside this process, with a trail that can be read and broken.
@@ -29,19 +27,22 @@ impl Inside {
     fn new() -> Self {
         let folder = Folder::new();
         let path = folder.write("policy.toml", POLICY);
-        let policy =
-            Policy::parse(&read_policy(&path, Trust::CallingUser).unwrap(), &Database).unwrap().policy;
+        let (load_from, trail) = (path.clone(), Arc::new(Trail::Memory(Memory::default())));
+        let load = move || udsadmin::server::policy::read(&load_from, Trust::CallingUser);
+        let fresh = load().unwrap();
+        let clock = || SystemTime::UNIX_EPOCH;
+        let setup = Setup { path, load: Arc::new(load), trail: Arc::clone(&trail), clock };
         let door = folder.file("door");
         let listener = listen_for_lines(&door);
         let client = UnixStream::connect(&door).unwrap();
         let service = Service {
-            policy: Arc::new(policy),
-            trail: Arc::new(Trail::Memory(Memory::default())),
+            policies: Arc::new(Policies::new(fresh, setup).unwrap()),
+            trail,
             doors: if is_root() { Doors::Files(vec![door]) } else { Doors::Anywhere },
             admit: Uid::new(rustix::process::geteuid().as_raw()).unwrap(),
             trust: Trust::CallingUser,
             surroundings: Surroundings { delegation: None, descriptors: (256, 256) },
-            clock: || SystemTime::UNIX_EPOCH,
+            clock,
             runs: broker::places(),
             orders: broker::order_places(),
             tasks: TaskTracker::new(),
@@ -72,17 +73,18 @@ async fn report(packets: &Packets) -> Report {
     packets.receive().await.unwrap().map(|packet: Packet<Report>| packet.value).expect("a report")
 }
 
-async fn order(packets: &Packets, run: u32, command: &str) {
+async fn order(inside: &Inside, packets: &Packets, run: u32, command: &str) {
     let (_reader, pipe) = std::io::pipe().unwrap();
     let request = Request { command: command.parse().unwrap(), arguments: Vec::new() };
-    packets.send(&Order::Run { run, request }, &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
+    let version = inside.service.policies.now().version;
+    packets.send(&Order::Run { run, version, request }, &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_run_is_on_the_record_before_it_starts_and_after_it_ended() {
     let inside = Inside::new();
     let packets = inside.open().await;
-    order(&packets, 1, "cat").await;
+    order(&inside, &packets, 1, "cat").await;
     let Report::Starts { job, .. } = report(&packets).await else { panic!() };
     assert_eq!(inside.trail().names()[0], "started");
     assert!(matches!(report(&packets).await, Report::Ended { .. }));
@@ -101,11 +103,11 @@ async fn a_run_is_on_the_record_before_it_starts_and_after_it_ended() {
 async fn a_broken_trail_stops_the_run() {
     let inside = Inside::new();
     let packets = inside.open().await;
-    order(&packets, 1, "cat").await;
+    order(&inside, &packets, 1, "cat").await;
     assert!(matches!(report(&packets).await, Report::Starts { .. }));
     assert!(matches!(report(&packets).await, Report::Ended { .. }));
     inside.trail().break_now();
-    order(&packets, 2, "touch").await;
+    order(&inside, &packets, 2, "touch").await;
     assert_eq!(report(&packets).await, Report::NotRun { run: 2, why: NotRun::AuditUnavailable });
     assert!(!inside.folder.file("touched").exists());
     assert_eq!(inside.service.runs.count(), 0);
@@ -116,7 +118,7 @@ async fn a_broker_that_is_ending_starts_nothing() {
     let inside = Inside::new();
     let packets = inside.open().await;
     inside.service.draining.cancel();
-    order(&packets, 1, "touch").await;
+    order(&inside, &packets, 1, "touch").await;
     assert_eq!(report(&packets).await, Report::NotRun { run: 1, why: NotRun::Draining });
     assert_eq!(inside.trail().names(), Vec::<&str>::new());
     assert!(!inside.folder.file("touched").exists());
@@ -128,13 +130,13 @@ async fn an_order_without_a_place_is_not_even_judged() {
     let packets = inside.open().await;
     let mut places: Vec<_> =
         std::iter::from_fn(|| inside.service.orders.take(inside.service.admit)).collect();
-    order(&packets, 1, "forbidden").await;
+    order(&inside, &packets, 1, "forbidden").await;
     assert_eq!(report(&packets).await, Report::NotRun { run: 1, why: NotRun::Busy });
     assert_eq!((inside.trail().names(), inside.service.tasks.len()), (Vec::<&str>::new(), 0));
     places.pop();
-    order(&packets, 2, "forbidden").await;
+    order(&inside, &packets, 2, "forbidden").await;
     assert_eq!(report(&packets).await, Report::NotRun { run: 2, why: NotRun::Denied });
-    order(&packets, 3, "forbidden").await;
+    order(&inside, &packets, 3, "forbidden").await;
     assert_eq!(report(&packets).await, Report::NotRun { run: 3, why: NotRun::Denied }, "no place came back");
 }
 
@@ -142,7 +144,7 @@ async fn an_order_without_a_place_is_not_even_judged() {
 async fn a_refusal_is_on_the_record_and_starts_nothing() {
     let inside = Inside::new();
     let packets = inside.open().await;
-    order(&packets, 1, "forbidden").await;
+    order(&inside, &packets, 1, "forbidden").await;
     assert_eq!(report(&packets).await, Report::NotRun { run: 1, why: NotRun::Denied });
     assert_eq!(inside.trail().names(), ["denied"]);
 }
@@ -152,7 +154,7 @@ async fn a_run_for_a_client_that_has_gone_is_refused_on_the_record() {
     let inside = Inside::new();
     let packets = inside.open().await;
     inside.client.shutdown(std::net::Shutdown::Both).unwrap();
-    order(&packets, 1, "echo").await;
+    order(&inside, &packets, 1, "echo").await;
     assert_eq!(report(&packets).await, Report::NotRun { run: 1, why: NotRun::Denied });
     let events = inside.trail().events();
     let has = |name: &str| events[0].fields().iter().any(|(field, _)| field == name);

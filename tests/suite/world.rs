@@ -12,6 +12,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use udsadmin::broker::{Order, Packets, Report, Version};
 
 /// The program that plays both daemons.
 pub(crate) const UDSADMIN: &str = env!("CARGO_BIN_EXE_udsadmin");
@@ -98,6 +99,22 @@ pub(crate) fn listen_for_packets(path: &Path) -> OwnedFd {
 pub(crate) fn pair() -> (OwnedFd, OwnedFd) {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap()
+}
+
+/// Which policy is in force at the broker that listens there.
+pub(crate) fn version_at(broker: &Path) -> Version {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let ask = async {
+        let packets = Packets::connect(broker).unwrap();
+        packets.send(&Order::Follow, &[]).await.unwrap();
+        packets.receive().await.unwrap().expect("a report").value
+    };
+    // In a thread of its own: the caller's may have a runtime already.
+    let told = std::thread::scope(|scope| scope.spawn(|| runtime.block_on(ask)).join().unwrap());
+    match told {
+        Report::InForce(standing) => standing.version,
+        other => panic!("{other:?}"),
+    }
 }
 
 pub(crate) fn listen_for_lines(path: &Path) -> UnixListener {
