@@ -3,6 +3,7 @@
 mod pattern;
 
 use super::kind::{ArgumentSpec, Kind, Limit, UNIT_TYPES, VALUE_MAX, duration, either};
+use super::language::{self, ARGUMENT_TYPES};
 use super::nearest::did_you_mean;
 use super::reader::{Item, Reader, Word};
 use crate::request::{ArgumentName, Value};
@@ -10,12 +11,6 @@ use regex::Regex;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
-
-/// The keys that give an argument its type.
-const TYPES: [&str; 8] = ["one-of", "pattern", "integer", "text", "boolean", "duration", "hostname", "unit"];
-
-/// The other keys of an argument.
-const OTHERS: [&str; 4] = ["name", "default", "optional", "dash"];
 
 impl Reader<'_> {
     /// Reads the list of arguments; `None` where one of them has an error.
@@ -34,7 +29,7 @@ impl Reader<'_> {
 
     fn argument(&mut self, item: &Item<'_>) -> Option<ArgumentSpec> {
         let table = self.table(item)?;
-        self.known_keys(table, "an argument", &[&TYPES[..], &OTHERS[..]].concat());
+        self.known_keys(table, &language::ARGUMENT);
         let name = self.argument_name(table, &item.span());
         let dash = table.get("dash").map_or(Some(false), |dash| self.truth(dash));
         let kind = self.kind(table, &item.span(), dash.unwrap_or(false));
@@ -68,7 +63,7 @@ impl Reader<'_> {
     }
 
     fn kind(&mut self, table: &DeTable<'_>, span: &Range<usize>, dash: bool) -> Option<Kind> {
-        let given: Vec<&str> = TYPES.into_iter().filter(|key| table.contains_key(*key)).collect();
+        let given: Vec<&str> = ARGUMENT_TYPES.into_iter().filter(|key| table.contains_key(*key)).collect();
         let [key] = *given else {
             self.error(span, &type_count_error(&given));
             return None;
@@ -131,7 +126,7 @@ impl Reader<'_> {
     /// Without `min`, negative integers need `dash = true` like everything that begins with a dash.
     fn bounds(&mut self, item: &Item<'_>, dash: bool) -> Option<Kind> {
         let table = self.table(item)?;
-        self.known_keys(table, "integer", &["min", "max"]);
+        self.known_keys(table, &language::INTEGER);
         let lowest = if dash { i64::MIN } else { 0 };
         let min = table.get("min").map_or(Some(lowest), |min| self.integer(min));
         let max = table.get("max").map_or(Some(i64::MAX), |max| self.integer(max));
@@ -145,7 +140,7 @@ impl Reader<'_> {
 
     fn length(&mut self, item: &Item<'_>) -> Option<Kind> {
         let table = self.table(item)?;
-        self.known_keys(table, "text", &["max-length", "characters"]);
+        self.known_keys(table, &language::TEXT);
         let class = table.get("characters").map_or(Some(None), |class| self.characters(class).map(Some));
         let Some(longest) = table.get("max-length") else {
             self.error(&item.span(), "text needs max-length, in characters");
@@ -176,7 +171,7 @@ impl Reader<'_> {
 
     fn durations(&mut self, item: &Item<'_>) -> Option<Kind> {
         let table = self.table(item)?;
-        self.known_keys(table, "duration", &["min", "max"]);
+        self.known_keys(table, &language::DURATION);
         let min = table.get("min").map_or(Some(None), |min| self.limit(min).map(Some));
         let max = table.get("max").map_or(Some(None), |max| self.limit(max).map(Some));
         let (min, max) = (min?, max?);
@@ -206,7 +201,7 @@ impl Reader<'_> {
             }
             return any.then(|| UNIT_TYPES.to_vec());
         };
-        self.known_keys(table, "unit", &["types"]);
+        self.known_keys(table, &language::UNIT);
         table.get("types").map_or_else(|| Some(UNIT_TYPES.to_vec()), |types| self.unit_types(types))
     }
 
@@ -248,7 +243,7 @@ impl Reader<'_> {
 
 fn type_count_error(given: &[&str]) -> String {
     if given.is_empty() {
-        format!("an argument needs a type: {}", either(&TYPES))
+        format!("an argument needs a type: {}", either(&ARGUMENT_TYPES))
     } else {
         format!("an argument has one type, and this has {}", given.join(" and "))
     }

@@ -1,6 +1,7 @@
 //! Reads `[[test]]`: what the author of a policy expects of it. Decides nothing: whoever loads the policy does.
 
 use super::diagnostic::{Diagnostic, Severity};
+use super::language;
 use super::origin::{Origin, Place};
 use super::principal::LookupFailed;
 use super::reader::{Item, Reader};
@@ -49,7 +50,7 @@ impl Reader<'_> {
 
     fn case(&mut self, item: &Item<'_>) -> Option<Case> {
         let table = self.table(item)?;
-        self.known_keys(table, "a test", &["peer", "request", "expect"]);
+        self.known_keys(table, &language::TEST);
         let required: Vec<_> =
             ["peer", "request", "expect"].iter().filter_map(|key| table.get(*key)).collect();
         let [peer, request, expect] = *required else {
@@ -77,7 +78,7 @@ impl Reader<'_> {
 
     /// The peer of a test: the groups are those of the kernel and of the database both.
     fn test_peer(&mut self, table: &DeTable<'_>) -> Option<Peer> {
-        self.known_keys(table, "the peer of a test", &["user", "groups"]);
+        self.known_keys(table, &language::TEST_PEER);
         let names = self.names;
         let user = |raw| Uid::new(raw).ok();
         let group = |raw| Gid::new(raw).ok();

@@ -3,6 +3,7 @@
 use super::command::{Command, RunAs};
 use super::diagnostic::{Diagnostic, Severity};
 use super::kind::ArgumentSpec;
+use super::language;
 use super::nearest::did_you_mean;
 use super::reader::{Item, Reader, Word};
 use super::template::Template;
@@ -22,9 +23,6 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// `in` begins a line of the protocol's frame mode (udsadmin-protocol(7)).
 const FRAME_INPUT: &str = "in";
-
-/// The keys that define a command.
-const KEYS: [&str; 6] = ["summary", "exec", "args", "run-as", "timeout", "allow"];
 
 /// How long a command may take; `None` is no limit.
 struct Limit(Option<Duration>);
@@ -49,7 +47,7 @@ impl Reader<'_> {
     /// Reads the definition of a command, without its rules; `None` where it has an error.
     pub(super) fn definition(&mut self, name: CommandName, item: &Item<'_>) -> Option<Command> {
         let table = item.get_ref().as_table()?;
-        self.known_keys(table, "a command", &KEYS);
+        self.known_keys(table, &language::COMMAND);
         let summary = table.get("summary").map_or(Some(String::new()), |item| self.summary(item));
         let arguments = table.get("args").map_or(Some(Vec::new()), |item| self.arguments(item));
         let run_as = table.get("run-as").map_or(Some(RunAs::root()), |item| self.run_as(item));

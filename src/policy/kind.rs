@@ -46,7 +46,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// Whether the text is a value of this type. Integers have one spelling each.
-    fn has(&self, text: &str) -> bool {
+    pub(super) fn has(&self, text: &str) -> bool {
         match self {
             Self::OneOf(values) => values.iter().any(|value| value == text),
             Self::Pattern(regex, _) => regex.is_match(text),
@@ -69,7 +69,7 @@ impl Kind {
     }
 
     /// Whether a dash in front is already accounted for by the type itself.
-    const fn settles_dashes(&self) -> bool {
+    pub(super) const fn settles_dashes(&self) -> bool {
         match self {
             Self::OneOf(_) | Self::Integer(..) | Self::Boolean | Self::Duration(..) | Self::Hostname => true,
             Self::Pattern(..) | Self::Text(..) | Self::Unit(_) => false,

@@ -2,6 +2,7 @@
 
 use super::case::Case;
 use super::diagnostic::{Diagnostic, Severity};
+use super::language;
 use super::nearest::did_you_mean;
 use super::origin::{Document, Place, Source};
 use super::principal::{Names, Principals, Purpose};
@@ -12,9 +13,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeArray, DeString, DeTable};
-
-/// The sections of a file.
-const SECTIONS: [&str; 6] = ["allow", "deny", "builtins", "commands", "audit", "test"];
 
 /// A file that is TOML.
 type Parsed<'i> = (Arc<Document>, DeTable<'i>);
@@ -77,7 +75,7 @@ struct Draft {
 impl Draft {
     /// Takes everything of one file except for the rules of commands.
     fn sections(&mut self, reader: &mut Reader<'_>, table: &DeTable<'_>) {
-        reader.known_keys(table, "a policy", &SECTIONS);
+        reader.known_keys(table, &language::POLICY);
         if let Some(item) = table.get("allow") {
             self.policy.allow.extend(gate(reader, item, Purpose::Allow));
         }
@@ -101,7 +99,7 @@ impl Draft {
     fn builtin(&mut self, reader: &mut Reader<'_>, key: &Spanned<DeString<'_>>, item: &Item<'_>) {
         let Some(builtin) = granted_builtin(reader, key) else { return };
         let Some(table) = section(reader, item) else { return };
-        reader.known_keys(table, "a built-in", &["allow"]);
+        reader.known_keys(table, &language::BUILTIN);
         let Some(allow) = table.get("allow") else { return };
         let rules = reader.grants(allow);
         self.policy.builtins.extend(rules.into_iter().map(|who| (builtin, who)));
@@ -164,7 +162,7 @@ impl Draft {
 /// Reads `[allow]` or `[deny]`.
 fn gate(reader: &mut Reader<'_>, item: &Item<'_>, purpose: Purpose) -> Principals {
     let Some(table) = section(reader, item) else { return Principals::default() };
-    reader.known_keys(table, "allow and deny", &["users", "groups"]);
+    reader.known_keys(table, &language::GATE);
     reader.principals(table, purpose)
 }
 

@@ -109,6 +109,16 @@ impl Principals {
         self.groups.first()
     }
 
+    /// The users, each with its name.
+    pub(super) fn users(&self) -> impl Iterator<Item = (Uid, &str)> {
+        self.users.iter().map(|member| (member.id, &*member.name))
+    }
+
+    /// The groups, each with its name.
+    pub(super) fn groups(&self) -> impl Iterator<Item = (Gid, &str)> {
+        self.groups.iter().map(|member| (member.id, &*member.name))
+    }
+
     /// Unites two rules' principals.
     pub(super) fn extend(&mut self, other: Self) {
         self.users.extend(other.users);

@@ -1,6 +1,7 @@
 //! Reads TOML by the shapes that a policy knows, and notes every misfit with its place. Corrects nothing in silence.
 
 use super::diagnostic::{Diagnostic, Severity};
+use super::language::Section;
 use super::nearest::did_you_mean;
 use super::origin::{Document, Origin, Place};
 use super::principal::Names;
@@ -47,11 +48,11 @@ impl Reader<'_> {
         self.place(span).origin()
     }
 
-    /// Notes every key that isn't known; `of` says what the table describes.
-    pub(super) fn known_keys(&mut self, table: &DeTable<'_>, of: &str, known: &[&str]) {
-        for key in table.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
-            let close = did_you_mean(key.get_ref(), known.iter().copied());
-            self.error(&key.span(), &format!("unknown key {:?} in {of}{close}", key.get_ref()));
+    /// Notes every key that the section doesn't have.
+    pub(super) fn known_keys(&mut self, table: &DeTable<'_>, section: &Section) {
+        for key in table.keys().filter(|key| section.names().all(|known| known != key.get_ref())) {
+            let close = did_you_mean(key.get_ref(), section.names());
+            self.error(&key.span(), &format!("unknown key {:?} in {}{close}", key.get_ref(), section.of));
         }
     }
 

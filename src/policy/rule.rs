@@ -2,6 +2,7 @@
 
 use super::command::Rule;
 use super::kind::ArgumentSpec;
+use super::language;
 use super::principal::{Principals, Purpose};
 use super::reader::{Item, Reader};
 use crate::request::{ArgumentName, Value};
@@ -17,7 +18,7 @@ impl Reader<'_> {
 
     fn rule(&mut self, item: &Item<'_>, arguments: Option<&[ArgumentSpec]>) -> Option<Rule> {
         let table = self.table(item)?;
-        self.known_keys(table, "an allow rule of a command", &["users", "groups", "when"]);
+        self.known_keys(table, &language::COMMAND_RULE);
         self.names_someone(table, &item.span());
         let who = self.principals(table, Purpose::Allow);
         let when = match (table.get("when"), arguments) {
@@ -34,7 +35,7 @@ impl Reader<'_> {
 
     fn grant(&mut self, item: &Item<'_>) -> Option<Principals> {
         let table = self.table(item)?;
-        self.known_keys(table, "an allow rule of a built-in", &["users", "groups"]);
+        self.known_keys(table, &language::BUILTIN_RULE);
         self.names_someone(table, &item.span());
         Some(self.principals(table, Purpose::Allow))
     }

@@ -1,6 +1,7 @@
 //! `udsadmin policy`: questions to a policy, answered by the evaluator that the daemons use. Asks no daemon, changes nothing.
 
 mod peer;
+mod schema;
 mod table;
 mod test;
 mod who_can;
@@ -45,6 +46,7 @@ enum Question {
     Why(why::Arguments),
     WhoCan(who_can::Arguments),
     Test(test::Arguments),
+    Schema(schema::Arguments),
 }
 
 /// An answer, and whether it is a yes.
@@ -56,20 +58,26 @@ struct Answer {
 
 /// Answers. 0 is a yes, 1 a no, 78 a policy that can't be used, 64 a mistake on the command line.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let (out, err) = (&mut io::stdout(), &mut io::stderr());
-    let status = match &arguments.question {
-        Question::Why(asked) => {
-            ask(&asked.common, check, |loaded| why::answer(asked, &loaded.policy), out, err)
-        }
-        Question::WhoCan(asked) => {
-            ask(&asked.common, check, |loaded| who_can::answer(asked, &loaded.policy), out, err)
-        }
-        Question::Test(asked) => {
-            ask(&asked.common, check_untested, |loaded| Ok(test::answer(loaded)), out, err)
-        }
-    };
+    let status = arguments.question.put(&mut io::stdout(), &mut io::stderr());
     // A reader that has gone does not want the rest.
     ExitCode::from(status.unwrap_or(NO))
+}
+
+impl Question {
+    fn put(&self, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+        match self {
+            Self::Why(asked) => {
+                ask(&asked.common, check, |loaded| why::answer(asked, &loaded.policy), out, err)
+            }
+            Self::WhoCan(asked) => {
+                ask(&asked.common, check, |loaded| who_can::answer(asked, &loaded.policy), out, err)
+            }
+            Self::Test(asked) => {
+                ask(&asked.common, check_untested, |loaded| Ok(test::answer(loaded)), out, err)
+            }
+            Self::Schema(_) => writeln!(out, "{:#}", schema::schema()).map(|()| 0),
+        }
+    }
 }
 
 fn ask(

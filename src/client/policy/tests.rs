@@ -38,17 +38,7 @@ fn asked(name: &str, text: &str, words: &[&str]) -> (u8, String, String) {
     let (verb, rest) = words.split_first().unwrap();
     let line = ["udsadmin", verb, "--policy", path.to_str().unwrap()].into_iter().chain(rest.iter().copied());
     let (mut out, mut err) = (Vec::new(), Vec::new());
-    let status = match Cli::try_parse_from(line).unwrap().question {
-        Question::Why(it) => {
-            ask(&it.common, check, |loaded| why::answer(&it, &loaded.policy), &mut out, &mut err)
-        }
-        Question::WhoCan(it) => {
-            ask(&it.common, check, |loaded| who_can::answer(&it, &loaded.policy), &mut out, &mut err)
-        }
-        Question::Test(it) => {
-            ask(&it.common, check_untested, |loaded| Ok(test::answer(loaded)), &mut out, &mut err)
-        }
-    };
+    let status = Cli::try_parse_from(line).unwrap().question.put(&mut out, &mut err);
     fs::remove_file(&path).unwrap();
     let name = path.file_name().unwrap().to_str().unwrap().to_owned();
     let text = |octets| {

@@ -1,6 +1,8 @@
 //! Tests of the policy as a whole: broken texts, verdicts, properties. The user database here is a table.
 
 mod broken;
+mod diff_properties;
+mod differences;
 mod properties;
 mod verdicts;
 

@@ -1,0 +1,71 @@
+//! Who may connect under the one policy and under the other. Knows no commands.
+
+use super::super::Policy;
+use super::crowd::{Clause, Crowd, Key, crowd};
+use std::sync::Arc;
+
+/// Whom each of two policies lets in, and whom it denies.
+pub(super) struct Gates {
+    /// Who may connect under the new policy.
+    pub(super) new: Crowd,
+    /// Who may connect under the old one.
+    pub(super) old: Crowd,
+    /// Whom the old policy denies, and the new one doesn't.
+    pub(super) freed: Crowd,
+    /// Those of `freed` who may connect by what they are.
+    pub(super) freed_inside: Clause,
+    /// Those of `freed` who need something else to connect.
+    pub(super) freed_outside: Clause,
+    /// Whom either denies.
+    denied: Crowd,
+    /// Those of `new` whom neither denies and `old` doesn't have.
+    pub(super) newcomers: Clause,
+    /// Those of `new` whom neither denies and `old` has, too.
+    pub(super) residents: Clause,
+    /// Those of `new` who were not denied.
+    pub(super) entries: Clause,
+    /// All of `new`.
+    pub(super) everyone: Clause,
+}
+
+impl Gates {
+    pub(super) fn of(old: &Policy, new: &Policy) -> Self {
+        let (old_denied, new_denied) = (crowd(&old.deny), crowd(&new.deny));
+        let (old, new) = (without(crowd(&old.allow), &old_denied), without(crowd(&new.allow), &new_denied));
+        let freed = without(old_denied.clone(), &new_denied);
+        let entering = || new.iter().filter(|(key, _)| !old_denied.contains_key(key));
+        Self {
+            newcomers: Clause::of(entering().filter(|(key, _)| !old.contains_key(key))),
+            residents: Clause::of(entering().filter(|(key, _)| old.contains_key(key))),
+            entries: Clause::of(entering()),
+            everyone: Clause::of(&new),
+            freed_inside: Clause::of(freed.iter().filter(|(key, _)| new.contains_key(key))),
+            freed_outside: Clause::of(freed.iter().filter(|(key, _)| !new.contains_key(key))),
+            freed,
+            denied: old_denied.into_iter().chain(new_denied).collect(),
+            old,
+            new,
+        }
+    }
+
+    /// Whether the new policy lets in nobody whom the old one doesn't.
+    pub(super) fn open_nothing(&self) -> bool {
+        self.freed.is_empty() && self.new.keys().all(|key| self.old.contains_key(key))
+    }
+
+    /// The principal as the new policy lets it in, if neither denies it.
+    pub(super) fn entry(&self, key: Key) -> Option<(&Key, &Arc<str>)> {
+        self.new.get_key_value(&key).filter(|_| self.is_free(key))
+    }
+
+    /// Whether neither policy denies it.
+    pub(super) fn is_free(&self, key: Key) -> bool {
+        !self.denied.contains_key(&key)
+    }
+}
+
+/// The crowd without those.
+fn without(mut crowd: Crowd, those: &Crowd) -> Crowd {
+    crowd.retain(|key, _| !those.contains_key(key));
+    crowd
+}

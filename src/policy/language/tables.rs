@@ -1,0 +1,191 @@
+//! The tables of the policy language, one entry a key. Data alone.
+
+use super::super::kind::VALUE_MAX;
+use super::{Key, Names, Needs, Section, Shape, UNIT_WORD};
+
+/// A whole file of a policy.
+pub const POLICY: Section = Section {
+    of: "a policy",
+    keys: &[
+        key("allow", "Who may connect at all. Without it nobody may.", Shape::Table(&GATE)),
+        key("deny", "Whom no other line can let in: a deny always wins.", Shape::Table(&GATE)),
+        key(
+            "builtins",
+            "Who may use the built-ins of the protocol that need a grant.",
+            Shape::Named(Names::Builtins, &Shape::Table(&BUILTIN)),
+        ),
+        key(
+            "commands",
+            "What there is to run, by name. A file may also only add allow rules to a command of another file.",
+            Shape::Named(Names::Free, &Shape::Table(&COMMAND)),
+        ),
+        key("audit", "Nothing runs without its record in the journal.", Shape::Word(&["required"])),
+        key(
+            "test",
+            "What the author expects of the policy. A test that fails refuses the whole policy.",
+            Shape::List(&Shape::Table(&TEST)),
+        ),
+    ],
+    needs: Needs::Nothing,
+};
+
+/// `[allow]` and `[deny]`.
+pub(in crate::policy) const GATE: Section =
+    Section { of: "allow and deny", keys: &[USERS, GROUPS], needs: Needs::Nothing };
+
+const USERS: Key = key("users", "Users, by name or number.", Shape::List(&Shape::Principal));
+
+const GROUPS: Key = key("groups", "Groups, by name or number.", Shape::List(&Shape::Principal));
+
+/// `[builtins.NAME]`.
+pub(in crate::policy) const BUILTIN: Section = Section {
+    of: "a built-in",
+    keys: &[key("allow", "Who may use it.", Shape::List(&Shape::Table(&BUILTIN_RULE)))],
+    needs: Needs::Nothing,
+};
+
+/// `[[builtins.NAME.allow]]`.
+pub(in crate::policy) const BUILTIN_RULE: Section =
+    Section { of: "an allow rule of a built-in", keys: &[USERS, GROUPS], needs: SOMEONE };
+
+/// `[[commands.NAME.allow]]`.
+pub(in crate::policy) const COMMAND_RULE: Section = Section {
+    of: "an allow rule of a command",
+    keys: &[
+        USERS,
+        GROUPS,
+        key(
+            "when",
+            "The values to which the rule narrows an argument, by the argument's name.",
+            Shape::Named(Names::Free, &Shape::Some(&Shape::Value)),
+        ),
+    ],
+    needs: SOMEONE,
+};
+
+const SOMEONE: Needs = Needs::SomeOf(&["users", "groups"]);
+
+/// `[commands.NAME]`.
+pub(in crate::policy) const COMMAND: Section = Section {
+    of: "a command",
+    keys: &[
+        key("summary", "What it does, in one line, for help.", Shape::Text),
+        key(
+            "exec",
+            "The program's absolute path, then its arguments. There is no shell. \"{NAME}\" is replaced by the value of that \
+             argument and always stays one argument; \"{{\" and \"}}\" are plain braces.",
+            Shape::Some(&Shape::Text),
+        ),
+        key(
+            "args",
+            "Its arguments, in the order of positional values.",
+            Shape::List(&Shape::Table(&ARGUMENT)),
+        ),
+        key("run-as", "The user as whom it runs; root, if nothing else is said.", Shape::Text),
+        key(
+            "timeout",
+            "How long it may take: \"30s\", \"10min\" (if nothing else is said), \"2h\", or \"infinity\".",
+            Shape::Text,
+        ),
+        key("allow", "Who may run it, and with which values.", Shape::List(&Shape::Table(&COMMAND_RULE))),
+    ],
+    needs: Needs::SomeOf(&["exec", "allow"]),
+};
+
+/// An element of `args`.
+pub(in crate::policy) const ARGUMENT: Section = Section {
+    of: "an argument",
+    keys: &[
+        key("name", "Its name: a letter, then at most 31 letters, digits, '-', '_' or '.'.", Shape::Text),
+        key("one-of", "Type: these values and no others.", Shape::Some(&Shape::Text)),
+        key("pattern", "Type: text that matches this regular expression from end to end.", Shape::Text),
+        key("integer", "Type: a decimal integer, within bounds.", Shape::Table(&INTEGER)),
+        key("text", "Type: any text, so long.", Shape::Table(&TEXT)),
+        key("boolean", "Type: true or false.", Shape::True),
+        key(
+            "duration",
+            "Type: a span of time, as \"1h 30min\"; passed on as it is written.",
+            Shape::Table(&DURATION),
+        ),
+        key("hostname", "Type: a host name, well spelt.", Shape::True),
+        key("unit", "Type: a unit name, well spelt.", Shape::Either(&[Shape::True, Shape::Table(&UNIT)])),
+        key("default", "The value that stands where none is given.", Shape::Value),
+        key(
+            "optional",
+            "Whether it may be left out, and with it each element of exec that mentions it.",
+            Shape::Truth,
+        ),
+        key(
+            "dash",
+            "Whether the value may begin with '-': a program may read it as an option.",
+            Shape::Truth,
+        ),
+    ],
+    needs: Needs::And("name", &ARGUMENT_TYPES),
+};
+
+/// The keys that give an argument its type.
+pub(in crate::policy) const ARGUMENT_TYPES: [&str; 8] =
+    ["one-of", "pattern", "integer", "text", "boolean", "duration", "hostname", "unit"];
+
+/// `integer` of an argument.
+pub(in crate::policy) const INTEGER: Section = Section {
+    of: "integer",
+    keys: &[
+        key("min", "The smallest; 0, if nothing else is said.", Shape::Integer(i64::MIN, i64::MAX)),
+        key("max", "The largest.", Shape::Integer(i64::MIN, i64::MAX)),
+    ],
+    needs: Needs::Nothing,
+};
+
+/// `text` of an argument.
+pub(in crate::policy) const TEXT: Section = Section {
+    of: "text",
+    keys: &[
+        key("max-length", "How many characters at most.", Shape::Integer(1, LENGTH_MAX)),
+        key("characters", "The class of which each character is: \"[a-z ]\".", Shape::Text),
+    ],
+    needs: Needs::All(&["max-length"]),
+};
+
+#[expect(clippy::as_conversions, clippy::cast_possible_wrap, reason = "a small constant; From is not const")]
+const LENGTH_MAX: i64 = VALUE_MAX as i64;
+
+/// `duration` of an argument.
+pub(in crate::policy) const DURATION: Section = Section {
+    of: "duration",
+    keys: &[key("min", "The shortest.", Shape::Text), key("max", "The longest.", Shape::Text)],
+    needs: Needs::Nothing,
+};
+
+/// `unit` of an argument.
+pub(in crate::policy) const UNIT: Section = Section {
+    of: "unit",
+    keys: &[key("types", "The types of units that it may be.", Shape::Some(&UNIT_WORD))],
+    needs: Needs::Nothing,
+};
+
+/// `[[test]]`.
+pub(in crate::policy) const TEST: Section = Section {
+    of: "a test",
+    keys: &[
+        key("peer", "Who asks.", Shape::Table(&TEST_PEER)),
+        key("request", "What it asks, as a client writes it.", Shape::Text),
+        key("expect", "Whether it is to be permitted.", Shape::Word(&["permit", "deny"])),
+    ],
+    needs: Needs::All(&["peer", "request", "expect"]),
+};
+
+/// `peer` of a test.
+pub(in crate::policy) const TEST_PEER: Section = Section {
+    of: "the peer of a test",
+    keys: &[
+        key("user", "The user, by name or number.", Shape::Principal),
+        key("groups", "The groups, by name or number.", Shape::List(&Shape::Principal)),
+    ],
+    needs: Needs::Nothing,
+};
+
+const fn key(name: &'static str, about: &'static str, shape: Shape) -> Key {
+    Key { name, about, shape }
+}
