@@ -2,7 +2,7 @@
 
 use super::wire::Row;
 use crate::audit::Event;
-use crate::policy::Policy;
+use crate::policy::{Change, Policy, diff};
 
 /// Changes of one kind that are told one by one; of the others the number is told.
 const TOLD: usize = 64;
@@ -20,8 +20,12 @@ pub(super) struct Changes {
 
 impl Changes {
     /// What the new policy changes.
-    pub(super) fn between(_old: &Policy, _new: &Policy) -> Self {
-        Self::default()
+    pub(super) fn between(old: &Policy, new: &Policy) -> Self {
+        let found = diff(old, new);
+        let lines = |changes: &[Change]| changes.iter().map(ToString::to_string).collect();
+        let mut rows = rows("gain", &found.gains);
+        rows.extend(self::rows("loss", &found.losses));
+        Self { gains: lines(&found.gains), losses: lines(&found.losses), rows }
     }
 
     /// How many there are, in words.
@@ -39,6 +43,27 @@ impl Changes {
     pub(super) fn into_rows(self) -> Vec<Row> {
         self.rows
     }
+}
+
+/// A row for each change of a kind, as many as are told, and for the others one that says how many there are.
+fn rows(kind: &str, changes: &[Change]) -> Vec<Row> {
+    let field = |name: &str, value: &str| (name.to_owned(), cut(value));
+    let row = |change: &Change| {
+        let mut row = vec![
+            field("change", kind),
+            field("peer", &change.peer()),
+            field("command", change.command()),
+            field("values", &change.values().iter().map(|(name, values)| format!("{name}={values}")).collect::<Vec<_>>().join(" ")),
+        ];
+        row.extend(change.note().map(|note| field("note", note)));
+        row
+    };
+    let mut rows: Vec<Row> = changes.iter().take(TOLD).map(row).collect();
+    let more = changes.len().saturating_sub(TOLD);
+    if more > 0 {
+        rows.push(vec![field("change", kind), field("more", &more.to_string())]);
+    }
+    rows
 }
 
 /// One field of this name for each line, as many as are told, and for the others one that says how many there are.

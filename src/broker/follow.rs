@@ -77,8 +77,9 @@ impl Followed {
         let mut pause = FIRST_PAUSE;
         loop {
             let (told, error) = self.follow_once(broker, trail).await;
-            if told || pause == FIRST_PAUSE {
-                tracing::info!("the broker is not followed for now, the policy stays: {error}");
+            // The first that fails finds a broker that is just being replaced.
+            if !told && pause == 2 * FIRST_PAUSE {
+                tracing::warn!("the broker can't be followed, the policy stays: {error}");
             }
             pause = if told { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
             tokio::select! { () = sleep(pause) => {}, () = self.hurry.notified() => {} }
@@ -111,7 +112,9 @@ impl Followed {
             before
         } else {
             let (path, now) = read(texts, standing.version).await?;
-            trail.note(&record::in_force(Path::new(&path), &now, ", as at the broker", &[])).await;
+            if now.version.digest() != before.version.digest() {
+                trail.note(&record::in_force(Path::new(&path), &now, ", as at the broker", &[])).await;
+            }
             Arc::new(now)
         };
         self.state.send_replace(State { now, refused: standing.refused, until: standing.until });

@@ -28,9 +28,10 @@ pub(super) fn reloaded(
     path: &Path,
     (now, warnings): (&InForce, &[Diagnostic]),
     changes: &Changes,
-    by: &By<'_>,
+    (by, superseded): (&By<'_>, Option<&Version>),
 ) -> Event {
-    let what = format!(", {by}; {}", changes.count());
+    let superseded = superseded.map(|trial| format!("; {trial}, on trial, is superseded")).unwrap_or_default();
+    let what = format!(", {by}; {}{superseded}", changes.count());
     by.noted(changes.told_in(in_force(path, now, what, warnings)))
 }
 

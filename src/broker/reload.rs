@@ -235,7 +235,8 @@ impl Policies {
         confirm: Option<Duration>,
     ) -> (Vec<Row>, Answer) {
         let Candidate { now, texts, warnings, changes } = candidate;
-        let event = record::reloaded(&self.setup.path, (&now, &warnings), &changes, by);
+        let superseded = self.on_trial();
+        let event = record::reloaded(&self.setup.path, (&now, &warnings), &changes, (by, superseded.as_ref()));
         if !self.recorded(&event, by).await {
             return (Vec::new(), Answer::NotDone(NotRun::AuditUnavailable));
         }
@@ -255,6 +256,12 @@ impl Policies {
             (ruling.state.refused, ruling.state.until) = (None, until);
         });
         (changes.into_rows(), answer)
+    }
+
+    /// The policy on trial, if one is.
+    fn on_trial(&self) -> Option<Version> {
+        let ruling = self.ruling.borrow();
+        ruling.before.as_ref().map(|_| ruling.state.now.version)
     }
 
     /// Root's own reload goes on with a broken trail; nobody else's does.
@@ -348,3 +355,6 @@ async fn at(due: Option<Instant>) {
         None => pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

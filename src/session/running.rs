@@ -202,6 +202,8 @@ impl Running {
 
     fn take_report(&mut self, report: Report) {
         match report {
+            // Its start was announced, and failed.
+            Report::NotRun { run, why } if run == self.number => self.end(End::NotRun(why)),
             Report::Ended { run, job, outcome, ms } if run == self.number => {
                 self.job = Some(job);
                 self.end(outcome.map_or(End::Unknown, |outcome| End::Ended(outcome, ms)));

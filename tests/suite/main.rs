@@ -23,6 +23,8 @@ mod lines;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod seam;
 #[cfg(test)]
 mod session;

@@ -103,15 +103,16 @@ pub(crate) fn pair() -> (OwnedFd, OwnedFd) {
 
 /// Which policy is in force at the broker that listens there.
 pub(crate) fn version_at(broker: &Path) -> Version {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let ask = async {
-        let packets = Packets::connect(broker).unwrap();
-        packets.send(&Order::Follow, &[]).await.unwrap();
-        packets.receive().await.unwrap().expect("a report").value
+    let ask = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let packets = Packets::connect(broker).unwrap();
+            packets.send(&Order::Follow, &[]).await.unwrap();
+            packets.receive().await.unwrap().expect("a report").value
+        })
     };
     // In a thread of its own: the caller's may have a runtime already.
-    let told = std::thread::scope(|scope| scope.spawn(|| runtime.block_on(ask)).join().unwrap());
-    match told {
+    match std::thread::scope(|scope| scope.spawn(ask).join().unwrap()) {
         Report::InForce(standing) => standing.version,
         other => panic!("{other:?}"),
     }
