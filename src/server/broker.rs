@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::signal::unix::Signal;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -155,6 +156,7 @@ async fn tell_systemd(policies: &Policies) {
     let mut ruling = policies.watch();
     while ruling.changed().await.is_ok() {
         notify::status(&told(policies));
+        sleep(notify::STATUS_EVERY).await;
     }
 }
 

@@ -42,9 +42,6 @@ const STRANGERS_PER_USER: usize = 8;
 /// How long sessions may take to end after the server was told to. `TimeoutStopSec=` of the unit leaves room for it.
 const DRAINING: Duration = Duration::from_secs(40);
 
-/// How often `systemctl status` may change.
-const STATUS_EVERY: Duration = Duration::from_secs(1);
-
 /// The whole program.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -189,7 +186,7 @@ async fn tell_systemd(places: Arc<Places>, followed: &Followed) {
     let text = || format!("connections: {}; {}", places.count(), followed.state().standing());
     let mut told = text();
     notify::ready(&told);
-    let mut ticks = interval(STATUS_EVERY);
+    let mut ticks = interval(notify::STATUS_EVERY);
     loop {
         ticks.tick().await;
         let now = text();

@@ -4,6 +4,9 @@ use sd_notify::NotifyState;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
+/// How often `systemctl status` may change: each time is a message that the program waits for systemd to take.
+pub const STATUS_EVERY: Duration = Duration::from_secs(1);
+
 /// The program serves.
 pub fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(&one_line(status))]);

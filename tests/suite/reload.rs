@@ -95,7 +95,7 @@ fn a_run_under_way_is_finished_under_the_policy_that_permitted_it() {
 fn a_bad_policy_is_refused_whole_with_its_place_and_the_old_one_serves() {
     let world = World::start();
     let mut client = world.client();
-    world.reload(&format!("{MORE}user = 1\n"), &["policy-refused", "policy.toml:6:1", "ERROR=", "stays in force"]);
+    world.reload(&format!("{MORE}user = 1\n"), &["policy-refused", "policy.toml:7:1", "ERROR=", "stays in force"]);
     assert_eq!(client.ask("more").code(), 403);
     assert_eq!(world.client().ask("echo still").output(), ["still"]);
     world.reload(&granted(MORE), &["policy-loaded", "by SIGHUP"]);

@@ -7,11 +7,13 @@ use nix::sys::stat::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::fs::{self, DirBuilder, File};
 use std::io::Write;
+use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
 use udsadmin::broker::{Order, Packets, Report, Version};
 
 /// The program that plays both daemons.
@@ -131,8 +133,38 @@ pub(crate) struct World {
     pub(crate) broker: Option<Daemon>,
     pub(crate) line: UnixListener,
     packets: Option<OwnedFd>,
-    notify: UnixDatagram,
+    notices: Notices,
     pub(crate) folder: Folder,
+}
+
+/// What the programs tell systemd, read as it comes: it would hold them up.
+#[derive(Debug)]
+struct Notices {
+    ready: Receiver<()>,
+    socket: UnixDatagram,
+}
+
+impl Notices {
+    fn hear(path: &Path) -> Self {
+        let socket = UnixDatagram::bind(path).unwrap();
+        let (heard, (tell, ready)) = (socket.try_clone().unwrap(), channel());
+        std::thread::spawn(move || {
+            let mut message = [0; 4096];
+            while let Ok(octets @ 1..) = heard.recv(&mut message) {
+                if message[..octets].starts_with(b"READY=1") {
+                    // A test that has ended hears nothing.
+                    drop(tell.send(()));
+                }
+            }
+        });
+        Self { ready, socket }
+    }
+}
+
+impl Drop for Notices {
+    fn drop(&mut self) {
+        self.socket.shutdown(Shutdown::Read).unwrap();
+    }
 }
 
 impl World {
@@ -157,10 +189,9 @@ impl World {
         let folder = Folder::new();
         folder.write("policy.toml", policy);
         nix::unistd::mkfifo(&folder.file("gate"), Mode::from_bits_truncate(0o600)).unwrap();
-        let notify = UnixDatagram::bind(folder.file("notify")).unwrap();
-        notify.set_read_timeout(Some(PATIENCE)).unwrap();
+        let notices = Notices::hear(&folder.file("notify"));
         let line = listen_for_lines(&folder.file("udsadmin.sock"));
-        Self { server: None, broker: None, line, packets: None, notify, folder }
+        Self { server: None, broker: None, line, packets: None, notices, folder }
     }
 
     pub(crate) fn start_server(&mut self) {
@@ -178,13 +209,7 @@ impl World {
     }
 
     fn await_ready(&self) {
-        loop {
-            let mut message = [0; 512];
-            let octets = self.notify.recv(&mut message).expect("the program is ready in time");
-            if message[..octets].starts_with(b"READY=1") {
-                return;
-            }
-        }
+        self.notices.ready.recv_timeout(PATIENCE).expect("the program is ready in time");
     }
 
     pub(crate) fn server(&self) -> &Daemon {
