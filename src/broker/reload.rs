@@ -329,23 +329,25 @@ impl Policies {
         };
         let Some(before) = before.filter(|before| before.due <= Instant::now()) else { return };
         let back = Arc::clone(&before.now);
-        let compare = {
-            let back = Arc::clone(&back);
-            move || Changes::between(&trial.policy, &back.policy)
-        };
+        let compare = move || Changes::between(&trial.policy, &back.policy);
         let changes = spawn_blocking(compare).await.unwrap_or_default();
+        let back = Arc::clone(&before.now);
+        if self.bring_back(before) {
+            self.setup.trail.note(&record::undone(&self.setup.path, &back, &changes)).await;
+        }
+    }
+
+    /// Whether it came to that: it may have been confirmed at the last moment.
+    fn bring_back(&self, before: Before) -> bool {
         let refused = Refused { at: (self.setup.clock)(), why: "not confirmed in time".to_owned() };
-        let is_undone = self.ruling.send_if_modified(|ruling| {
-            let is_due = ruling.before.take().is_some();
-            if is_due {
+        self.ruling.send_if_modified(|ruling| {
+            let is_on_trial = ruling.before.take().is_some();
+            if is_on_trial {
                 (ruling.state.now, ruling.texts) = (before.now, before.texts);
                 (ruling.state.refused, ruling.state.until) = (Some(refused), None);
             }
-            is_due
-        });
-        if is_undone {
-            self.setup.trail.note(&record::undone(&self.setup.path, &back, &changes)).await;
-        }
+            is_on_trial
+        })
     }
 }
 

@@ -92,7 +92,6 @@ impl Service {
     }
 
     /// The session's peer, with what the user database says of it at this moment.
-    #[expect(clippy::unused_self, reason = "reads as one of the steps")]
     pub(super) async fn peer_now(&self, session: &Session, policy: &Policy) -> Peer {
         let mut peer = session.peer.clone();
         if policy.needs_database_groups() {

@@ -3,7 +3,7 @@
 use super::judge::not_run;
 use super::order::{Begun, Errand, Ordering, Stopped};
 use super::pipes::{BLOCK, Feed, Output, feed, output};
-use crate::broker::{Connection, NotRun, Report, Row};
+use crate::broker::{Connection, NotRun, Report};
 use crate::execution::{JobId, Outcome, signal_name};
 use crate::protocol::Tag;
 use crate::protocol::reply::{self, Final, Kind};
@@ -82,14 +82,16 @@ impl Running {
         let (stdout, stdout_end) = output(Kind::Stdout, tag.as_ref())?;
         let (stderr, stderr_end) = output(Kind::Stderr, tag.as_ref())?;
         let mut ends = vec![stdout_end, stderr_end];
-        let mut fed = None;
-        if let Some(octets) = input {
-            let (feed, end) = feed(octets)?;
-            ends.push(end);
-            fed = Some(feed);
-        }
+        let feed = match input {
+            None => None,
+            Some(octets) => {
+                let (feed, end) = feed(octets)?;
+                ends.push(end);
+                Some(feed)
+            }
+        };
         let starting = Box::pin(ordering.run(request, ends));
-        Ok(Self { feed: fed, ..Self::new((number, tag), starting, [stdout, stderr]) })
+        Ok(Self { feed, ..Self::new((number, tag), starting, [stdout, stderr]) })
     }
 
     fn new((number, tag): (u32, Option<Tag>), starting: Starting, streams: [Output; 2]) -> Self {
@@ -148,23 +150,10 @@ impl Running {
     /// Does it. True when the run is over and all its output is in `out`.
     pub(super) fn take(&mut self, step: Step, out: &mut Vec<u8>) -> bool {
         match step {
-            Step::Begun(Ok(Begun::Starts(connection, job))) => {
-                self.link = Some(Arc::clone(&connection));
-                (self.job, self.phase) = (Some(job), Phase::Ordered(connection));
-            }
-            Step::Begun(Ok(Begun::NotRun(connection, why))) => {
-                self.link = Some(connection);
-                self.end(End::NotRun(why));
-            }
-            Step::Begun(Ok(Begun::Told(connection, rows, last))) => {
-                self.link = Some(connection);
-                rows.iter().for_each(|fields| self.tell(fields, out));
-                self.end(End::Told(last));
-            }
+            Step::Begun(Ok(begun)) => self.take_beginning(begun, out),
             Step::Begun(Err(Stopped::NotRun(why))) => self.end(End::NotRun(why)),
-            Step::Begun(Err(Stopped::Unknown)) => self.end(End::Unknown),
             Step::Reported(Ok(Some(report))) => self.take_report(report),
-            Step::Reported(Ok(None) | Err(_)) => self.end(End::Unknown),
+            Step::Begun(Err(Stopped::Unknown)) | Step::Reported(Ok(None) | Err(_)) => self.end(End::Unknown),
             Step::CancelSent => self.cancel_wanted = false,
             Step::Fed => self.feed = None,
             Step::Output(Kind::Stdout) => self.pass_on(Kind::Stdout, out),
@@ -182,7 +171,27 @@ impl Running {
         matches!(self.phase, Phase::Over(_)) && !self.stdout.is_open() && !self.stderr.is_open()
     }
 
-    fn tell(&self, fields: &Row, out: &mut Vec<u8>) {
+    fn take_beginning(&mut self, begun: Begun, out: &mut Vec<u8>) {
+        match begun {
+            Begun::Starts(connection, job) => {
+                self.link = Some(Arc::clone(&connection));
+                (self.job, self.phase) = (Some(job), Phase::Ordered(connection));
+            }
+            Begun::NotRun(connection, why) => {
+                self.link = Some(connection);
+                self.end(End::NotRun(why));
+            }
+            Begun::Told(connection, rows, last) => {
+                self.link = Some(connection);
+                for fields in &rows {
+                    self.tell(fields, out);
+                }
+                self.end(End::Told(last));
+            }
+        }
+    }
+
+    fn tell(&self, fields: &[(String, String)], out: &mut Vec<u8>) {
         let fields: Vec<_> = fields.iter().map(|(name, value)| (&**name, value)).collect();
         reply::row(self.tag.as_ref(), &fields, out);
     }

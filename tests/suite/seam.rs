@@ -305,6 +305,39 @@ async fn a_request_that_no_line_could_hold_is_judged_like_any_other() {
 }
 
 #[tokio::test]
+async fn a_run_judged_by_another_policy_is_neither_run_nor_denied() {
+    let seam = Seam::new();
+    let packets = seam.open().await;
+    let (_stdout, pipe) = std::io::pipe().unwrap();
+    let old = [seam.order(1, "echo"), seam.order(2, "forbidden")];
+    // The same text again: whom its names mean may be another by now.
+    seam.world.broker().signal(rustix::process::Signal::HUP);
+    seam.world.broker().line_with(&["policy-loaded", "by SIGHUP"]);
+    for (run, order) in (1..).zip(old) {
+        packets.send(&order, &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
+        assert_eq!(report(&packets).await, Some(Report::NotRun { run, why: NotRun::OtherPolicy }));
+    }
+    let lines = seam.world.broker().lines();
+    assert!(!lines.iter().any(|line| line.contains("started") || line.contains("denied")), "{lines:#?}");
+}
+
+#[tokio::test]
+async fn whoever_follows_is_told_of_each_policy_and_orders_nothing() {
+    let seam = Seam::new();
+    let packets = seam.connect();
+    packets.send(&Order::Follow, &[]).await.unwrap();
+    for round in 0..2 {
+        let told: Packet<Report> = packets.receive().await.unwrap().unwrap();
+        assert!(matches!(told.value, Report::InForce(_)) && told.descriptors.len() == 1, "{told:?}");
+        if round == 0 {
+            seam.world.broker().signal(rustix::process::Signal::HUP);
+        }
+    }
+    packets.send(&Order::Reload { run: 1, confirm: None }, &[]).await.unwrap();
+    assert_eq!(report(&packets).await, None);
+}
+
+#[tokio::test]
 async fn jobs_go_on_though_the_server_dies() {
     let seam = Seam::new();
     let mut gate = seam.world.gate();
