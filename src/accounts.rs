@@ -2,6 +2,7 @@
 
 use crate::identity::{Account, DatabaseGroups, Gid, Groups, Peer, Uid};
 use crate::policy::{LookupFailed, Names, RunAs};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use nix::errno::Errno;
 use nix::unistd::{self, Group, User, getgrouplist};
 use std::ffi::CString;
@@ -21,6 +22,19 @@ impl Names for Database {
         let found = Group::from_name(group).map_err(|errno| failed(&errno))?;
         found.map(|group| Gid::new(group.gid.as_raw())).transpose().map_err(|unusable| failed(&unusable))
     }
+
+    fn zone_of(&self, zone: &str) -> Result<Option<TimeZone>, LookupFailed> {
+        Ok(zone_by_name(zone))
+    }
+
+    fn zone_here(&self) -> Result<TimeZone, LookupFailed> {
+        TimeZone::try_system().map_err(|error| failed(&error))
+    }
+}
+
+/// A name that the system's zone files lack, as they do where none are installed, is looked for in those built in.
+fn zone_by_name(zone: &str) -> Option<TimeZone> {
+    jiff::tz::db().get(zone).or_else(|_| TimeZoneDatabase::bundled().get(zone)).ok()
 }
 
 fn failed(why: &dyn fmt::Display) -> LookupFailed {
@@ -150,6 +164,20 @@ mod tests {
         assert_eq!(Database.gid_of("root"), Ok(Some(Gid::new(0).unwrap())));
         assert_eq!(user_name(Uid::ROOT), "root");
         assert_eq!(group_name(Gid::new(0).unwrap()), "root");
+    }
+
+    #[test]
+    fn zones_are_found_by_name_and_by_nothing_else() {
+        let noon = jiff::civil::date(2026, 7, 1).at(12, 0, 0, 0);
+        for (name, offset) in [("UTC", 0), ("Europe/Berlin", 2), ("America/New_York", -4), ("Asia/Tokyo", 9)]
+        {
+            let zone = Database.zone_of(name).unwrap().unwrap();
+            let at = zone.to_timestamp(noon).unwrap();
+            assert_eq!(zone.to_offset(at), jiff::tz::offset(offset), "{name}");
+        }
+        for name in ["", "Mars", "/etc/localtime", "../../../etc/localtime", "Europe/../UTC", "Europe"] {
+            assert_eq!(Database.zone_of(name), Ok(None), "{name}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod memory;
 mod options;
 mod output;
 mod part;
+mod policies;
 mod report;
 mod runs;
 mod servers;

@@ -5,7 +5,7 @@ use crate::figure::{Figure, Subject, Unit};
 use crate::options::Options;
 use crate::servers::{Echo, Udsadmin};
 use crate::stand::Stand;
-use crate::{memory, output, runs};
+use crate::{memory, output, policies, runs};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -91,7 +91,7 @@ struct Set<'a> {
 type Make = for<'a> fn(&'a Set<'a>, &'static str) -> io::Result<Figure<'a>>;
 
 /// The figures: name, and how each is made.
-const FIGURES: [(&str, Make); 14] = [
+const FIGURES: [(&str, Make); 18] = [
     ("ping", |set, name| set.exchange(name, "one client, one ping after another", &set.says("ping", "200"))),
     ("ping-many", |set, name| {
         let clients = set.options.clients.unwrap_or(MANY);
@@ -116,6 +116,10 @@ const FIGURES: [(&str, Make); 14] = [
     ("idle-ran", |set, name| Ok(memory::figure(name, "nothing", set.stand))),
     ("start", |set, name| Ok(set.start(name, |servers| servers.server_took))),
     ("start-broker", |set, name| Ok(set.start(name, |servers| servers.broker_took))),
+    ("policy-load", |_, name| Ok(policies::loading(name))),
+    ("decide", |_, name| policies::deciding(name)),
+    ("decide-denied", |_, name| policies::refusing(name)),
+    ("visible", |_, name| policies::listing(name)),
 ];
 
 /// The names of all figures, in their order.

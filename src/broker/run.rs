@@ -1,6 +1,7 @@
 //! One run, from the order to its report: decide, record, start, wait, record. In that order, and no step left out.
 
 use super::force::InForce;
+use super::quota::Share;
 use super::service::{Ordered, Service, Session};
 use super::wire::{NotRun, Report};
 use crate::audit::{Event, Kind};
@@ -9,7 +10,7 @@ use crate::identity::{Account, Peer};
 use crate::limits::{Place, Places};
 use crate::policy::{Decision, Grant, Policy, Refusal, decide};
 use crate::protocol;
-use crate::request::Request;
+use crate::request::{CommandName, Request};
 use crate::{accounts, files};
 use rustix::fs::{FsWord, OFlags, fcntl_getfl, fstatfs};
 use std::fs::File;
@@ -86,7 +87,7 @@ impl Service {
         let entry = Entry { session, run, now: &now, peer: &peer, request: &request, spelling };
         let end = match self.start(&entry, pipes).await {
             Err(why) => Report::NotRun { run, why },
-            Ok((job, grant, _place)) => self.see_to_its_end(job, &entry, &grant, cancel).await.report(run),
+            Ok((job, grant, _held)) => self.see_to_its_end(job, &entry, &grant, cancel).await.report(run),
         };
         report(session, &end).await;
     }
@@ -102,7 +103,7 @@ impl Service {
         peer
     }
 
-    async fn start(&self, entry: &Entry<'_>, pipes: Vec<OwnedFd>) -> Result<(Job, Grant, Place), NotRun> {
+    async fn start(&self, entry: &Entry<'_>, pipes: Vec<OwnedFd>) -> Result<(Job, Grant, Held), NotRun> {
         let stdio = stdio(pipes).map_err(|error| internal("the pipes of a run", &error))?;
         if self.draining.is_cancelled() {
             return Err(NotRun::Draining);
@@ -115,10 +116,11 @@ impl Service {
             return Err(NotRun::Denied);
         }
         let grant = self.judge(entry).await?;
+        let share = self.share(entry, &grant).await?;
         let place = self.runs.take(entry.peer.uid).ok_or(NotRun::Busy)?;
         let id = JobId::draw().map_err(|error| internal("an id for a run", &error))?;
         let job = self.execute(entry, &grant, id, stdio).await?;
-        Ok((job, grant, place))
+        Ok((job, grant, Held { _place: place, _share: share.spend() }))
     }
 
     async fn judge(&self, entry: &Entry<'_>) -> Result<Grant, NotRun> {
@@ -128,10 +130,24 @@ impl Service {
                 self.trail.note(&Event::denied(entry.peer, entry.request, &entry.spelling, &denial)).await;
                 Err(match denial.refusal() {
                     Refusal::Denied => NotRun::Denied,
+                    Refusal::NotNow(text) => NotRun::NotNow { text: text.clone() },
                     Refusal::BadArgument { name, text } => {
                         NotRun::BadArgument { name: name.clone(), text: text.clone() }
                     }
                 })
+            }
+        }
+    }
+
+    /// Takes what the command's own limits leave for this run.
+    async fn share(&self, entry: &Entry<'_>, grant: &Grant) -> Result<Share, NotRun> {
+        match self.quotas.take(entry.peer.uid, grant) {
+            Ok(share) => Ok(share),
+            Err(exceeded) => {
+                let denied =
+                    entry.event(Kind::Denied, &format!("denied: {exceeded}")).arguments(grant.arguments());
+                self.trail.note(&exceeded.on(denied)).await;
+                Err(exceeded.into())
             }
         }
     }
@@ -222,6 +238,12 @@ pub(super) async fn report(session: &Session, report: &Report) {
 /// A server that is gone, or reads nothing, holds up no run: not its end, and not its place.
 async fn try_to_report(session: &Session, report: &Report) -> io::Result<()> {
     tokio::time::timeout(REPORTING, session.packets.send(report, &[])).await?
+}
+
+/// What a run holds while it is under way.
+struct Held {
+    _place: Place,
+    _share: Option<Place<CommandName>>,
 }
 
 struct End {

@@ -3,6 +3,7 @@
 
 use super::door::{Doors, still_open};
 use super::force::Version;
+use super::quota::Quotas;
 use super::run::report;
 use super::wire::{Answer, NotRun, Order, Report};
 use super::wish::Wish;
@@ -44,6 +45,8 @@ pub struct Service {
     pub runs: Arc<Places>,
     /// The orders under way, decided or not, and their caps.
     pub orders: Arc<Places>,
+    /// What commands limit themselves. As the runs do, it outlives a change of the policy.
+    pub quotas: Quotas,
     /// The tasks of the runs under way.
     pub tasks: TaskTracker,
     /// Cancelled when no further run may start.
@@ -128,8 +131,8 @@ impl Service {
         let peer = transport::peer_of(client.as_fd()).map_err(unknown)?;
         let policy = &self.policies.now().policy;
         let peer = transport::complete(peer, policy.needs_database_groups()).await.map_err(unknown)?;
-        if peer.namespace != Namespace::Own {
-            return Err(refused("the client lives in another user namespace").peer(&peer));
+        if peer.namespace == Namespace::NotLooked {
+            return Err(refused("which user namespace the client lives in can't be told").peer(&peer));
         }
         match policy.admits(&peer) {
             Admission::Admitted { .. } => Ok(peer),

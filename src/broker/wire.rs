@@ -155,6 +155,23 @@ pub enum NotRun {
     Unavailable,
     /// A fault of the broker.
     Internal,
+    /// The peer may do this at other times.
+    NotNow {
+        /// When, for people.
+        text: String,
+    },
+    /// As many runs of this command as there may be are under way.
+    CommandBusy {
+        /// How many.
+        most: usize,
+    },
+    /// The peer's user has run this command as often as it may.
+    Rate {
+        /// How often that is, for people.
+        rate: String,
+        /// Seconds until it may again, at least 1.
+        retry_after: u64,
+    },
     /// The server judged it by another policy than the one in force: it is to be judged again.
     OtherPolicy,
 }

@@ -62,8 +62,8 @@ impl fmt::Display for Fault {
             Self::NotExecutable => f.write_str("not executable; chmod +x it"),
             Self::NotAbsolute => f.write_str("not an absolute path"),
             Self::TooManyLinks => f.write_str("too many symbolic links on the way"),
-            Self::TooLarge => f.write_str("larger than 4 MiB"),
-            Self::NotUtf8 => f.write_str("not UTF-8"),
+            Self::TooLarge => f.write_str("larger than 4 MiB; divide it into files of policy.d"),
+            Self::NotUtf8 => f.write_str("not UTF-8; save it in that encoding"),
             Self::Unreadable { user, class, letters } => {
                 let (able, does) =
                     if *letters == "x" { ("searchable", "looks into it") } else { ("readable", "reads it") };

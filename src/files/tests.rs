@@ -170,7 +170,7 @@ fn an_octet_that_is_not_utf_8_is_told_with_its_place() {
     let scratch = Scratch::new("utf8");
     let main = scratch.file("policy.toml", b"a\n\xc3\xb6\xff");
     let refused = read_policy(&main, Trust::CallingUser).unwrap_err();
-    assert_eq!(refused.to_string(), format!("{}:2:2: not UTF-8", main.display()));
+    assert_eq!(refused.to_string(), format!("{}:2:2: not UTF-8; save it in that encoding", main.display()));
     assert_eq!(refused.place(), Some((2, 2)));
 }
 
@@ -180,7 +180,7 @@ fn a_policy_is_at_most_4_mib() {
     let main = scratch.file("policy.toml", "#".repeat(4 << 20));
     assert_eq!(policy(&main).unwrap()[0].len(), 4 << 20);
     write(&main, "#".repeat((4 << 20) + 1)).unwrap();
-    assert_eq!(policy(&main), refused(&main, "larger than 4 MiB"));
+    assert_eq!(policy(&main), refused(&main, "larger than 4 MiB; divide it into files of policy.d"));
 }
 
 #[test]

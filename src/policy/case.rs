@@ -2,10 +2,12 @@
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::language;
+use super::moment::moment;
 use super::origin::{Origin, Place};
 use super::principal::LookupFailed;
 use super::reader::{Item, Reader};
-use crate::identity::{DatabaseGroups, Gid, Peer, Uid};
+use crate::identity::{DatabaseGroups, Gid, Namespace, Peer, Uid};
+use std::time::SystemTime;
 use toml::de::{DeTable, DeValue};
 
 /// Whoever has an id that no system gives: the user or the group of a test that the user database does not know. No rule
@@ -19,6 +21,8 @@ pub struct Case {
     pub peer: Peer,
     /// The request, as a client writes it.
     pub request: String,
+    /// When it asks; `None` where the test doesn't say.
+    pub at: Option<SystemTime>,
     /// Whether it is to be permitted.
     pub expects_permit: bool,
     place: Place,
@@ -29,6 +33,14 @@ impl Case {
     #[must_use]
     pub fn origin(&self) -> Origin {
         self.place.origin()
+    }
+
+    /// That the test must say when it asks, as an error at its place: no policy may pass its tests at one hour alone.
+    #[must_use]
+    pub fn needs_time(&self) -> Diagnostic {
+        let message =
+            "rules for this peer name times, so the test needs one: at = \"2026-11-23 12:00 Europe/Berlin\"";
+        Diagnostic::new(Severity::Error, self.place.clone(), message)
     }
 
     /// That the test fails, as an error at its place.
@@ -60,8 +72,26 @@ impl Reader<'_> {
         let peer = self.table(peer).and_then(|peer| self.test_peer(peer));
         let request = self.word(request);
         let expects_permit = self.expectation(expect);
+        let at = table.get("at").map_or(Some(None), |item| self.moment(item).map(Some));
         let place = self.place(&item.span());
-        Some(Case { peer: peer?, request: request?.text, expects_permit: expects_permit?, place })
+        Some(Case { peer: peer?, request: request?.text, at: at?, expects_permit: expects_permit?, place })
+    }
+
+    fn moment(&mut self, item: &Item<'_>) -> Option<SystemTime> {
+        let word = self.word(item)?;
+        moment(&word.text, self.names).map_err(|message| self.error(&word.span, &message)).ok()
+    }
+
+    fn namespace(&mut self, item: &Item<'_>) -> Option<Namespace> {
+        let word = self.word(item)?;
+        match word.text.as_str() {
+            "own" => Some(Namespace::Own),
+            "foreign" => Some(Namespace::Foreign),
+            _ => {
+                self.error(&word.span, "namespace is \"own\" or \"foreign\"");
+                None
+            }
+        }
     }
 
     fn expectation(&mut self, item: &Item<'_>) -> Option<bool> {
@@ -79,6 +109,7 @@ impl Reader<'_> {
     /// The peer of a test: the groups are those of the kernel and of the database both.
     fn test_peer(&mut self, table: &DeTable<'_>) -> Option<Peer> {
         self.known_keys(table, &language::TEST_PEER);
+        let namespace = table.get("namespace").map_or(Some(Namespace::Own), |item| self.namespace(item));
         let names = self.names;
         let user = |raw| Uid::new(raw).ok();
         let group = |raw| Gid::new(raw).ok();
@@ -93,6 +124,7 @@ impl Reader<'_> {
         let first = groups.first().copied().or_else(|| group(NOBODY_KNOWN))?;
         let mut peer = Peer::of(uid, first, groups);
         peer.database_groups = DatabaseGroups::Known(peer.groups.clone());
+        peer.namespace = namespace?;
         Some(peer)
     }
 

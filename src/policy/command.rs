@@ -1,8 +1,9 @@
 //! A command of the policy as it stands after loading: checked, and not to be changed.
 
+use super::condition::{Condition, Matched, hours};
 use super::kind::ArgumentSpec;
 use super::origin::{Origin, Place};
-use super::principal::{Matched, Principals};
+use super::rate::Limits;
 use super::template::Template;
 use crate::identity::{Peer, Uid};
 use crate::request::{ArgumentName, CommandName, Value};
@@ -36,6 +37,7 @@ pub struct Command {
     pub(super) arguments: Vec<ArgumentSpec>,
     pub(super) run_as: RunAs,
     pub(super) timeout: Option<Duration>,
+    pub(super) limits: Limits,
     pub(super) rules: Vec<Rule>,
     pub(super) place: Place,
     pub(super) program_place: Place,
@@ -82,9 +84,15 @@ impl Command {
         &self.program
     }
 
-    /// The rules whose users or groups the peer is one of, in order.
+    /// When its rules for the peer hold, if only at some times.
+    #[must_use]
+    pub fn hours(&self, peer: &Peer) -> Option<String> {
+        hours(self.rules_for(peer).map(|(rule, _)| &rule.condition))
+    }
+
+    /// The rules that are for the peer, in order, whatever times they name.
     pub(super) fn rules_for<'a>(&'a self, peer: &Peer) -> impl Iterator<Item = (&'a Rule, Matched<'a>)> {
-        self.rules.iter().filter_map(|rule| Some((rule, rule.who.matching(peer)?)))
+        self.rules.iter().filter_map(|rule| Some((rule, rule.condition.matching(peer)?)))
     }
 
     /// The argument vector: the program's path, then the filled elements, without those that no value fills.
@@ -97,7 +105,7 @@ impl Command {
 /// Who may run a command, and with which values.
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
-    pub(super) who: Principals,
+    pub(super) condition: Condition,
     pub(super) when: Vec<(ArgumentName, Vec<Value>)>,
     pub(super) origin: Origin,
 }

@@ -2,6 +2,7 @@
 
 use super::command::RunAs;
 use super::origin::Origin;
+use super::rate::{Limits, MaxRunning, Rate};
 use crate::request::{ArgumentName, CommandName, Value};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,7 @@ pub struct Grant {
     pub(super) argv: Vec<Vec<u8>>,
     pub(super) run_as: RunAs,
     pub(super) timeout: Option<Duration>,
+    pub(super) limits: Limits,
     pub(super) rule: Origin,
     pub(super) arguments: Vec<(ArgumentName, Value)>,
 }
@@ -84,6 +86,18 @@ impl Grant {
     #[must_use]
     pub const fn timeout(&self) -> Option<Duration> {
         self.timeout
+    }
+
+    /// How often the peer's user may run the command; `None` is as often as it likes.
+    #[must_use]
+    pub const fn rate(&self) -> Option<&Rate> {
+        self.limits.rate.as_ref()
+    }
+
+    /// How many runs of the command may be under way at once; `None` is as many as there is room for.
+    #[must_use]
+    pub const fn max_running(&self) -> Option<&MaxRunning> {
+        self.limits.max_running.as_ref()
     }
 
     /// The rule that permits it.
@@ -121,6 +135,12 @@ impl Denial {
         Self { refusal: Box::new(Refusal::BadArgument { name, text }), rule, reason, arguments: Vec::new() }
     }
 
+    /// A refusal for the time of day alone, told to a peer that may run the command at other times.
+    pub(super) fn not_now(during: &str, rule: Origin) -> Self {
+        let refusal = Box::new(Refusal::NotNow(format!("only during {during}")));
+        Self { refusal, rule, reason: Reason::NotNow(during.to_owned()), arguments: Vec::new() }
+    }
+
     /// The same, with the arguments that it is about.
     pub(super) fn about(self, arguments: Vec<(ArgumentName, Value)>) -> Self {
         Self { arguments, ..self }
@@ -156,6 +176,8 @@ impl Denial {
 pub enum Refusal {
     /// No: there is no such command, or it isn't for this peer. Both are the same to it.
     Denied,
+    /// The peer may do this at other times; in these words.
+    NotNow(String),
     /// The peer may run the command, but not like this.
     BadArgument {
         /// The argument, as far as it has a name: a surplus positional one has its number, from 1.
@@ -182,6 +204,8 @@ pub enum Reason {
     NoSuchCommand,
     /// No rule of the command names the user or a group of the peer.
     NotForThisPeer,
+    /// The rules that would permit it do so at these times alone.
+    NotNow(String),
     /// An argument is not as it must be.
     BadArgument {
         /// Which.
@@ -203,6 +227,7 @@ impl fmt::Display for Reason {
             Self::ForeignNamespace => f.write_str("the peer is in another user namespace"),
             Self::NoSuchCommand => f.write_str("no such command"),
             Self::NotForThisPeer => f.write_str("no rule of the command is for this peer"),
+            Self::NotNow(during) => write!(f, "it is permitted only during {during}"),
             Self::BadArgument { name, text } => write!(f, "argument {name} {text}"),
         }
     }

@@ -53,6 +53,7 @@ impl Reader<'_> {
         let run_as = table.get("run-as").map_or(Some(RunAs::root()), |item| self.run_as(item));
         let timeout =
             table.get("timeout").map_or(Some(Limit(Some(TIMEOUT_DEFAULT))), |item| self.timeout(item));
+        let limits = self.limits(table);
         let exec = self.required_exec(table, &item.span());
         let (arguments, exec) = (arguments?, exec?);
         self.placeholders(&exec, &arguments);
@@ -65,6 +66,7 @@ impl Reader<'_> {
             arguments,
             run_as: run_as?,
             timeout: timeout?.0,
+            limits: limits?,
             rules: Vec::new(),
             place: self.place(&item.span()),
             program_place,
@@ -85,6 +87,13 @@ impl Reader<'_> {
     }
 
     fn timeout(&mut self, item: &Item<'_>) -> Option<Limit> {
+        if let Some(number) = item.get_ref().as_integer() {
+            self.error(
+                &item.span(),
+                &format!("a timeout has a unit: \"{0}s\", or \"{0}min\"", number.as_str()),
+            );
+            return None;
+        }
         let word = self.word(item)?;
         if word.text == "infinity" {
             return Some(Limit(None));

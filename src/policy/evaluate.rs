@@ -3,18 +3,18 @@
 use super::Policy;
 use super::bind::{self, Given};
 use super::command::{Command, Rule};
+use super::condition::{Matched, listed};
 use super::decision::{Admission, Decision, Denial, Grant, Reason};
 use super::kind::{ArgumentSpec, one_of};
 use super::origin::Origin;
 use super::step::{Explanation, Step, Steps};
-use crate::identity::{DatabaseGroups, Namespace, Peer};
+use crate::identity::{DatabaseGroups, Peer};
 use crate::request::{CommandName, Request, Value};
 use std::time::SystemTime;
 
-/// Decides whether the peer may run the request. `_now` is for rules that name times, of which there are none
-/// yet.
-pub fn decide(policy: &Policy, peer: &Peer, request: &Request, _now: SystemTime) -> Decision {
-    match evaluate(policy, peer, request, &mut Steps::unrecorded()) {
+/// Decides whether the peer may run the request at this moment.
+pub fn decide(policy: &Policy, peer: &Peer, request: &Request, now: SystemTime) -> Decision {
+    match evaluate(policy, peer, request, (now, &mut Steps::unrecorded())) {
         Ok(grant) => Decision::Permit(grant),
         Err(denial) => Decision::Deny(denial),
     }
@@ -22,9 +22,9 @@ pub fn decide(policy: &Policy, peer: &Peer, request: &Request, _now: SystemTime)
 
 /// Explains what [`decide`] would say: the same evaluation, taken down.
 #[must_use]
-pub fn why(policy: &Policy, peer: &Peer, request: &Request, _now: SystemTime) -> Explanation {
+pub fn why(policy: &Policy, peer: &Peer, request: &Request, now: SystemTime) -> Explanation {
     let mut steps = Steps::recorded();
-    let permitted = evaluate(policy, peer, request, &mut steps).is_ok();
+    let permitted = evaluate(policy, peer, request, (now, &mut steps)).is_ok();
     Explanation { steps: steps.into_vec(), permitted }
 }
 
@@ -36,11 +36,16 @@ pub(super) fn admission(policy: &Policy, peer: &Peer) -> Admission {
     }
 }
 
-fn evaluate(policy: &Policy, peer: &Peer, request: &Request, steps: &mut Steps) -> Result<Grant, Denial> {
+fn evaluate(
+    policy: &Policy,
+    peer: &Peer,
+    request: &Request,
+    (now, steps): (SystemTime, &mut Steps),
+) -> Result<Grant, Denial> {
     gate(policy, peer, steps)?;
     let (command, rules) = visible(policy, peer, &request.command, steps)?;
     let given = bind::given(command, &request.arguments, steps)?;
-    let checked = check(command, rules, &given, steps);
+    let checked = check(rules, &given, steps).and_then(|rules| in_time(command, &rules, now, steps));
     let arguments: Vec<_> =
         given.into_iter().filter_map(|(spec, value)| Some((spec.name.clone(), value?))).collect();
     let rule = match checked {
@@ -53,6 +58,7 @@ fn evaluate(policy: &Policy, peer: &Peer, request: &Request, steps: &mut Steps) 
         argv: command.argv(&arguments),
         run_as: command.run_as.clone(),
         timeout: command.timeout,
+        limits: command.limits.clone(),
         rule,
         arguments,
     })
@@ -61,38 +67,34 @@ fn evaluate(policy: &Policy, peer: &Peer, request: &Request, steps: &mut Steps) 
 /// The gate at connect: a deny first, which nothing overrules.
 fn gate(policy: &Policy, peer: &Peer, steps: &mut Steps) -> Result<Origin, Denial> {
     denied(policy, peer, steps)?;
-    let Some(admitted) = policy.allow.matching(peer) else {
-        steps.note(|| Step::connect("no"));
-        return Err(Denial::denied(Reason::NotAdmitted, Origin::DEFAULT_DENY));
-    };
-    if peer.namespace == Namespace::Foreign {
-        steps.note(|| Step::connect("foreign-namespace"));
-        return Err(Denial::denied(Reason::ForeignNamespace, Origin::DEFAULT_DENY));
+    if let Some(admitted) = policy.allow.iter().find_map(|table| table.matching(peer)) {
+        return Ok(admitted.origin.clone());
     }
-    Ok(admitted.origin().clone())
+    let is_foreign = policy.allow.iter().any(|table| table.naming(peer).is_some());
+    steps.note(|| Step::connect(if is_foreign { "foreign-namespace" } else { "no" }));
+    let reason = if is_foreign { Reason::ForeignNamespace } else { Reason::NotAdmitted };
+    Err(Denial::denied(reason, Origin::DEFAULT_DENY))
 }
 
 fn denied(policy: &Policy, peer: &Peer, steps: &mut Steps) -> Result<(), Denial> {
+    let mut refuse = |matched: Matched<'_>, reason: fn(String) -> Reason| {
+        steps.note(|| Step::deny(&matched));
+        Err(Denial::denied(reason(matched.name.to_owned()), matched.origin.clone()))
+    };
     if let Some(user) = policy.deny.user(peer) {
-        steps.note(|| Step::deny(("user", user.name.clone()), "kernel"));
-        return Err(Denial::denied(Reason::DeniedUser(user.name.clone()), user.origin.clone()));
+        return refuse(user, Reason::DeniedUser);
     }
     let Some(first) = policy.deny.first_group() else { return Ok(()) };
     let known = match &peer.database_groups {
         DatabaseGroups::Known(groups) => Some(groups),
         DatabaseGroups::NotAsked | DatabaseGroups::Unavailable => None,
     };
-    let by_kernel = policy.deny.group_among(&peer.groups).map(|group| (group, "kernel"));
-    let by_database = || Some((policy.deny.group_among(known?)?, "database"));
-    if let Some((group, source)) = by_kernel.or_else(by_database) {
-        steps.note(|| Step::deny(("group", group.name.clone()), source));
-        return Err(Denial::denied(Reason::DeniedGroup(group.name.clone()), group.origin.clone()));
+    let by_database = || Some(policy.deny.group_among(known?)?.by("database"));
+    match policy.deny.group_among(&peer.groups).or_else(by_database) {
+        Some(group) => refuse(group, Reason::DeniedGroup),
+        None if known.is_none() => refuse(first.by("unknown"), |_| Reason::GroupsUnknown),
+        None => Ok(()),
     }
-    if known.is_none() {
-        steps.note(|| Step::deny(("group", first.name.clone()), "unknown"));
-        return Err(Denial::denied(Reason::GroupsUnknown, first.origin.clone()));
-    }
-    Ok(())
 }
 
 /// The command and those of its rules that are for the peer. Without one, it might as well not exist.
@@ -106,8 +108,7 @@ fn visible<'a>(
     let rules: Vec<_> = command.into_iter().flat_map(|command| command.rules_for(peer)).collect();
     let Some(command) = command.filter(|_| !rules.is_empty()) else {
         steps.note(|| Step::command_missing(name.as_str()));
-        let reason = if command.is_some() { Reason::NotForThisPeer } else { Reason::NoSuchCommand };
-        return Err(Denial::denied(reason, Origin::DEFAULT_DENY));
+        return Err(Denial::denied(not_visible(policy.commands.get(name), peer), Origin::DEFAULT_DENY));
     };
     steps.note(|| Step::command_found(name.as_str(), &command.origin()));
     for (_, matched) in &rules {
@@ -116,23 +117,49 @@ fn visible<'a>(
     Ok((command, rules.into_iter().map(|(rule, _)| rule).collect()))
 }
 
-/// Checks each value by its type and by the rules, and finds the first rule that permits them all.
-fn check(
-    command: &Command,
-    mut rules: Vec<&Rule>,
+/// Why the peer may not see the command, of which no rule is for it.
+fn not_visible(command: Option<&Command>, peer: &Peer) -> Reason {
+    match command {
+        None => Reason::NoSuchCommand,
+        Some(command) if command.rules.iter().any(|rule| rule.condition.naming(peer).is_some()) => {
+            Reason::ForeignNamespace
+        }
+        Some(_) => Reason::NotForThisPeer,
+    }
+}
+
+/// Checks each value by its type and by the rules, and leaves the rules that permit them all.
+fn check<'a>(
+    mut rules: Vec<&'a Rule>,
     given: &[Given<'_>],
     steps: &mut Steps,
-) -> Result<Origin, Denial> {
+) -> Result<Vec<&'a Rule>, Denial> {
     for (spec, value) in given {
         let (name, value) = (spec.name.as_str(), value.as_ref());
         let checked = typed(spec, value).and_then(|()| narrowed(&rules, spec, value));
         steps.note(|| Step::value(name, value, checked.as_ref().err()));
         rules = checked?;
     }
-    rules
-        .first()
-        .map(|rule| rule.origin.clone())
-        .ok_or_else(|| Denial::denied(Reason::NotForThisPeer, command.origin()))
+    Ok(rules)
+}
+
+/// The first of the rules that permits at this moment.
+fn in_time(command: &Command, rules: &[&Rule], now: SystemTime, steps: &mut Steps) -> Result<Origin, Denial> {
+    let mut closed: Vec<String> = Vec::new();
+    for rule in rules {
+        let during = &rule.condition.during;
+        if !during.is_always() {
+            steps.note(|| Step::during(during, now, &rule.origin));
+        }
+        if during.holds(now) {
+            return Ok(rule.origin.clone());
+        }
+        closed.push(during.to_string());
+    }
+    let Some(first) = rules.first() else {
+        return Err(Denial::denied(Reason::NotForThisPeer, command.origin()));
+    };
+    Err(Denial::not_now(&listed(closed), first.origin.clone()))
 }
 
 fn typed(spec: &ArgumentSpec, value: Option<&Value>) -> Result<(), Denial> {

@@ -1,41 +1,52 @@
 //! Makes one policy of its files. Refuses it whole where one thing in one file is wrong.
 
 use super::case::Case;
+use super::condition::{Condition, Principals};
 use super::diagnostic::{Diagnostic, Severity};
 use super::language;
-use super::nearest::did_you_mean;
+use super::nearest::{did_you_mean, meant};
 use super::origin::{Document, Place, Source};
-use super::principal::{Names, Principals, Purpose};
-use super::reader::{Item, Reader};
+use super::principal::{Names, Purpose};
+use super::reader::{Item, Reader, is_of_tables};
+use super::role::Roles;
+use super::syntax;
 use super::{Loaded, Policy};
 use crate::request::{Builtin, CommandName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use toml::Spanned;
-use toml::de::{DeArray, DeString, DeTable};
+use toml::de::{DeString, DeTable};
+
+/// What is taken of each file before the next pass over all of them.
+type Pass = fn(&mut Draft, &mut Reader<'_>, &DeTable<'_>);
 
 /// A file that is TOML.
 type Parsed<'i> = (Arc<Document>, DeTable<'i>);
 
-/// Reads every file, then the rules, which may stand in another file than their command.
+/// Reads the roles of every file, then all but the rules, then these, which may stand in another file than their command.
 pub(super) fn load(sources: &[Source], names: &dyn Names) -> Result<Loaded, Vec<Diagnostic>> {
     let files = parse_all(sources)?;
-    let mut draft = Draft::default();
-    let mut findings = Vec::new();
-    for (document, table) in &files {
-        draft.sections(&mut Reader { document, names, findings: &mut findings }, table);
+    let (mut draft, mut roles, mut findings) = (Draft::default(), Roles::default(), Vec::new());
+    for (_, table) in &files {
+        roles.note_denied(table);
     }
-    for (document, table) in &files {
-        draft.all_rules(&mut Reader { document, names, findings: &mut findings }, table);
+    let passes: [Pass; 3] = [|_, reader, table| take_roles(reader, table), Draft::sections, Draft::all_rules];
+    for pass in passes {
+        for (document, table) in &files {
+            let mut reader = Reader { document, names, roles: &mut roles, findings: &mut findings };
+            pass(&mut draft, &mut reader, table);
+        }
     }
     let broken = findings.iter().any(|finding| finding.severity() == Severity::Error);
     if !broken {
         draft.unused_commands(&mut findings);
+        roles.unused(&mut findings);
     }
     findings.sort_by_key(Diagnostic::order);
     if broken {
         return Err(findings);
     }
+    draft.policy.settle();
     Ok(Loaded { policy: draft.policy, warnings: findings, tests: draft.tests })
 }
 
@@ -49,16 +60,15 @@ fn parse_all(sources: &[Source]) -> Result<Vec<Parsed<'_>>, Vec<Diagnostic>> {
     }
 }
 
-/// Parses TOML. After a first error in the syntax the others are often only its consequences.
+/// Parses TOML.
 fn parse(source: &Source, rank: usize) -> Result<Parsed<'_>, Diagnostic> {
     let document = Arc::new(Document::new(source, rank));
-    let (table, errors) = DeTable::parse_recoverable(&source.text);
-    let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
-    match errors.into_iter().min_by_key(start) {
+    let (table, errors) = DeTable::parse_recoverable(source.text());
+    match syntax::first(errors) {
         None => Ok((document, table.into_inner())),
         Some(error) => {
             let place = Place::new(&document, &error.span().unwrap_or(0..0));
-            Err(Diagnostic::new(Severity::Error, place, error.message()))
+            Err(Diagnostic::new(Severity::Error, place, &syntax::told(&error, source.text())))
         }
     }
 }
@@ -73,14 +83,14 @@ struct Draft {
 }
 
 impl Draft {
-    /// Takes everything of one file except for the rules of commands.
+    /// Takes everything of one file except for its roles and the rules of commands.
     fn sections(&mut self, reader: &mut Reader<'_>, table: &DeTable<'_>) {
         reader.known_keys(table, &language::POLICY);
         if let Some(item) = table.get("allow") {
-            self.policy.allow.extend(gate(reader, item, Purpose::Allow));
+            self.policy.allow.extend(gates(reader, item));
         }
         if let Some(item) = table.get("deny") {
-            self.policy.deny.extend(gate(reader, item, Purpose::Deny));
+            self.policy.deny.extend(deny(reader, item));
         }
         if let Some(item) = table.get("audit") {
             audit(reader, item);
@@ -98,7 +108,7 @@ impl Draft {
 
     fn builtin(&mut self, reader: &mut Reader<'_>, key: &Spanned<DeString<'_>>, item: &Item<'_>) {
         let Some(builtin) = granted_builtin(reader, key) else { return };
-        let Some(table) = section(reader, item) else { return };
+        let Some(table) = reader.section(item) else { return };
         reader.known_keys(table, &language::BUILTIN);
         let Some(allow) = table.get("allow") else { return };
         let rules = reader.grants(allow);
@@ -106,7 +116,7 @@ impl Draft {
     }
 
     fn command(&mut self, reader: &mut Reader<'_>, key: &Spanned<DeString<'_>>, item: &Item<'_>) {
-        let Some(table) = section(reader, item) else { return };
+        let Some(table) = reader.section(item) else { return };
         let Some(name) = reader.command_name(key) else { return };
         if adds_rules_only(table) {
             return;
@@ -159,21 +169,26 @@ impl Draft {
     }
 }
 
-/// Reads `[allow]` or `[deny]`.
-fn gate(reader: &mut Reader<'_>, item: &Item<'_>, purpose: Purpose) -> Principals {
-    let Some(table) = section(reader, item) else { return Principals::default() };
-    reader.known_keys(table, &language::GATE);
-    reader.principals(table, purpose)
+/// Has the reader take the roles of one file.
+fn take_roles(reader: &mut Reader<'_>, table: &DeTable<'_>) {
+    for (key, item) in entries(reader, table.get("roles")) {
+        reader.role(key, item);
+    }
 }
 
-/// The table of a section that has a header of its own.
-fn section<'t, 'i>(reader: &mut Reader<'_>, item: &'t Item<'i>) -> Option<&'t DeTable<'i>> {
-    let doubled = |list: &DeArray<'_>| list.first().is_some_and(|first| first.get_ref().is_table());
-    if item.get_ref().as_array().is_some_and(doubled) {
-        reader.error(&item.span(), "this is one table: write it with single brackets");
-        return None;
-    }
-    reader.table(item)
+/// Reads `[allow]`, or each `[[allow]]`.
+fn gates(reader: &mut Reader<'_>, item: &Item<'_>) -> Vec<Condition> {
+    let list = item.get_ref().as_array().filter(|list| is_of_tables(list));
+    let tables = list.map_or_else(|| vec![item], |list| list.iter().collect());
+    let tables: Vec<_> = tables.into_iter().filter_map(|item| reader.table(item)).collect();
+    tables.into_iter().map(|table| reader.condition(table, &language::GATE)).collect()
+}
+
+/// Reads `[deny]`.
+fn deny(reader: &mut Reader<'_>, item: &Item<'_>) -> Principals {
+    let Some(table) = reader.section(item) else { return Principals::default() };
+    reader.known_keys(table, &language::DENY);
+    reader.principals(table, Purpose::Deny)
 }
 
 /// Reads `audit`, which has one value: nothing runs without its record.
@@ -196,10 +211,11 @@ fn granted_builtin(reader: &mut Reader<'_>, key: &Spanned<DeString<'_>>) -> Opti
     let text: &str = key.get_ref();
     let message = match Builtin::from_verb(text) {
         Some(builtin) if builtin.needs_grant() => return Some(builtin),
-        Some(_) => format!("built-in {text:?} is open to everyone who may connect"),
+        Some(_) => format!("built-in {text:?} is open to everyone who may connect; leave it out"),
         None => {
             let grantable = Builtin::ALL.iter().filter(|(builtin, _)| builtin.needs_grant());
-            format!("no such built-in: {text:?}{}", did_you_mean(text, grantable.map(|(_, verb)| *verb)))
+            let verbs: Vec<&str> = grantable.map(|(_, verb)| *verb).collect();
+            format!("no such built-in: {text:?}{}", meant(text, &verbs))
         }
     };
     reader.error(&key.span(), &message);

@@ -6,6 +6,7 @@ mod argument;
 mod bind;
 mod case;
 mod command;
+mod condition;
 mod decision;
 mod definition;
 mod diagnostic;
@@ -14,18 +15,25 @@ mod evaluate;
 mod kind;
 pub mod language;
 mod load;
+mod moment;
 mod nearest;
 mod origin;
 mod principal;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod properties;
+mod rate;
 mod reader;
+mod role;
 mod rule;
 mod step;
+mod syntax;
 mod template;
 #[cfg(test)]
 mod tests;
+mod weekday;
+mod who_can;
+mod window;
 
 pub use case::Case;
 pub use command::{Command, RunAs};
@@ -34,23 +42,28 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use diff::{Change, Diff, LeftOut, Principal, Values, diff};
 pub use evaluate::{decide, why};
 pub use kind::ArgumentSpec;
+pub use moment::moment;
 pub use origin::{Origin, Source};
 pub use principal::{LookupFailed, Names};
+pub use rate::{MaxRunning, Rate};
 pub use step::{Explanation, Step};
+pub use who_can::{Able, who_can};
 
 use crate::identity::Peer;
 use crate::request::{Builtin, CommandName};
-use principal::Principals;
+use condition::{Condition, Principals};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::SystemTime;
 
 /// Who may do what. The default permits nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    allow: Principals,
+    allow: Vec<Condition>,
     deny: Principals,
-    builtins: Vec<(Builtin, Principals)>,
+    builtins: Vec<(Builtin, Condition)>,
     commands: BTreeMap<CommandName, Command>,
+    needs_database_groups: bool,
 }
 
 /// A policy without errors.
@@ -74,11 +87,20 @@ impl Policy {
         load::load(sources, names)
     }
 
-    /// Whether a deny names a group: the peer's groups of the user database must then be known, or it is
-    /// refused.
+    /// Whether a deny names a group, or another rule goes by groups of the user database: a peer's must then be asked for.
     #[must_use]
-    pub fn needs_database_groups(&self) -> bool {
-        self.deny.first_group().is_some()
+    pub const fn needs_database_groups(&self) -> bool {
+        self.needs_database_groups
+    }
+
+    /// Notes what all of its rules together come to, once they are all there.
+    fn settle(&mut self) {
+        let of_commands =
+            self.commands.values().flat_map(|command| &command.rules).map(|rule| &rule.condition);
+        let of_builtins = self.builtins.iter().map(|(_, condition)| condition);
+        let mut all = self.allow.iter().chain(of_builtins).chain(of_commands);
+        let some_rule_needs_them = all.any(Condition::needs_database_groups);
+        self.needs_database_groups = some_rule_needs_them || self.deny.first_group().is_some();
     }
 
     /// Whether the peer may connect at all.
@@ -86,15 +108,25 @@ impl Policy {
         evaluate::admission(self, peer)
     }
 
-    /// Whether the peer may connect and use the built-in. Those that need no grant are everyone's.
+    /// Whether the peer may connect and use the built-in at this moment. Those that need no grant are everyone's.
     #[must_use]
-    pub fn grants_builtin(&self, peer: &Peer, builtin: Builtin) -> bool {
-        let granted =
-            || self.builtins.iter().any(|(named, who)| *named == builtin && who.matching(peer).is_some());
+    pub fn grants_builtin(&self, peer: &Peer, builtin: Builtin, now: SystemTime) -> bool {
+        let granted = || self.grants(peer, builtin).any(|condition| condition.during.holds(now));
         self.is_admitted(peer) && (!builtin.needs_grant() || granted())
     }
 
-    /// The commands of which some allow rule names the peer, by name. None for a peer that may not connect.
+    /// When the peer may use a granted built-in, if only at some times.
+    #[must_use]
+    pub fn builtin_hours(&self, peer: &Peer, builtin: Builtin) -> Option<String> {
+        condition::hours(self.grants(peer, builtin)).filter(|_| self.is_admitted(peer))
+    }
+
+    fn grants(&self, peer: &Peer, builtin: Builtin) -> impl Iterator<Item = &Condition> {
+        let of_it = self.builtins.iter().filter(move |(named, _)| *named == builtin);
+        of_it.map(|(_, condition)| condition).filter(|condition| condition.matching(peer).is_some())
+    }
+
+    /// The commands of which some allow rule names the peer, by name, whatever the time. None for a peer that may not connect.
     pub fn visible_commands<'a>(&'a self, peer: &Peer) -> impl Iterator<Item = &'a Command> {
         let admitted = self.is_admitted(peer);
         self.commands.values().filter(move |command| admitted && command.rules_for(peer).next().is_some())
@@ -107,10 +139,20 @@ impl Policy {
         command.filter(|_| self.is_admitted(peer))
     }
 
-    /// The first rule of the command that is for the peer, who may run it with some values at least.
+    /// Whether a rule of the command for the peer goes by the time.
     #[must_use]
-    pub fn first_rule<'a>(&'a self, peer: &Peer, name: &CommandName) -> Option<&'a Origin> {
-        self.command(peer, name)?.rules_for(peer).next().map(|(rule, _)| &rule.origin)
+    pub fn goes_by_time(&self, peer: &Peer, name: &CommandName) -> bool {
+        let is_timed = |(rule, _): (&command::Rule, _)| !rule.condition.during.is_always();
+        self.command(peer, name).is_some_and(|command| command.rules_for(peer).any(is_timed))
+    }
+
+    /// The first rule of the command that is for the peer, who may run it with some values at least: at this moment, or
+    /// where none is given, at some.
+    #[must_use]
+    pub fn first_rule(&self, peer: &Peer, name: &CommandName, at: Option<SystemTime>) -> Option<&Origin> {
+        let is_timely = |rule: &&command::Rule| at.is_none_or(|at| rule.condition.during.holds(at));
+        let mut rules = self.command(peer, name)?.rules_for(peer).map(|(rule, _)| rule);
+        rules.find(is_timely).map(|rule| &rule.origin)
     }
 
     /// Every command, by name.
@@ -130,10 +172,17 @@ impl Policy {
         faults
     }
 
-    /// Whether `[allow]` names the peer by what the kernel says of it, which is quickly asked: anyone else will be refused.
+    /// Whether `[allow]` names the peer by what is known of it. Where the user database wasn't asked yet and
+    /// [`admits_by_database`](Self::admits_by_database) isn't so, anyone else will be refused.
     #[must_use]
     pub fn may_admit(&self, peer: &Peer) -> bool {
-        self.allow.matching(peer).is_some()
+        self.allow.iter().any(|table| table.naming(peer).is_some())
+    }
+
+    /// Whether a group of the user database can let a peer in whom the kernel's word would not.
+    #[must_use]
+    pub fn admits_by_database(&self) -> bool {
+        self.allow.iter().any(Condition::needs_database_groups)
     }
 
     fn is_admitted(&self, peer: &Peer) -> bool {

@@ -8,6 +8,12 @@ pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a s
     nearest(word, known).map_or_else(String::new, |close| format!("; did you mean {close:?}?"))
 }
 
+/// The same, or else all known words.
+pub(super) fn meant(word: &str, known: &[&str]) -> String {
+    let close = did_you_mean(word, known.iter().copied());
+    if close.is_empty() { format!("; known: {}", known.join(", ")) } else { close }
+}
+
 /// The closest known word, at most a third of the word's letters (and at least one) away.
 fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let letters: Vec<char> = word.chars().take(LONGEST + 1).collect();

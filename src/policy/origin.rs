@@ -13,6 +13,13 @@ pub struct Source {
     pub text: String,
 }
 
+impl Source {
+    /// The text without the mark that some editors put in front of UTF-8: columns are counted from what one sees.
+    pub(super) fn text(&self) -> &str {
+        self.text.strip_prefix('\u{feff}').unwrap_or(&self.text)
+    }
+}
+
 /// The line that decided. The default, which needs no line to deny, has none.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin(Option<(Arc<str>, u32)>);
@@ -56,10 +63,11 @@ pub(super) struct Document {
 impl Document {
     /// Takes the source that is the `rank`th of its policy.
     pub(super) fn new(source: &Source, rank: usize) -> Self {
-        let after_each_newline = source.text.match_indices('\n').map(|(offset, _)| offset + 1);
+        let text = source.text();
+        let after_each_newline = text.match_indices('\n').map(|(offset, _)| offset + 1);
         Self {
             name: Arc::from(source.name.as_str()),
-            text: source.text.clone(),
+            text: text.to_owned(),
             line_starts: std::iter::once(0).chain(after_each_newline).collect(),
             rank,
         }

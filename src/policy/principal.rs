@@ -1,8 +1,9 @@
-//! Whom a rule names. Matches on ids that the kernel or the user database gave, and never on names.
+//! Users and groups as a policy lists them. Turns each name into its id once, and matches on ids alone.
 
 use super::origin::Origin;
 use super::reader::{Item, Reader};
-use crate::identity::{Gid, Groups, Peer, Uid, UnusableId};
+use crate::identity::{Gid, Groups, Uid, UnusableId};
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use std::fmt;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
@@ -23,7 +24,7 @@ impl fmt::Display for LookupFailed {
 
 impl std::error::Error for LookupFailed {}
 
-/// The names of users and groups, as something outside of the policy knows them.
+/// The names of users, groups and time zones, as something outside of the policy knows them.
 pub trait Names {
     /// The id of a user, or `None` where there is no such user.
     ///
@@ -36,6 +37,23 @@ pub trait Names {
     /// # Errors
     /// [`LookupFailed`] where the answer could not be had.
     fn gid_of(&self, group: &str) -> Result<Option<Gid>, LookupFailed>;
+
+    /// The time zone of an IANA name, or `None` where there is no such zone. If nothing else is said, the one that was
+    /// built in.
+    ///
+    /// # Errors
+    /// [`LookupFailed`] where the answer could not be had.
+    fn zone_of(&self, zone: &str) -> Result<Option<TimeZone>, LookupFailed> {
+        Ok(TimeZoneDatabase::bundled().get(zone).ok())
+    }
+
+    /// The time zone of the machine. If nothing else is said, UTC.
+    ///
+    /// # Errors
+    /// [`LookupFailed`] where the answer could not be had.
+    fn zone_here(&self) -> Result<TimeZone, LookupFailed> {
+        Ok(TimeZone::UTC)
+    }
 }
 
 /// What a name that nobody has means to a rule.
@@ -47,56 +65,25 @@ pub(super) enum Purpose {
     Deny,
 }
 
-/// One user or group of a rule.
+/// One user or group of a list.
 #[derive(Clone, Debug)]
 pub(super) struct Member<Id> {
-    id: Id,
+    pub(super) id: Id,
     pub(super) name: String,
     pub(super) origin: Origin,
 }
 
-/// The users and the groups of a rule; being one of them is enough.
+/// Users and groups; being one of them is enough.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Principals {
-    users: Vec<Member<Uid>>,
-    groups: Vec<Member<Gid>>,
+pub(super) struct Members {
+    pub(super) users: Vec<Member<Uid>>,
+    pub(super) groups: Vec<Member<Gid>>,
 }
 
-/// The first user or group of a rule that a peer is or is in.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Matched<'a> {
-    User(&'a Member<Uid>),
-    Group(&'a Member<Gid>),
-}
-
-impl Matched<'_> {
-    /// The kind of principal and its name, for a row of `why`.
-    pub(super) fn field(&self) -> (&'static str, String) {
-        match self {
-            Self::User(member) => ("user", member.name.clone()),
-            Self::Group(member) => ("group", member.name.clone()),
-        }
-    }
-
-    /// Where the rule names it.
-    pub(super) fn origin(&self) -> &Origin {
-        match self {
-            Self::User(member) => &member.origin,
-            Self::Group(member) => &member.origin,
-        }
-    }
-}
-
-impl Principals {
-    /// The peer itself, or else a group that the kernel gives it.
-    pub(super) fn matching(&self, peer: &Peer) -> Option<Matched<'_>> {
-        let by_group = || self.group_among(&peer.groups).map(Matched::Group);
-        self.user(peer).map(Matched::User).or_else(by_group)
-    }
-
-    /// The peer itself.
-    pub(super) fn user(&self, peer: &Peer) -> Option<&Member<Uid>> {
-        self.users.iter().find(|member| member.id == peer.uid)
+impl Members {
+    /// The user of that id.
+    pub(super) fn user(&self, uid: Uid) -> Option<&Member<Uid>> {
+        self.users.iter().find(|member| member.id == uid)
     }
 
     /// The first group that is among these.
@@ -104,22 +91,7 @@ impl Principals {
         self.groups.iter().find(|member| groups.contains(&member.id))
     }
 
-    /// The first group of the rule.
-    pub(super) fn first_group(&self) -> Option<&Member<Gid>> {
-        self.groups.first()
-    }
-
-    /// The users, each with its name.
-    pub(super) fn users(&self) -> impl Iterator<Item = (Uid, &str)> {
-        self.users.iter().map(|member| (member.id, &*member.name))
-    }
-
-    /// The groups, each with its name.
-    pub(super) fn groups(&self) -> impl Iterator<Item = (Gid, &str)> {
-        self.groups.iter().map(|member| (member.id, &*member.name))
-    }
-
-    /// Unites two rules' principals.
+    /// Unites two lists.
     pub(super) fn extend(&mut self, other: Self) {
         self.users.extend(other.users);
         self.groups.extend(other.groups);
@@ -136,23 +108,22 @@ struct Kind<'a, Id> {
 
 impl Reader<'_> {
     /// Reads `users` and `groups`.
-    pub(super) fn principals(&mut self, table: &DeTable<'_>, purpose: Purpose) -> Principals {
+    pub(super) fn members(&mut self, table: &DeTable<'_>, purpose: Purpose) -> Members {
         let names = self.names;
         let users =
             Kind { word: "user", checked: Uid::new, look_up: &|name: &str| names.uid_of(name), purpose };
         let groups =
             Kind { word: "group", checked: Gid::new, look_up: &|name: &str| names.gid_of(name), purpose };
-        Principals {
-            users: self.members(table.get("users"), &users),
-            groups: self.members(table.get("groups"), &groups),
+        Members {
+            users: self.each_member(table.get("users"), &users),
+            groups: self.each_member(table.get("groups"), &groups),
         }
     }
 
-    fn members<Id>(&mut self, field: Option<&Item<'_>>, kind: &Kind<'_, Id>) -> Vec<Member<Id>> {
+    fn each_member<Id>(&mut self, field: Option<&Item<'_>>, kind: &Kind<'_, Id>) -> Vec<Member<Id>> {
         let items = field.map_or(&[][..], |item| self.list(item));
         items.iter().filter_map(|item| self.member(item, kind)).collect()
     }
-
     fn member<Id>(&mut self, item: &Item<'_>, kind: &Kind<'_, Id>) -> Option<Member<Id>> {
         let (id, name) = if let DeValue::Integer(_) = item.get_ref() {
             let raw = self.integer(item)?;
@@ -183,16 +154,15 @@ impl Reader<'_> {
     fn named<Id>(&mut self, span: &Range<usize>, name: &str, kind: &Kind<'_, Id>) -> Option<Id> {
         let word = kind.word;
         let message = match (kind.look_up)(name) {
-            _ if NOBODY.contains(&name) => format!("{word} {name:?} stands for whoever is not mapped"),
+            _ if NOBODY.contains(&name) => {
+                format!("{word} {name:?} stands for whoever is not mapped; choose another")
+            }
             Ok(Some(id)) => return Some(id),
             Ok(None) if kind.purpose == Purpose::Allow => {
-                self.warning(
-                    span,
-                    &format!("no such {word}: {name:?}; this matches nobody{}", unquoted(name)),
-                );
+                self.warning(span, &format!("no such {word}: {name:?}; this matches nobody{}", hint(name)));
                 return None;
             }
-            Ok(None) => format!("no such {word}: {name:?}{}", unquoted(name)),
+            Ok(None) => format!("no such {word}: {name:?}{}", hint(name)),
             Err(failed) => format!("{word} {name:?} can't be looked up: {failed}"),
         };
         self.error(span, &message);
@@ -204,13 +174,22 @@ impl Reader<'_> {
         let names = self.names;
         let look_up = |name: &str| names.uid_of(name);
         let kind = Kind { word: "user", checked: Uid::new, look_up: &look_up, purpose: Purpose::Deny };
+        if item.get_ref().is_integer() {
+            self.error(&item.span(), "a program runs as a user with a name; write the name, in quotes");
+            return None;
+        }
         let name = self.word(item)?;
         let uid = self.named(&name.span, &name.text, &kind)?;
         Some((name.text, uid))
     }
 }
 
-/// A hint where a number was written as a string.
-fn unquoted(name: &str) -> &'static str {
-    if name.parse::<u32>().is_ok() { "; a number is written without quotes" } else { "" }
+/// A hint where a name that nobody has was meant as something else.
+fn hint(name: &str) -> &'static str {
+    match name {
+        "*" | "ALL" | "all" | "everyone" => "; no word means everyone",
+        _ if name.starts_with(['%', '@']) => "; a group stands under groups, by its plain name",
+        _ if name.parse::<u32>().is_ok() => "; a number is written without quotes",
+        _ => "",
+    }
 }

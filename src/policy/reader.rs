@@ -2,13 +2,14 @@
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::language::Section;
-use super::nearest::did_you_mean;
+use super::nearest::meant;
 use super::origin::{Document, Origin, Place};
 use super::principal::Names;
+use super::role::Roles;
 use std::ops::Range;
 use std::sync::Arc;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 /// A value of TOML with its place.
 pub(super) type Item<'i> = Spanned<DeValue<'i>>;
@@ -24,6 +25,7 @@ pub(super) struct Word {
 pub(super) struct Reader<'a> {
     pub(super) document: &'a Arc<Document>,
     pub(super) names: &'a dyn Names,
+    pub(super) roles: &'a mut Roles,
     pub(super) findings: &'a mut Vec<Diagnostic>,
 }
 
@@ -48,17 +50,26 @@ impl Reader<'_> {
         self.place(span).origin()
     }
 
-    /// Notes every key that the section doesn't have.
+    /// Notes every key that the section doesn't have, with the one that was meant or all there are.
     pub(super) fn known_keys(&mut self, table: &DeTable<'_>, section: &Section) {
-        for key in table.keys().filter(|key| section.names().all(|known| known != key.get_ref())) {
-            let close = did_you_mean(key.get_ref(), section.names());
-            self.error(&key.span(), &format!("unknown key {:?} in {}{close}", key.get_ref(), section.of));
+        for key in table.keys().filter(|key| !section.names().contains(&key.get_ref().as_ref())) {
+            let meant = meant(key.get_ref(), &section.names());
+            self.error(&key.span(), &format!("unknown key {:?} in {}{meant}", key.get_ref(), section.of));
         }
     }
 
     /// The table that the item is.
     pub(super) fn table<'t, 'i>(&mut self, item: &'t Item<'i>) -> Option<&'t DeTable<'i>> {
         item.get_ref().as_table().or_else(|| self.misfit(item, "a table"))
+    }
+
+    /// The table of a section that has a header of its own.
+    pub(super) fn section<'t, 'i>(&mut self, item: &'t Item<'i>) -> Option<&'t DeTable<'i>> {
+        if item.get_ref().as_array().is_some_and(is_of_tables) {
+            self.error(&item.span(), "this is one table: write it with single brackets");
+            return None;
+        }
+        self.table(item)
     }
 
     /// The elements of the list that the item is.
@@ -76,7 +87,7 @@ impl Reader<'_> {
         let Some(digits) = item.get_ref().as_integer() else { return self.misfit(item, "an integer") };
         let value = i64::from_str_radix(digits.as_str(), digits.radix()).ok();
         value.or_else(|| {
-            self.error(&item.span(), "integer out of range");
+            self.error(&item.span(), "integer out of range; the largest is 9223372036854775807");
             None
         })
     }
@@ -109,9 +120,16 @@ impl Reader<'_> {
         let mend = match (expected, item.get_ref()) {
             ("a list", DeValue::String(_) | DeValue::Integer(_)) => "; put brackets around it",
             ("a string", DeValue::Integer(_) | DeValue::Float(_)) => "; put quotes around it",
+            ("an integer" | "true or false", DeValue::String(_)) => "; it stands without quotes",
+            ("a table", _) => "; a table is { key = value }, or lines below a [header]",
             _ => "",
         };
         self.error(&item.span(), &format!("expected {expected}, found {found}{mend}"));
         None
     }
+}
+
+/// Whether a list was written with double brackets, or might have been.
+pub(super) fn is_of_tables(list: &DeArray<'_>) -> bool {
+    list.first().is_some_and(|first| first.get_ref().is_table())
 }

@@ -1,13 +1,11 @@
 //! Reads who may run a command and with which values. Refuses a rule that could never match as written.
 
 use super::command::Rule;
+use super::condition::Condition;
 use super::kind::ArgumentSpec;
 use super::language;
-use super::principal::{Principals, Purpose};
 use super::reader::{Item, Reader};
 use crate::request::{ArgumentName, Value};
-use std::ops::Range;
-use toml::de::DeTable;
 
 impl Reader<'_> {
     /// Reads the allow rules of a command; without its arguments (their declaration has an error) only whom
@@ -18,26 +16,24 @@ impl Reader<'_> {
 
     fn rule(&mut self, item: &Item<'_>, arguments: Option<&[ArgumentSpec]>) -> Option<Rule> {
         let table = self.table(item)?;
-        self.known_keys(table, &language::COMMAND_RULE);
         self.names_someone(table, &item.span());
-        let who = self.principals(table, Purpose::Allow);
+        let condition = self.condition(table, &language::COMMAND_RULE);
         let when = match (table.get("when"), arguments) {
             (Some(when), Some(arguments)) => self.when(when, arguments),
             _ => Vec::new(),
         };
-        Some(Rule { who, when, origin: self.origin(&item.span()) })
+        Some(Rule { condition, when, origin: self.origin(&item.span()) })
     }
 
     /// Reads the allow rules of a built-in.
-    pub(super) fn grants(&mut self, item: &Item<'_>) -> Vec<Principals> {
+    pub(super) fn grants(&mut self, item: &Item<'_>) -> Vec<Condition> {
         self.rule_list(item).iter().filter_map(|rule| self.grant(rule)).collect()
     }
 
-    fn grant(&mut self, item: &Item<'_>) -> Option<Principals> {
+    fn grant(&mut self, item: &Item<'_>) -> Option<Condition> {
         let table = self.table(item)?;
-        self.known_keys(table, &language::BUILTIN_RULE);
         self.names_someone(table, &item.span());
-        Some(self.principals(table, Purpose::Allow))
+        Some(self.condition(table, &language::BUILTIN_RULE))
     }
 
     fn rule_list<'t, 'i>(&mut self, item: &'t Item<'i>) -> &'t [Item<'i>] {
@@ -46,13 +42,6 @@ impl Reader<'_> {
             return &[];
         }
         self.list(item)
-    }
-
-    /// Notes an error where a rule has neither of its two lists.
-    fn names_someone(&mut self, table: &DeTable<'_>, span: &Range<usize>) {
-        if !table.contains_key("users") && !table.contains_key("groups") {
-            self.error(span, "an allow rule needs users or groups");
-        }
     }
 
     fn when(&mut self, item: &Item<'_>, arguments: &[ArgumentSpec]) -> Vec<(ArgumentName, Vec<Value>)> {

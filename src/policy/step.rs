@@ -1,9 +1,11 @@
 //! The path of a decision, step by step, for `why`. Records what the evaluator saw; decides nothing itself.
 
+use super::condition::Matched;
 use super::decision::{Denial, Refusal};
 use super::origin::Origin;
-use super::principal::Matched;
+use super::window::During;
 use crate::request::Value;
+use std::time::SystemTime;
 
 /// How a request would be decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +38,8 @@ impl Step {
     }
 
     /// A deny applies.
-    pub(super) fn deny(principal: (&'static str, String), source: &str) -> Self {
-        Self::of("deny", [principal, ("source", source.to_owned())], "yes")
+    pub(super) fn deny(matched: &Matched<'_>) -> Self {
+        Self::of("deny", matched.fields(), "yes")
     }
 
     /// The gate at connect refuses.
@@ -57,8 +59,14 @@ impl Step {
 
     /// A rule of the command is for this peer.
     pub(super) fn allow(matched: &Matched<'_>) -> Self {
-        let step = Self::of("allow", [matched.field(), ("source", "kernel".to_owned())], "yes");
-        step.with("at", matched.origin().short())
+        Self::of("allow", matched.fields(), "yes").with("at", matched.origin.short())
+    }
+
+    /// A rule that permits at some times alone was looked at.
+    pub(super) fn during(during: &During, now: SystemTime, at: &Origin) -> Self {
+        let result = if during.holds(now) { "yes" } else { "no" };
+        let fields = [("during", during.to_string()), ("at-time", during.clock(now))];
+        Self::of("during", fields, result).with("at", at.short())
     }
 
     /// An argument's value, if it has one, was looked at; where it was refused, what it must be.
@@ -70,7 +78,7 @@ impl Step {
             Some((Refusal::BadArgument { text, .. }, rule)) => {
                 step.with("reason", text.clone()).with("at", rule.short())
             }
-            Some((Refusal::Denied, _)) | None => step,
+            Some((Refusal::Denied | Refusal::NotNow(_), _)) | None => step,
         }
     }
 

@@ -131,6 +131,12 @@ impl Final {
         Self::of(426, "version")
     }
 
+    /// 429: too often; with the seconds until it is no longer so.
+    #[must_use]
+    pub fn rate(retry_after: u64) -> Self {
+        Self::of(429, "rate").shown("retry-after", retry_after)
+    }
+
     /// 500: the server failed before anything was started.
     #[must_use]
     pub const fn internal() -> Self {
@@ -260,6 +266,7 @@ mod tests {
                 "422 bad-argument name=unit ms=0 : must be one of a, b\n",
             ),
             (Final::version(), "426 version\n"),
+            (Final::rate(12), "429 rate retry-after=12\n"),
             (Final::internal(), "500 internal\n"),
             (Final::exec_failed(2), "502 exec-failed errno=2\n"),
             (Final::draining(), "503 draining\n"),

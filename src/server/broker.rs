@@ -19,7 +19,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::Interest;
 use tokio::signal::unix::Signal;
 use tokio::time::sleep;
@@ -84,6 +84,7 @@ fn service(beginning: &Beginning, policies: Arc<Policies>, trail: Arc<Trail>) ->
         clock: clock::now,
         runs: broker::places(),
         orders: broker::order_places(),
+        quotas: broker::Quotas::new(Instant::now),
         tasks: TaskTracker::new(),
         draining: CancellationToken::new(),
         ending: CancellationToken::new(),

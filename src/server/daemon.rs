@@ -3,12 +3,13 @@
 use super::accept::accept_all;
 use super::activation::Expected;
 use super::options::SERVER;
+use super::rooms::Rooms;
 use super::start::{self, Beginning, Failure, hang_ups, told_to_end};
 use super::{clock, notify, policy};
 use crate::broker::{self, Followed, Fresh, InForce, Version};
 use crate::identity::Peer;
-use crate::limits::{Place, Places};
-use crate::policy::{Loaded, Policy};
+use crate::limits::Places;
+use crate::policy::Loaded;
 use crate::protocol::reply::Final;
 use crate::session::{self, Context, StatusRow};
 use crate::transport;
@@ -27,18 +28,6 @@ use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Connections at once, of all users together. The descriptors of `LimitNOFILE=` are several times as many.
-const CONNECTIONS: usize = 512;
-
-/// Connections at once of one user.
-const CONNECTIONS_PER_USER: usize = 64;
-
-/// Connections at once of users whom the policy does not name, all together: each lasts as long as it takes to refuse it.
-const STRANGERS: usize = 64;
-
-/// Connections at once of one such user.
-const STRANGERS_PER_USER: usize = 8;
-
 /// How long sessions may take to end after the server was told to. `TimeoutStopSec=` of the unit leaves room for it.
 const DRAINING: Duration = Duration::from_secs(40);
 
@@ -52,27 +41,6 @@ pub fn main() -> ExitCode {
 #[must_use]
 pub fn main_with(words: impl Iterator<Item = OsString>) -> ExitCode {
     start::main(&SERVER, words, Expected { name: "line", socket_type: SocketType::STREAM }, serve)
-}
-
-/// The places for connections. Whoever is only to be refused takes none of those who are served.
-#[derive(Clone, Debug)]
-struct Rooms {
-    clients: Arc<Places>,
-    strangers: Arc<Places>,
-}
-
-impl Rooms {
-    fn new() -> Self {
-        Self {
-            clients: Places::new(CONNECTIONS, CONNECTIONS_PER_USER),
-            strangers: Places::new(STRANGERS, STRANGERS_PER_USER),
-        }
-    }
-
-    fn take(&self, policy: &Policy, peer: &Peer) -> Option<Place> {
-        let room = if policy.may_admit(peer) { &self.clients } else { &self.strangers };
-        room.take(peer.uid)
-    }
 }
 
 async fn serve(beginning: Beginning) -> Result<(), Failure> {
@@ -161,17 +129,17 @@ fn listener(socket: OwnedFd) -> io::Result<UnixListener> {
 
 /// Serves a connection, within its user's share of them. One without a peer has no share, and is not served.
 fn admit(context: &Arc<Context>, rooms: &Rooms, sessions: &TaskTracker, socket: UnixStream) {
-    let context = Arc::clone(context);
-    match transport::peer_of(socket.as_fd()).map(|peer| (rooms.take(&context.followed.now().policy, &peer), peer)) {
-        Ok((Some(place), peer)) => {
+    let (context, rooms) = (Arc::clone(context), rooms.clone());
+    let now = context.followed.now();
+    match transport::peer_of(socket.as_fd()).map(|peer| (rooms.take(&now.policy, &peer), peer)) {
+        Ok((Some(mut seat), peer)) => {
             sessions.spawn(async move {
-                session::serve(&context, socket, peer).await;
-                drop(place);
+                let settle = |peer: &Peer, is_admitted| rooms.settle(&mut seat, peer, is_admitted);
+                session::serve(&context, socket, peer, settle).await;
+                drop(seat);
             });
         }
-        Ok((None, _)) => {
-            turn_away(socket, &Final::busy().text("too many connections; close one and try again"));
-        }
+        Ok((None, _)) => turn_away(socket, &session::crowded()),
         Err(why) => drop(sessions.spawn(async move { session::refuse(&context, &socket, &why).await })),
     }
 }
@@ -213,21 +181,6 @@ fn turn_all_away(sockets: &[OwnedFd]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounts::Database;
-    use crate::identity::{Gid, Uid};
-    use crate::policy::Source;
-
-    #[test]
-    fn strangers_take_no_place_of_those_who_are_served() {
-        let text = "[allow]\nusers = [7]\ngroups = [8]\n".to_owned();
-        let policy = Policy::parse(&[Source { name: "p".to_owned(), text }], &Database).unwrap().policy;
-        let peer = |uid, gid| Peer::of(Uid::new(uid).unwrap(), Gid::new(gid).unwrap(), []);
-        let rooms = Rooms::new();
-        let strangers: Vec<_> =
-            (1000..3000).filter_map(|uid| rooms.take(&policy, &peer(uid / 2, 9))).collect();
-        assert_eq!(strangers.len(), STRANGERS);
-        assert!(rooms.take(&policy, &peer(7, 9)).is_some() && rooms.take(&policy, &peer(6, 8)).is_some());
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_session_without_an_end_does_not_keep_the_server_from_ending() {

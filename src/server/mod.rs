@@ -9,4 +9,5 @@ pub mod log;
 pub mod notify;
 pub mod options;
 pub mod policy;
+mod rooms;
 pub mod start;

@@ -1,6 +1,5 @@
 //! The policy at start-up: read, checked and in force, or refused whole with its place. Repairs nothing.
 
-use super::clock;
 use super::start::Failure;
 use crate::accounts::Database;
 use crate::broker::{Fresh, Unfit};
@@ -8,6 +7,7 @@ use crate::files::{self, Trust};
 use crate::policy::{Case, Decision, Diagnostic, Loaded, Names, Policy, Severity, Source, decide};
 use crate::protocol;
 use std::path::Path;
+use std::time::SystemTime;
 
 /// Reads the installed policy with its drop-ins, and checks it.
 ///
@@ -59,7 +59,10 @@ pub fn failure(policy: &Policy, case: &Case) -> Option<Diagnostic> {
         Ok(request) => request,
         Err(why) => return Some(case.failed(&format!("{:?} is no request: {why}", case.request))),
     };
-    match decide(policy, &case.peer, &request, clock::now()) {
+    if case.at.is_none() && policy.goes_by_time(&case.peer, &request.command) {
+        return Some(case.needs_time());
+    }
+    match decide(policy, &case.peer, &request, case.at.unwrap_or(SystemTime::UNIX_EPOCH)) {
         Decision::Permit(grant) if !case.expects_permit => {
             Some(case.failed(&format!("{:?} is permitted, by {}", case.request, grant.rule())))
         }

@@ -9,6 +9,7 @@ use crate::protocol::decoder::{Ask, Hello, Mode, VERSION};
 use crate::protocol::reply::{self, Final};
 use crate::request::{Builtin, CommandName, Request};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// What each served built-in is for, and how it is written.
 const SERVED: [(&str, &str, &str); 12] = [
@@ -50,28 +51,38 @@ impl Conversation<'_> {
 
     fn help(&mut self, tag: Option<&Tag>) -> Final {
         for (name, usage, summary) in SERVED {
-            let is_granted = Builtin::from_verb(name).is_some_and(|builtin| self.may(builtin));
-            if is_granted {
-                self.row(tag, &[("name", name), ("kind", "builtin"), ("usage", usage), ("summary", summary)]);
+            let Some(builtin) = Builtin::from_verb(name) else { continue };
+            let during = self.context.policy.builtin_hours(self.peer, builtin);
+            if during.is_some() || self.may(builtin) {
+                let fields = [("name", name), ("kind", "builtin"), ("usage", usage), ("summary", summary)];
+                self.row(tag, &timed(fields.map(|(name, value)| (name, value.to_owned())), during));
             }
         }
-        for (name, usage, summary) in self.visible() {
-            self.row(
-                tag,
-                &[("name", &*name), ("kind", "command"), ("usage", &*usage), ("summary", &*summary)],
-            );
+        for fields in self.visible(Some("command")) {
+            self.row(tag, &fields);
         }
         Final::ok().text("help NAME tells more of a command")
     }
 
-    fn visible(&self) -> Vec<(String, String, String)> {
-        let texts =
-            |command: &Command| (command.name().to_string(), command.usage(), command.summary().to_owned());
-        self.judge.policy().visible_commands(&self.judge.peer).map(texts).collect()
+    /// A row for each command of the peer.
+    fn visible(&self, kind: Option<&str>) -> Vec<Vec<Field>> {
+        let commands = self.judge.policy().visible_commands(&self.judge.peer);
+        commands.map(|command| self.fields_of(command, kind)).collect()
+    }
+
+    fn fields_of(&self, command: &Command, kind: Option<&str>) -> Vec<Field> {
+        let kind = kind.map(|kind| ("kind", kind.to_owned()));
+        let rest = [("usage", command.usage()), ("summary", command.summary().to_owned())];
+        let fields = [("name", command.name().to_string())].into_iter().chain(kind).chain(rest);
+        timed(fields, command.hours(&self.judge.peer))
+    }
+
+    fn now(&self) -> SystemTime {
+        (self.context.clock)()
     }
 
     pub(super) fn may(&self, builtin: Builtin) -> bool {
-        !builtin.needs_grant() || self.judge.policy().grants_builtin(&self.judge.peer, builtin)
+        !builtin.needs_grant() || self.judge.policy().grants_builtin(&self.judge.peer, builtin, self.now())
     }
 
     fn help_with(&mut self, tag: Option<&Tag>, name: &CommandName) -> Final {
@@ -83,13 +94,9 @@ impl Conversation<'_> {
         let Some(command) = judge.policy().command(&judge.peer, name) else {
             return Final::denied().text(NO_SUCH);
         };
-        let (name, usage, summary) = (command.name().as_str(), command.usage(), command.summary());
+        let fields = self.fields_of(command, Some("command"));
         let out = self.out.writer();
-        reply::row(
-            tag,
-            &[("name", name), ("kind", "command"), ("usage", &*usage), ("summary", summary)],
-            out,
-        );
+        reply::row(tag, &fields, out);
         for argument in command.arguments() {
             let kind = argument.kind();
             let mut fields =
@@ -105,8 +112,8 @@ impl Conversation<'_> {
     }
 
     fn commands(&mut self, tag: Option<&Tag>) -> Final {
-        for (name, usage, summary) in self.visible() {
-            self.row(tag, &[("name", name), ("usage", usage), ("summary", summary)]);
+        for fields in self.visible(None) {
+            self.row(tag, &fields);
         }
         Final::ok()
     }
@@ -123,7 +130,7 @@ impl Conversation<'_> {
     }
 
     fn why(&mut self, tag: Option<&Tag>, request: &Request) -> Final {
-        let explanation = why(self.judge.policy(), &self.judge.peer, request, (self.context.clock)());
+        let explanation = why(self.judge.policy(), &self.judge.peer, request, self.now());
         for step in &explanation.steps {
             self.row(tag, &step.fields());
         }
@@ -159,9 +166,20 @@ impl Conversation<'_> {
     }
 
     pub(super) async fn deny_builtin(&mut self, builtin: Builtin) -> Final {
-        let why = "the policy does not grant this built-in";
-        let event = Event::denied_builtin(&self.judge.peer, builtin, builtin.verb(), why);
+        let peer = &self.judge.peer;
+        let during = self.judge.policy().builtin_hours(peer, builtin);
+        let during = during.map(|during| format!("only during {during}"));
+        let why = during.as_deref().unwrap_or("the policy does not grant this built-in");
+        let event = Event::denied_builtin(peer, builtin, builtin.verb(), why);
         self.context.trail.note(&event).await;
-        Final::denied().text(NO_SUCH)
+        Final::denied().text(during.as_deref().unwrap_or(NO_SUCH))
     }
+}
+
+/// A row's field.
+type Field = (&'static str, String);
+
+/// The fields, and when they hold, if only at some times.
+fn timed(fields: impl IntoIterator<Item = Field>, during: Option<String>) -> Vec<Field> {
+    fields.into_iter().chain(during.map(|during| ("during", during))).collect()
 }

@@ -51,6 +51,7 @@ impl Judge {
                 context.trail.note(&event).await;
                 Some(match denial.refusal() {
                     Refusal::Denied => NotRun::Denied,
+                    Refusal::NotNow(text) => NotRun::NotNow { text: text.clone() },
                     Refusal::BadArgument { name, text } => {
                         NotRun::BadArgument { name: name.clone(), text: text.clone() }
                     }
@@ -65,6 +66,13 @@ pub(super) fn not_run(why: &NotRun) -> Final {
     match why {
         NotRun::Denied => Final::denied().text(NO_SUCH),
         NotRun::BadArgument { name, text } => Final::bad_argument(name).text(text.as_str()),
+        NotRun::NotNow { text } => Final::denied().text(text.as_str()),
+        NotRun::CommandBusy { most } => {
+            Final::busy().text(format!("at most {most} of this command run at once; wait for one to end"))
+        }
+        NotRun::Rate { rate, retry_after } => {
+            Final::rate(*retry_after).text(format!("you may run this {rate}; try again in {retry_after} s"))
+        }
         NotRun::Busy => Final::busy().text("too many of your commands run; wait for one to end"),
         NotRun::ExecFailed { errno, job } => {
             let error = io::Error::from_raw_os_error(*errno);

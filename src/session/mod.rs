@@ -55,22 +55,38 @@ impl fmt::Debug for Context {
     }
 }
 
-/// Serves one accepted connection of this peer to its end.
-pub async fn serve(context: &Arc<Context>, socket: UnixStream, peer: Peer) {
+/// Serves one accepted connection of this peer to its end. `settle` finds it a place, once it is known whether it is
+/// admitted; without one it is turned away.
+pub async fn serve(
+    context: &Arc<Context>,
+    socket: UnixStream,
+    peer: Peer,
+    settle: impl FnOnce(&Peer, bool) -> bool,
+) {
     let now = context.followed.now();
     let peer = match transport::complete(peer, now.policy.needs_database_groups()).await {
         Ok(peer) => peer,
         Err(why) => return refuse(context, &socket, &why).await,
     };
+    let admission = now.policy.admits(&peer);
+    if !settle(&peer, matches!(admission, Admission::Admitted { .. })) {
+        return say_and_part(&socket, &crowded());
+    }
     match Stream::new(socket, peer.uid) {
-        Ok(stream) => welcome(context, Judge { now, peer }, &stream).await,
+        Ok(stream) => welcome(context, Judge { now, peer }, &stream, admission).await,
         Err(error) => tracing::warn!("a connection ended before its session: {error}"),
     }
 }
 
-async fn welcome(context: &Arc<Context>, judge: Judge, stream: &Stream) {
+/// What a connection is told that there is no place for.
+#[must_use]
+pub fn crowded() -> Final {
+    Final::busy().text("too many connections; close one and try again")
+}
+
+async fn welcome(context: &Arc<Context>, judge: Judge, stream: &Stream, admission: Admission) {
     let peer = &judge.peer;
-    match judge.policy().admits(peer) {
+    match admission {
         Admission::Refused(denial) => {
             context.trail.note(&Event::refused(peer, &denial)).await;
             turn_away(stream, &may_not_connect(peer)).await;
@@ -90,8 +106,12 @@ fn may_not_connect(peer: &Peer) -> Final {
 /// Refuses a connection without a peer that a policy could judge.
 pub async fn refuse(context: &Context, socket: &UnixStream, why: &NoPeer) {
     context.trail.note(&refused(&why.to_string()).optional("UDSADMIN_UID", why.uid())).await;
+    say_and_part(socket, &Final::denied().text(why.to_string()));
+}
+
+fn say_and_part(socket: &UnixStream, last: &Final) {
     let mut line = Vec::new();
-    reply::final_line(None, &Final::denied().text(why.to_string()), &mut line);
+    reply::final_line(None, last, &mut line);
     // The peer may be gone; there is no session to end.
     drop(socket.try_write(&line));
 }

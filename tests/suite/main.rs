@@ -3,6 +3,12 @@
 #[cfg(test)]
 mod activation;
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
+mod broken;
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod demo;
@@ -21,9 +27,13 @@ mod limits;
 #[cfg(test)]
 mod lines;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod reload;
+#[cfg(test)]
+mod rules;
 #[cfg(test)]
 mod seam;
 #[cfg(test)]
@@ -34,3 +44,5 @@ mod source;
 mod trail;
 #[cfg(test)]
 mod world;
+#[cfg(test)]
+mod worlds;

@@ -5,7 +5,7 @@ use crate::world::{Folder, POLICY, World, listen_for_lines, pair};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use udsadmin::audit::{Memory, Trail};
@@ -16,8 +16,8 @@ use udsadmin::identity::Uid;
 use udsadmin::request::Request;
 
 /// A broker's service inside this process, with a trail that can be read and broken.
-struct Inside {
-    service: Arc<Service>,
+pub(crate) struct Inside {
+    pub(crate) service: Arc<Service>,
     accepted: UnixStream,
     client: UnixStream,
     folder: Folder,
@@ -25,8 +25,12 @@ struct Inside {
 
 impl Inside {
     fn new() -> Self {
+        Self::with(POLICY, Instant::now)
+    }
+
+    pub(crate) fn with(policy: &str, ticks: fn() -> Instant) -> Self {
         let folder = Folder::new();
-        let path = folder.write("policy.toml", POLICY);
+        let path = folder.write("policy.toml", policy);
         let (load_from, trail) = (path.clone(), Arc::new(Trail::Memory(Memory::default())));
         let load = move || udsadmin::server::policy::read(&load_from, Trust::CallingUser);
         let fresh = load().unwrap();
@@ -45,6 +49,7 @@ impl Inside {
             clock,
             runs: broker::places(),
             orders: broker::order_places(),
+            quotas: broker::Quotas::new(ticks),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             ending: CancellationToken::new(),
@@ -52,14 +57,14 @@ impl Inside {
         Self { service: Arc::new(service), accepted: listener.accept().unwrap().0, client, folder }
     }
 
-    fn trail(&self) -> &Memory {
+    pub(crate) fn trail(&self) -> &Memory {
         match &*self.service.trail {
             Trail::Memory(memory) => memory,
             Trail::Journal(_) | Trail::Terminal(_) => unreachable!("made with a trail in memory"),
         }
     }
 
-    async fn open(&self) -> Packets {
+    pub(crate) async fn open(&self) -> Packets {
         let (ours, theirs) = pair();
         tokio::spawn(Arc::clone(&self.service).session(theirs));
         let packets = Packets::new(ours).unwrap();
@@ -69,11 +74,11 @@ impl Inside {
     }
 }
 
-async fn report(packets: &Packets) -> Report {
+pub(crate) async fn report(packets: &Packets) -> Report {
     packets.receive().await.unwrap().map(|packet: Packet<Report>| packet.value).expect("a report")
 }
 
-async fn order(inside: &Inside, packets: &Packets, run: u32, command: &str) {
+pub(crate) async fn order(inside: &Inside, packets: &Packets, run: u32, command: &str) {
     let (_reader, pipe) = std::io::pipe().unwrap();
     let request = Request { command: command.parse().unwrap(), arguments: Vec::new() };
     let version = inside.service.policies.now().version;

@@ -183,7 +183,7 @@ fn programs_get_a_list() {
     let (code, out, err) = scratch.check(&[&broken], true);
     assert_eq!((code, err.as_str()), (ExitCode::from(EX_CONFIG), ""));
     let list: serde_json::Value = serde_json::from_str(&out).unwrap();
-    let message = "invalid basic string, expected non-double-quote visible characters, `\\`";
+    let message = "a control character, U+001B; save the file as plain text in UTF-8";
     let expected = serde_json::json!([
         { "level": "error", "file": "p.toml", "line": 2, "column": 10, "message": message }
     ]);

@@ -1,5 +1,6 @@
 //! `udsadmin policy`: questions to a policy, answered by the evaluator that the daemons use. Asks no daemon, changes nothing.
 
+mod at;
 mod peer;
 mod schema;
 mod table;

@@ -28,7 +28,8 @@ pub(super) fn schema() -> Value {
     let mut definitions = Map::new();
     let root = section(&POLICY, &mut definitions);
     let Value::Object(root) = root else { return root };
-    let first = json!({ "$schema": DIALECT, "title": "policy of udsadmin", "description": ABOUT });
+    let first =
+        json!({ "$schema": DIALECT, "type": "object", "title": "policy of udsadmin", "description": ABOUT });
     let last = json!({ "definitions": definitions });
     [first, Value::Object(root), last]
         .into_iter()
@@ -40,7 +41,7 @@ pub(super) fn schema() -> Value {
 fn section(section: &Section, definitions: &mut Map<String, Value>) -> Value {
     let properties: Map<_, _> =
         section.keys.iter().map(|key| (key.name.to_owned(), property(key, definitions))).collect();
-    let object = json!({ "type": "object", "additionalProperties": false, "properties": properties });
+    let object = json!({ "additionalProperties": false, "properties": properties });
     match section.needs {
         Needs::Nothing => object,
         Needs::All(keys) => with(object, "required", json!(keys)),
@@ -78,6 +79,10 @@ fn shape(shape: &Shape, definitions: &mut Map<String, Value>) -> Value {
             json!({ "type": "array", "minItems": 1, "items": self::shape(each, definitions) })
         }
         Shape::Table(section) => reference(section, definitions),
+        Shape::OneOrSeveral(section) => {
+            let one = reference(section, definitions);
+            with(with(one.clone(), "type", json!(["object", "array"])), "items", one)
+        }
         Shape::Named(names, each) => named(names, &self::shape(each, definitions)),
         Shape::Either(shapes) => {
             json!({ "anyOf": shapes.iter().map(|one| self::shape(one, definitions)).collect::<Vec<_>>() })
@@ -92,14 +97,14 @@ fn integer(first: i64, last: i64) -> Value {
     if last == i64::MAX { integer } else { with(integer, "maximum", json!(last)) }
 }
 
-/// A reference stands in a list of its own: beside a bare one, a description would be ignored (draft 7, section 8.3).
+/// A table of the section. Its definition says nothing of other types than tables. The reference stands in a list of its own: beside a bare one, a description would be ignored (draft 7, section 8.3).
 fn reference(of: &Section, definitions: &mut Map<String, Value>) -> Value {
     let name = of.of.replace(' ', "-");
     if !definitions.contains_key(&name) {
         let definition = section(of, definitions);
         definitions.insert(name.clone(), definition);
     }
-    json!({ "allOf": [{ "$ref": format!("#/definitions/{name}") }] })
+    json!({ "type": "object", "allOf": [{ "$ref": format!("#/definitions/{name}") }] })
 }
 
 fn named(names: &Names, each: &Value) -> Value {
@@ -170,6 +175,7 @@ mod tests {
             ("[alow]", ""),
             ("[allow]\ngroups = \"a\"", "/allow/groups"),
             ("[allow]\ngroups = [-1]", "/allow/groups/0"),
+            ("[[allow]]\ngroup = [\"a\"]", "/allow/0"),
             ("[commands.a]\nsummary = \"x\"", "/commands/a"),
             ("[commands.a]\nexec = []", "/commands/a/exec"),
             ("[commands.\"a b\"]\nexec = [\"/a\"]", "/commands"),
@@ -205,7 +211,7 @@ mod tests {
         }
         fn inner(shape: &Shape, text: &str) {
             match shape {
-                Shape::Table(section) => walk(section, text),
+                Shape::Table(section) | Shape::OneOrSeveral(section) => walk(section, text),
                 Shape::List(each) | Shape::Some(each) | Shape::Named(_, each) => inner(each, text),
                 Shape::Either(shapes) => shapes.iter().for_each(|one| inner(one, text)),
                 Shape::Text

@@ -113,3 +113,97 @@ fn test_tells_which_tests_a_policy_passes() {
     let (status, out, _) = asked("no-tests", POLICY, &["test", "--json"]);
     assert_eq!((status, &*out), (0, "[]\n"));
 }
+
+/// A policy with a command for some hours.
+const TIMED: &str = r#"
+[allow]
+users = ["root", 4711]
+[roles.people]
+users = ["root"]
+
+[commands.restart]
+exec = ["/bin/true", "{unit}"]
+args = [{ name = "unit", one-of = ["a", "b"] }]
+[[commands.restart.allow]]
+roles = ["people"]
+during = "Mon..Fri 08:00-18:00 Europe/Berlin"
+"#;
+
+const EVENING: &str = "2026-11-23 20:00 Europe/Berlin";
+
+#[test]
+fn why_is_asked_about_a_moment() {
+    let (status, out, _) = asked("why-at", TIMED, &["why", "--as", "root", "--at", EVENING, "restart", "a"]);
+    let expected = "root (uid 0): restart a: deny\n  \
+                    command  restart                               found  P:7\n  \
+                    allow    user root (role people)               yes    P:11\n  \
+                    argument unit=a                                yes\n  \
+                    during   Mon..Fri 08:00-18:00 Europe/Berlin    no     P:10  it is Mon 2026-11-23 20:00:00 Europe/Berlin\n";
+    let blanks = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!((status, blanks(&out)), (1, blanks(expected)));
+    let noon = EVENING.replace("20:00", "12:00");
+    assert_eq!(asked("why-noon", TIMED, &["why", "--as", "root", "--at", &noon, "restart", "a"]).0, 0);
+}
+
+#[test]
+fn who_can_lists_whoever_may_at_some_time_with_the_times_unless_asked_about_a_moment() {
+    let row = "root  P:10  Mon..Fri 08:00-18:00 Europe/Berlin\n";
+    for words in [&["restart"][..], &["restart", "a"]] {
+        let (status, out, _) = asked("who-when", TIMED, &[&["who-can"], words].concat());
+        assert_eq!((status, out.as_str()), (0, row));
+        for (time, expected) in [("20:00", 1), ("12:00", 0)] {
+            let at = EVENING.replace("20:00", time);
+            assert_eq!(asked("who-at", TIMED, &[&["who-can", "--at", &at], words].concat()).0, expected);
+        }
+    }
+    let (_, out, _) = asked("who-times", TIMED, &["who-can", "--json", "restart"]);
+    let users: Value = serde_json::from_str(&out).unwrap();
+    let expected = serde_json::json!([{ "user": "root", "rule": "P:10", "during": "Mon..Fri 08:00-18:00 Europe/Berlin" }]);
+    assert_eq!(users, expected);
+}
+
+#[test]
+fn a_moment_that_never_comes_is_a_mistake_on_the_command_line() {
+    let line = ["udsadmin", "why", "--at", "2026-03-29 02:30 Europe/Berlin", "restart"];
+    let error = Cli::try_parse_from(line).unwrap_err().to_string();
+    assert!(error.contains("never comes in this zone"), "{error}");
+}
+
+#[test]
+fn a_test_of_a_rule_with_times_says_when_so_that_no_load_depends_on_the_hour() {
+    let test = |more: &str| {
+        let text = "\n[[test]]\npeer = { user = \"root\" }\nrequest = \"restart a\"\nexpect = \"permit\"\n";
+        format!("{TIMED}{text}{more}")
+    };
+    let at = |time: &str| test(&format!("at = \"2026-11-23 {time} Europe/Berlin\"\n"));
+    let told = |text: &str| {
+        let (status, _, err) = asked("when", text, &["who-can", "restart"]);
+        (status, err)
+    };
+    let (status, err) = told(&test(""));
+    assert_eq!(status, 78);
+    let needs =
+        "rules for this peer name times, so the test needs one: at = \"2026-11-23 12:00 Europe/Berlin\"";
+    assert!(err.contains(&format!("error: {needs}")), "{err}");
+    assert_eq!(told(&at("17:59:59")).0, 0);
+    let (status, err) = told(&at("18:00"));
+    assert!(status == 78 && err.contains("is denied: it is permitted only during"), "{err}");
+    assert_eq!(told(&at("18:00").replace("\"permit\"", "\"deny\"")).0, 0);
+    // Whoever no such rule is for needs no time.
+    assert_eq!(
+        told(
+            &test("")
+                .replace("peer = { user = \"root\" }", "peer = { user = 4711 }")
+                .replace("\"permit\"", "\"deny\"")
+        )
+        .0,
+        0
+    );
+}
+
+#[test]
+fn the_peer_of_a_test_may_live_in_another_namespace() {
+    let test = "[[test]]\npeer = { user = \"root\", namespace = \"foreign\" }\nrequest = \"restart b\"\nexpect = \"permit\"\n";
+    let (status, out, _) = asked("foreign", &format!("{POLICY}{test}"), &["test"]);
+    assert!(status == 1 && out.contains("is denied: the peer is in another user namespace"), "{out}");
+}

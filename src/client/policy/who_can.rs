@@ -1,21 +1,22 @@
 //! `udsadmin policy who-can`: every user of the database who may run a command, and by which rule.
 
 use super::super::run::{Failure, request_of};
+use super::at::Moment;
 use super::table::aligned;
 use super::{Answer, Common};
 use crate::accounts;
-use crate::identity::{Peer, Uid};
-use crate::policy::{Decision, Policy, decide};
+use crate::identity::Uid;
+use crate::policy::{Policy, who_can};
 use crate::request::CommandName;
-use crate::server::clock;
 use crate::sys;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::ffi::OsString;
 
 const EXAMPLES: &str = "\
 Examples:
   udsadmin policy who-can restart                      with some values at least
   udsadmin policy who-can restart nginx.service        with these
+  udsadmin policy who-can --at '2026-12-24 20:00' restart
   udsadmin policy who-can --json restart | jq -r '.[].user'
 
 Every user whom `getent passwd` lists is asked about, with the groups that a login would give. Who logged in before they left
@@ -30,6 +31,10 @@ pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) common: Common,
 
+    /// At which moment; without one, whoever may at some time is listed, with the times
+    #[arg(long, value_name = "TIME")]
+    at: Option<Moment>,
+
     /// The command's name
     name: CommandName,
 
@@ -40,23 +45,25 @@ pub(super) struct Arguments {
 
 pub(super) fn answer(arguments: &Arguments, policy: &Policy) -> Result<Answer, Failure> {
     let request = request_of(&arguments.name, &arguments.words)?;
-    let rule = |peer: &Peer| {
-        if request.arguments.is_empty() {
-            return policy.first_rule(peer, &request.command).cloned();
-        }
-        match decide(policy, peer, &request, clock::now()) {
-            Decision::Permit(grant) => Some(grant.rule().clone()),
-            Decision::Deny(_) => None,
-        }
-    };
     let peers =
         sys::listed_users().into_iter().filter_map(|uid| accounts::peer_after_login(Uid::new(uid).ok()?));
-    let able: Vec<[String; 2]> =
-        peers.filter_map(|peer| rule(&peer).map(|rule| [peer.user(), rule.to_string()])).collect();
+    let able: Vec<[String; 3]> = who_can(policy, peers, &request, arguments.at.map(|Moment(at)| at))
+        .into_iter()
+        .map(|able| [able.peer.user(), able.rule.to_string(), able.hours.unwrap_or_default()])
+        .collect();
     let nobody = || format!("nobody may run {}\n", request.command);
     Ok(Answer {
         people: if able.is_empty() { nobody() } else { aligned(&able) },
-        json: able.iter().map(|[user, rule]| json!({ "user": user, "rule": rule })).collect(),
+        json: able.iter().map(object).collect(),
         yes: !able.is_empty(),
     })
+}
+
+/// Who, by which rule, and when, if only at some times.
+fn object([user, rule, during]: &[String; 3]) -> Value {
+    let mut object = json!({ "user": user, "rule": rule });
+    if let Some(fields) = object.as_object_mut().filter(|_| !during.is_empty()) {
+        fields.insert("during".to_owned(), json!(during));
+    }
+    object
 }

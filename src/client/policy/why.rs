@@ -1,6 +1,7 @@
 //! `udsadmin policy why`: the decision on one request, step by step. Takes the word of whoever asks for who they are.
 
 use super::super::run::{Failure, request_of};
+use super::at::Moment;
 use super::peer::{Principal, caller};
 use super::table::aligned;
 use super::{Answer, Common};
@@ -16,6 +17,7 @@ Examples:
   udsadmin policy why restart nginx.service                      would it run for me?
   udsadmin policy why --as alice restart nginx.service           for alice, after her next login
   udsadmin policy why --as 1234:webops restart nginx.service     for user 1234 with this group and no other
+  udsadmin policy why --at '2026-12-24 20:00' restart nginx.service   on Christmas Eve, by this machine's clock
   udsadmin policy why --policy new/ --json restart nginx.service | jq .decision
 
 Exit status: 0 it is permitted, 1 it is denied, 78 the policy can't be used, 64 a mistake on the command line.";
@@ -31,6 +33,10 @@ pub(super) struct Arguments {
     #[arg(long = "as", value_name = "USER[:GROUP,...]")]
     principal: Option<Principal>,
 
+    /// At which moment, like '2026-11-23 12:00 Europe/Berlin' [now]
+    #[arg(long, value_name = "TIME")]
+    at: Option<Moment>,
+
     /// The command's name
     name: CommandName,
 
@@ -42,7 +48,8 @@ pub(super) struct Arguments {
 pub(super) fn answer(arguments: &Arguments, policy: &Policy) -> Result<Answer, Failure> {
     let peer = arguments.principal.as_ref().map_or_else(caller, Principal::peer)?;
     let request = request_of(&arguments.name, &arguments.words)?;
-    let explanation = why(policy, &peer, &request, clock::now());
+    let at = arguments.at.map_or_else(clock::now, |Moment(at)| at);
+    let explanation = why(policy, &peer, &request, at);
     let decision = if explanation.permitted { "permit" } else { "deny" };
     let rows: Vec<_> = steps(&explanation).iter().map(row).collect();
     let title = format!("{peer}: {}: {decision}\n", protocol::spell(&request));
@@ -63,11 +70,16 @@ fn steps(explanation: &Explanation) -> Vec<Map<String, Value>> {
 /// What was looked at, what came of it, where the policy says so, and what would be right.
 fn row(step: &Map<String, Value>) -> [String; 5] {
     let text = |name: &str| step.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let subject = ["user", "group"].iter().find(|kind| step.contains_key(**kind));
+    let subject = ["user", "group", "during"].iter().find(|kind| step.contains_key(**kind));
     let what = match (subject, step.get("value")) {
+        (Some(&"during"), _) => text("during"),
+        (Some(kind), _) if step.contains_key("role") => {
+            format!("{kind} {} (role {})", text(kind), text("role"))
+        }
         (Some(kind), _) => format!("{kind} {}", text(kind)),
         (None, Some(_)) => format!("{}={}", text("name"), text("value")),
         (None, None) => text("name"),
     };
-    [format!("  {}", text("step")), what, text("result"), text("at"), text("reason")]
+    let time = step.get("at-time").map(|_| format!("it is {}", text("at-time")));
+    [format!("  {}", text("step")), what, text("result"), text("at"), time.unwrap_or_else(|| text("reason"))]
 }

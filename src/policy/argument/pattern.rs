@@ -44,7 +44,13 @@ fn pattern_error(error: &regex::Error) -> String {
     if let regex::Error::CompiledTooBig(limit) = error {
         return format!("the pattern takes more than {limit} octets when compiled");
     }
-    format!("bad pattern: {}", last_line(&error.to_string()))
+    match last_line(&error.to_string()) {
+        "repetition operator missing expression" => {
+            "bad pattern: nothing stands before the repetition; in a regular expression, .* is any text"
+                .to_owned()
+        }
+        other => format!("bad pattern: {other}"),
+    }
 }
 
 /// The regex crate draws its own picture and says what is wrong last.

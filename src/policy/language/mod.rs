@@ -4,8 +4,8 @@
 mod tables;
 
 pub(super) use tables::{
-    ARGUMENT, ARGUMENT_TYPES, BUILTIN, BUILTIN_RULE, COMMAND, COMMAND_RULE, DURATION, GATE, INTEGER, TEST,
-    TEST_PEER, TEXT, UNIT,
+    ARGUMENT, ARGUMENT_TYPES, BUILTIN, BUILTIN_RULE, COMMAND, COMMAND_RULE, DENY, DURATION, GATE, INTEGER,
+    ROLE, TEST, TEST_PEER, TEXT, UNIT,
 };
 
 use super::kind::UNIT_TYPES;
@@ -69,6 +69,8 @@ pub enum Shape {
     List(&'static Self),
     /// A list, like `List`, that may not be empty.
     Some(&'static Self),
+    /// A table, or a list of such tables.
+    OneOrSeveral(&'static Section),
     /// A table.
     Table(&'static Section),
     /// A table of which the keys are names, and each value has this shape.
@@ -107,7 +109,7 @@ const UNIT_WORD: Shape = Shape::Word(&UNIT_TYPES);
 
 impl Section {
     /// The names of its keys.
-    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
-        self.keys.iter().map(|key| key.name)
+    pub(super) fn names(&self) -> Vec<&'static str> {
+        self.keys.iter().map(|key| key.name).collect()
     }
 }

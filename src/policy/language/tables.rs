@@ -7,8 +7,13 @@ use super::{Key, Names, Needs, Section, Shape, UNIT_WORD};
 pub const POLICY: Section = Section {
     of: "a policy",
     keys: &[
-        key("allow", "Who may connect at all. Without it nobody may.", Shape::Table(&GATE)),
-        key("deny", "Whom no other line can let in: a deny always wins.", Shape::Table(&GATE)),
+        key("allow", "Who may connect at all. Without it nobody may.", Shape::OneOrSeveral(&GATE)),
+        key("deny", "Whom no other line can let in: a deny always wins.", Shape::Table(&DENY)),
+        key(
+            "roles",
+            "Users and groups under one name, for rules to share.",
+            Shape::Named(Names::Free, &Shape::Table(&ROLE)),
+        ),
         key(
             "builtins",
             "Who may use the built-ins of the protocol that need a grant.",
@@ -29,13 +34,45 @@ pub const POLICY: Section = Section {
     needs: Needs::Nothing,
 };
 
-/// `[allow]` and `[deny]`.
-pub(in crate::policy) const GATE: Section =
-    Section { of: "allow and deny", keys: &[USERS, GROUPS], needs: Needs::Nothing };
+/// `[allow]`. It has no times: a connection would outlast them.
+pub(in crate::policy) const GATE: Section = Section {
+    of: "allow",
+    keys: &[USERS, GROUPS, ROLES, GROUPS_FROM, FOREIGN_NAMESPACE],
+    needs: Needs::Nothing,
+};
+
+/// `[deny]`.
+pub(in crate::policy) const DENY: Section =
+    Section { of: "deny", keys: &[USERS, GROUPS, ROLES], needs: Needs::Nothing };
+
+/// `[roles.NAME]`.
+pub(in crate::policy) const ROLE: Section =
+    Section { of: "a role", keys: &[USERS, GROUPS], needs: Needs::SomeOf(&["users", "groups"]) };
 
 const USERS: Key = key("users", "Users, by name or number.", Shape::List(&Shape::Principal));
 
 const GROUPS: Key = key("groups", "Groups, by name or number.", Shape::List(&Shape::Principal));
+
+const ROLES: Key = key("roles", "Roles, by name: whoever is in one.", Shape::List(&Shape::Text));
+
+const GROUPS_FROM: Key = key(
+    "groups-from",
+    "Whose word counts for groups: the kernel's, of the process that connects (if nothing else is said), or the user \
+     database's, where a membership counts before the next login.",
+    Shape::Word(&["kernel", "database"]),
+);
+
+const FOREIGN_NAMESPACE: Key = key(
+    "foreign-namespace",
+    "Whether it is also for peers in another user namespace, such as a container's root.",
+    Shape::Truth,
+);
+
+const DURING: Key = key(
+    "during",
+    "When the rule permits: \"Mon..Fri 08:00-18:00 Europe/Berlin\", or a list of such.",
+    Shape::Either(&[Shape::Text, Shape::Some(&Shape::Text)]),
+);
 
 /// `[builtins.NAME]`.
 pub(in crate::policy) const BUILTIN: Section = Section {
@@ -45,8 +82,11 @@ pub(in crate::policy) const BUILTIN: Section = Section {
 };
 
 /// `[[builtins.NAME.allow]]`.
-pub(in crate::policy) const BUILTIN_RULE: Section =
-    Section { of: "an allow rule of a built-in", keys: &[USERS, GROUPS], needs: SOMEONE };
+pub(in crate::policy) const BUILTIN_RULE: Section = Section {
+    of: "an allow rule of a built-in",
+    keys: &[USERS, GROUPS, ROLES, GROUPS_FROM, FOREIGN_NAMESPACE, DURING],
+    needs: SOMEONE,
+};
 
 /// `[[commands.NAME.allow]]`.
 pub(in crate::policy) const COMMAND_RULE: Section = Section {
@@ -54,6 +94,10 @@ pub(in crate::policy) const COMMAND_RULE: Section = Section {
     keys: &[
         USERS,
         GROUPS,
+        ROLES,
+        GROUPS_FROM,
+        FOREIGN_NAMESPACE,
+        DURING,
         key(
             "when",
             "The values to which the rule narrows an argument, by the argument's name.",
@@ -63,7 +107,7 @@ pub(in crate::policy) const COMMAND_RULE: Section = Section {
     needs: SOMEONE,
 };
 
-const SOMEONE: Needs = Needs::SomeOf(&["users", "groups"]);
+const SOMEONE: Needs = Needs::SomeOf(&["users", "groups", "roles"]);
 
 /// `[commands.NAME]`.
 pub(in crate::policy) const COMMAND: Section = Section {
@@ -87,6 +131,12 @@ pub(in crate::policy) const COMMAND: Section = Section {
             "How long it may take: \"30s\", \"10min\" (if nothing else is said), \"2h\", or \"infinity\".",
             Shape::Text,
         ),
+        key(
+            "rate",
+            "How often one user may run it: \"5/min\"; N from 1 to 1000, per s, min, h or day.",
+            Shape::Text,
+        ),
+        key("max-running", "How many of it may run at once, whoever asked.", Shape::Integer(1, 1000)),
         key("allow", "Who may run it, and with which values.", Shape::List(&Shape::Table(&COMMAND_RULE))),
     ],
     needs: Needs::SomeOf(&["exec", "allow"]),
@@ -172,6 +222,11 @@ pub(in crate::policy) const TEST: Section = Section {
         key("peer", "Who asks.", Shape::Table(&TEST_PEER)),
         key("request", "What it asks, as a client writes it.", Shape::Text),
         key("expect", "Whether it is to be permitted.", Shape::Word(&["permit", "deny"])),
+        key(
+            "at",
+            "When: \"2026-11-23 12:00 Europe/Berlin\". Needed where a rule permits at some times only.",
+            Shape::Text,
+        ),
     ],
     needs: Needs::All(&["peer", "request", "expect"]),
 };
@@ -182,6 +237,7 @@ pub(in crate::policy) const TEST_PEER: Section = Section {
     keys: &[
         key("user", "The user, by name or number.", Shape::Principal),
         key("groups", "The groups, by name or number.", Shape::List(&Shape::Principal)),
+        key("namespace", "The user namespace that it lives in.", Shape::Word(&["own", "foreign"])),
     ],
     needs: Needs::Nothing,
 };

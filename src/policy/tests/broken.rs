@@ -1,33 +1,6 @@
-//! Policies with mistakes, in tests/policies/broken: each finding is told with its place, in these words.
+//! Mistakes between files, and a user database that gives no answer. Mistakes of one file are in tests/policies/broken.
 
 use super::*;
-
-/// The findings that a file of the collection expects: its lines that begin with `#: `.
-fn expected(text: &str) -> Vec<&str> {
-    text.lines().filter_map(|line| line.strip_prefix("#: ")).collect()
-}
-
-/// `LINE:COLUMN: LEVEL: MESSAGE` of every finding.
-fn findings(text: &str) -> Vec<String> {
-    let findings = parse(text).map_or_else(|errors| errors, |loaded| loaded.warnings);
-    let shown = findings.iter().map(ToString::to_string);
-    shown.map(|line| line.strip_prefix("policy.toml:").unwrap().to_owned()).collect()
-}
-
-#[test]
-fn every_mistake_is_told_with_its_place() {
-    let directory = project_file("tests/policies/broken");
-    let mut wrong = Vec::new();
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap();
-        let found = findings(&text);
-        if found.is_empty() || found != expected(&text) {
-            wrong.push(format!("{}\n#: {}\n", path.display(), found.join("\n#: ")));
-        }
-    }
-    assert!(wrong.is_empty(), "these files should end with:\n{}", wrong.concat());
-}
 
 /// The findings of a policy of several files.
 fn findings_of(files: &[(&str, &str)]) -> Vec<String> {
@@ -70,8 +43,8 @@ fn each_file_that_is_no_toml_is_told() {
     assert_eq!(
         findings_of(&[("one.toml", "a = [1"), ("two.toml", RULE), ("three.toml", "a = \"x\ny\"")]),
         [
-            "one.toml:1:7: error: unclosed array, expected `]`",
-            "three.toml:1:7: error: invalid basic string, expected `\"`",
+            "one.toml:1:7: error: a list without its closing ']'",
+            "three.toml:1:7: error: a string without its closing '\"'",
         ]
     );
 }
@@ -87,10 +60,64 @@ fn sections_of_several_files_are_united() {
 }
 
 #[test]
-fn a_user_to_run_as_who_can_not_be_looked_up_is_an_error() {
-    let text = format!("{DEFINITION}run-as = \"flaky\"\n");
+fn who_can_not_be_looked_up_is_an_error_also_where_nobody_of_that_name_would_be_none() {
+    let flaky = |word: &str| format!("error: {word} \"flaky\" can't be looked up: too many open files");
+    for (text, place, word) in [
+        (format!("{DEFINITION}run-as = \"flaky\"\n"), "4:10", "user"),
+        ("[allow]\nusers = [\"flaky\"]\n".to_owned(), "2:10", "user"),
+        ("[deny]\ngroups = [\"flaky\"]\n".to_owned(), "2:11", "group"),
+    ] {
+        assert_eq!(findings_of(&[("one.toml", &text)]), [format!("one.toml:{place}: {}", flaky(word))]);
+    }
+}
+
+#[test]
+fn a_role_is_defined_in_one_file_only_and_used_in_any() {
+    let role = "[roles.web]\nusers = [\"alice\"]\n";
+    let used = "[allow]\nroles = [\"web\"]\n";
+    assert_eq!(findings_of(&[("one.toml", used), ("two.toml", role)]), Vec::<String>::new());
     assert_eq!(
-        findings_of(&[("one.toml", &text)]),
-        ["one.toml:4:10: error: user \"flaky\" can't be looked up: too many open files"]
+        findings_of(&[("one.toml", role), ("two.toml", used), ("three.toml", role)]),
+        ["three.toml:1:8: error: role \"web\" is already defined at one.toml:1"]
     );
+    let broken = role.replace("users", "user");
+    assert_eq!(findings_of(&[("one.toml", &broken), ("two.toml", used), ("three.toml", role)]).len(), 3);
+}
+
+#[test]
+fn a_name_that_nobody_has_is_an_error_in_a_role_that_any_file_denies() {
+    let role = "[roles.out]\nusers = [\"ghost\"]\n";
+    let allow = "[allow]\nroles = [\"out\"]\n";
+    let warning = "one.toml:2:10: warning: no such user: \"ghost\"; this matches nobody";
+    assert_eq!(findings_of(&[("one.toml", role), ("two.toml", allow)]), [warning]);
+    let deny = allow.replace("allow", "deny");
+    assert_eq!(
+        findings_of(&[("one.toml", role), ("two.toml", allow), ("three.toml", &deny)]),
+        ["one.toml:2:10: error: no such user: \"ghost\""]
+    );
+}
+
+#[test]
+fn without_the_machines_zone_a_time_must_name_one() {
+    struct Nowhere;
+    impl Names for Nowhere {
+        fn uid_of(&self, user: &str) -> Result<Option<Uid>, LookupFailed> {
+            Table.uid_of(user)
+        }
+
+        fn gid_of(&self, group: &str) -> Result<Option<Gid>, LookupFailed> {
+            Table.gid_of(group)
+        }
+
+        fn zone_here(&self) -> Result<jiff::tz::TimeZone, LookupFailed> {
+            Err(LookupFailed("no such file".to_owned()))
+        }
+    }
+    let text = "[[builtins.status.allow]]\nusers = [\"alice\"]\nduring = \"08:00-18:00\"\n";
+    let load = |text: &str| Policy::parse(&[source("p", text)], &Nowhere);
+    assert_eq!(
+        load(text).unwrap_err()[0].to_string(),
+        "p:3:10: error: the machine's time zone can't be told: no such file; name one, like Europe/Berlin"
+    );
+    assert!(load(&text.replace("18:00", "18:00 Asia/Kathmandu")).is_ok());
 }

@@ -4,6 +4,7 @@ mod broken;
 mod diff_properties;
 mod differences;
 mod properties;
+mod rules;
 mod verdicts;
 
 use super::{Diagnostic, Loaded, LookupFailed, Names, Policy, Source};

@@ -1,7 +1,7 @@
 //! What holds of all policies, peers and requests that can be generated from a small vocabulary, and of all texts.
 
 use super::*;
-use crate::identity::{DatabaseGroups, Groups};
+use crate::identity::{DatabaseGroups, Groups, Namespace};
 use crate::policy::properties::any_text_is_a_policy_or_is_refused_with_a_place;
 use crate::policy::{Decision, Refusal, decide, why};
 use proptest::prelude::*;
@@ -15,7 +15,8 @@ const SOME_GROUPS: [&str; 3] = ["wheel", "webops", "dba"];
 const VALUES: [&str; 6] = ["v", "w", "v", "w", "-w", "7"];
 
 /// Definitions that stand beside any of the rules below.
-const DEFINITIONS: [&str; 2] = [
+const DEFINITIONS: [&str; 3] = [
+    "[roles.people]\nusers = [\"bob\"]\n[roles.teams]\nusers = [\"erin\"]\ngroups = [\"dba\"]\n",
     "[commands.one]\nexec = [\"/bin/one\", \"{x}\"]\nargs = [{ name = \"x\", one-of = [\"v\", \"w\", \"7\"] }]\n",
     "[commands.two]\nexec = [\"/bin/two\", \"{x}={y}\"]\nrun-as = \"postgres\"\nargs = [\n\
      { name = \"x\", pattern = \"[v-w]*\" }, { name = \"y\", text = { max-length = 1 }, default = \"w\" }]\n",
@@ -25,12 +26,14 @@ fn quoted(words: &[&str]) -> String {
     format!("{words:?}")
 }
 
-/// A section with some users and some groups.
+/// A section with some users, some groups, and some roles.
 fn section(header: &'static str) -> impl Strategy<Value = String> {
     let users = subsequence(&SOME_USERS[..], 0..=3);
     let groups = subsequence(&SOME_GROUPS[..], 0..=2);
-    (users, groups).prop_map(move |(users, groups)| {
-        format!("{header}\nusers = {}\ngroups = {}\n", quoted(&users), quoted(&groups))
+    let roles = prop_oneof![3 => Just(Vec::new()), 1 => subsequence(&["people", "teams"][..], 1..=2)];
+    (users, groups, roles).prop_map(move |(users, groups, roles)| {
+        let (users, groups, roles) = (quoted(&users), quoted(&groups), quoted(&roles));
+        format!("{header}\nusers = {users}\ngroups = {groups}\nroles = {roles}\n")
     })
 }
 
@@ -41,12 +44,30 @@ fn narrowing() -> impl Strategy<Value = String> {
 
 fn rule() -> impl Strategy<Value = String> {
     let header = prop_oneof![Just("[[commands.one.allow]]"), Just("[[commands.two.allow]]")];
-    (header.prop_flat_map(section), narrowing()).prop_map(|(section, when)| section + &when)
+    let section = header.prop_flat_map(section);
+    (section, conditions(), times(), narrowing())
+        .prop_map(|(section, conditions, during, when)| section + &conditions + during + &when)
+}
+
+/// A rule's conditions beside whom it names.
+fn conditions() -> impl Strategy<Value = String> {
+    let from = prop_oneof![3 => Just(""), 1 => Just("groups-from = \"database\"\n")];
+    let foreign = prop_oneof![3 => Just(""), 1 => Just("foreign-namespace = true\n")];
+    (from, foreign).prop_map(|(from, foreign)| from.to_owned() + foreign)
+}
+
+/// Times, of which some hold at the time of all decisions, a Thursday at midnight.
+fn times() -> impl Strategy<Value = &'static str> {
+    let closed = prop_oneof![Just("during = \"Fri UTC\"\n"), Just("during = \"00:00:01-24:00 UTC\"\n")];
+    let open =
+        prop_oneof![Just("during = \"Thu\"\n"), Just("during = [\"Wed 22:00-01:00\", \"2000-*-*\"]\n")];
+    prop_oneof![4 => Just(""), 1 => closed, 1 => open]
 }
 
 /// The files of a policy without errors, each with one section.
 fn files() -> impl Strategy<Value = Vec<String>> {
-    let allows = prop::collection::vec(section("[allow]"), 0..4);
+    let allow = (section("[allow]"), conditions()).prop_map(|(section, conditions)| section + &conditions);
+    let allows = prop::collection::vec(allow, 0..4);
     let denies = prop_oneof![3 => Just(Vec::new()), 1 => prop::collection::vec(section("[deny]"), 1..3)];
     let rules = prop::collection::vec(rule(), 0..9);
     (allows, denies, rules).prop_map(|(allows, denies, rules)| {
@@ -68,8 +89,14 @@ fn some_peer() -> impl Strategy<Value = Peer> {
         1 => Just(DatabaseGroups::Unavailable),
         8 => groups().prop_map(|g| DatabaseGroups::Known(g.into_iter().map(gid).collect::<Groups>())),
     ];
-    (select(&SOME_USERS[..]), groups(), database)
-        .prop_map(|(user, groups, database_groups)| Peer { database_groups, ..peer(user, &groups) })
+    let namespace = prop_oneof![4 => Just(Namespace::Own), 1 => Just(Namespace::Foreign)];
+    (select(&SOME_USERS[..]), groups(), database, namespace).prop_map(
+        |(user, groups, database_groups, namespace)| Peer {
+            database_groups,
+            namespace,
+            ..peer(user, &groups)
+        },
+    )
 }
 
 fn some_request() -> impl Strategy<Value = Request> {
@@ -111,6 +138,17 @@ fn almost_a_policy() -> impl Strategy<Value = String> {
             "args = [{ name = \"x\", duration = { max = \"1s\" }, optional = true }]\n",
             "timeout = \"1s\"\n",
             "when.x = [\"a\"]\n",
+            "[roles.r]\n",
+            "roles = [\"r\"]\n",
+            "during = \"Mon..Fri 08:00-18:00 Europe/Berlin\"\n",
+            "during = [\"*-02-29\", \"22:00-06:00\"]\n",
+            "groups-from = \"database\"\n",
+            "foreign-namespace = true\n",
+            "rate = \"5/min\"\n",
+            "max-running = 1\n",
+            "at = \"2026-11-23 12:00\"\n",
+            "[[test]]\n",
+            "[[allow]]\n",
             "when.x = [\"b\"]\n",
             "audit = \"required\"\n",
             "run-as = \"ab\"\n",
@@ -153,6 +191,41 @@ proptest! {
     }
 
     #[test]
+    fn a_role_that_is_denied_too_never_widens(
+        files in files(), role in select(&["people", "teams"][..]), peer in some_peer(), request in some_request()
+    ) {
+        let before = outcome(&loaded(&files), &peer, &request);
+        let deny = format!("[deny]\nroles = [{role:?}]\n");
+        let after = outcome(&loaded(&[files, vec![deny]].concat()), &peer, &request);
+        prop_assert!(after == before || after == Err(Refusal::Denied), "{:?} became {:?}", before, after);
+    }
+
+    #[test]
+    fn a_member_more_in_a_denied_role_never_widens(
+        files in files(), member in select(&SOME_USERS[..]), peer in some_peer(), request in some_request()
+    ) {
+        let with = |users: &str| {
+            let role = format!("[roles.out]\nusers = [{users}]\n[deny]\nroles = [\"out\"]\n");
+            outcome(&loaded(&[files.clone(), vec![role]].concat()), &peer, &request)
+        };
+        let (before, after) = (with(""), with(&format!("{member:?}")));
+        prop_assert!(after == before || after == Err(Refusal::Denied), "{:?} became {:?}", before, after);
+    }
+
+    #[test]
+    fn times_and_namespaces_never_widen(
+        files in files(), during in times(), peer in some_peer(), request in some_request()
+    ) {
+        let rule = "[[commands.one.allow]]\nusers = [\"bob\"]\n";
+        let with = |rule: String| outcome(&loaded(&[files.clone(), vec![rule]].concat()), &peer, &request);
+        let (always, timed) = (with(rule.to_owned()), with(format!("{rule}{during}")));
+        prop_assert!(timed.is_err() || timed == always, "{:?} became {:?}", always, timed);
+        let abroad = outcome(&loaded(&files), &Peer { namespace: Namespace::Foreign, ..peer.clone() }, &request);
+        let at_home = outcome(&loaded(&files), &Peer { namespace: Namespace::Own, ..peer.clone() }, &request);
+        prop_assert!(abroad.is_err() || at_home.is_ok());
+    }
+
+    #[test]
     fn a_denied_user_may_do_nothing(mut files in files(), peer in some_peer(), request in some_request()) {
         files.push(format!("[deny]\nusers = [{}]\n", peer.uid));
         prop_assert_eq!(outcome(&loaded(&files), &peer, &request), Err(Refusal::Denied));
@@ -170,8 +243,9 @@ proptest! {
         }
         let (one, other) = (loaded(&files), loaded(&shuffled));
         let verdict = |policy| outcome(policy, &peer, &request).map_err(|refusal| match refusal {
-            Refusal::BadArgument { name, .. } => Some(name),
-            Refusal::Denied => None,
+            Refusal::BadArgument { name, .. } => (Some(name), false),
+            Refusal::Denied => (None, false),
+            Refusal::NotNow(_) => (None, true),
         });
         prop_assert_eq!(verdict(&one), verdict(&other));
     }

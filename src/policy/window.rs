@@ -1,0 +1,98 @@
+//! Times at which a rule permits: those that a clock on the wall shows, in one zone each. Looks at no clock itself.
+//!
+//! Where a zone skips an hour, no clock shows it, and no rule permits during it; an hour that comes twice counts twice.
+
+mod spelling;
+
+use super::moment::{self, zone_of};
+use super::reader::{Item, Reader};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use spelling::Spelling;
+use std::fmt;
+use std::time::SystemTime;
+
+/// Windows of time, of which one is enough. None at all is always.
+#[derive(Clone, Debug, Default)]
+pub(super) struct During(Vec<Window>);
+
+/// Days, a span of their hours, and the zone whose days they are.
+#[derive(Clone, Debug)]
+struct Window {
+    spelling: Spelling,
+    zone: TimeZone,
+    /// As the policy has it, with single blanks.
+    written: String,
+}
+
+impl During {
+    /// Whether it holds at all times.
+    pub(super) const fn is_always(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether it holds at this one.
+    pub(super) fn holds(&self, now: SystemTime) -> bool {
+        self.is_always() || self.0.iter().any(|window| window.holds(now))
+    }
+
+    /// What the clock of its first window shows.
+    pub(super) fn clock(&self, now: SystemTime) -> String {
+        let first = self.0.first();
+        first.map_or_else(String::new, |window| {
+            moment::shown(now, &window.zone, window.spelling.zone.as_deref())
+        })
+    }
+}
+
+impl fmt::Display for During {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.iter().map(|window| &*window.written).collect::<Vec<_>>().join("; "))
+    }
+}
+
+impl Window {
+    fn holds(&self, now: SystemTime) -> bool {
+        let shown = Timestamp::try_from(now).map(|now| self.zone.to_datetime(now));
+        shown.is_ok_and(|shown| self.spelling.holds(shown))
+    }
+}
+
+impl Spelling {
+    /// A span past midnight is one of the day on which it begins.
+    fn holds(&self, shown: DateTime) -> bool {
+        let (today, second) = (shown.date(), spelling::second_of(shown.time()));
+        let begins = second >= self.from && self.has_day(today);
+        if self.from < self.to {
+            return begins && second < self.to;
+        }
+        begins || second < self.to && today.yesterday().is_ok_and(|day| self.has_day(day))
+    }
+}
+
+impl Reader<'_> {
+    /// Reads `during`: one window, or a list of them.
+    pub(super) fn during(&mut self, item: &Item<'_>) -> During {
+        let Some(list) = item.get_ref().as_array() else {
+            return During(self.window(item).into_iter().collect());
+        };
+        if list.is_empty() {
+            self.error(&item.span(), "during needs at least one time");
+        }
+        During(list.iter().filter_map(|window| self.window(window)).collect())
+    }
+
+    fn window(&mut self, item: &Item<'_>) -> Option<Window> {
+        let word = self.word(item)?;
+        let read = Spelling::read(&word.text).and_then(|spelling| {
+            let zone = zone_of(spelling.zone.as_deref(), self.names)?;
+            let written = word.text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+            Ok(Window { spelling, zone, written })
+        });
+        read.map_err(|message| self.error(&word.span, &message)).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;
