@@ -53,7 +53,15 @@ fn rows(kind: &str, changes: &[Change]) -> Vec<Row> {
             field("change", kind),
             field("peer", &change.peer()),
             field("command", change.command()),
-            field("values", &change.values().iter().map(|(name, values)| format!("{name}={values}")).collect::<Vec<_>>().join(" ")),
+            field(
+                "values",
+                &change
+                    .values()
+                    .iter()
+                    .map(|(name, values)| format!("{name}={values}"))
+                    .collect::<Vec<_>>()
+                    .join(" "),
+            ),
         ];
         row.extend(change.note().map(|note| field("note", note)));
         row

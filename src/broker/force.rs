@@ -100,7 +100,11 @@ impl fmt::Display for Standing {
         match until {
             None => write!(f, "{version} is in force"),
             Some(until) => {
-                write!(f, "{version} is on trial until {}, and waits for confirm", format_rfc3339_seconds(*until))
+                write!(
+                    f,
+                    "{version} is on trial until {}, and waits for confirm",
+                    format_rfc3339_seconds(*until)
+                )
             }
         }
     }

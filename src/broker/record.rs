@@ -13,12 +13,11 @@ use std::path::Path;
 pub fn in_force(path: &Path, now: &InForce, what: impl Display, warnings: &[Diagnostic]) -> Event {
     let commands = now.policy.commands().count();
     let facts = format!("commands: {commands}, warnings: {}", now.warnings);
-    let event =
-        Event::new(Kind::PolicyLoaded, format!("policy {} in force ({facts}){what}", path.display()))
-            .field("UDSADMIN_POLICY", path.display())
-            .field("UDSADMIN_DIGEST", now.version.digest())
-            .field("UDSADMIN_COMMANDS", commands)
-            .field("UDSADMIN_WARNINGS", now.warnings);
+    let event = Event::new(Kind::PolicyLoaded, format!("policy {} in force ({facts}){what}", path.display()))
+        .field("UDSADMIN_POLICY", path.display())
+        .field("UDSADMIN_DIGEST", now.version.digest())
+        .field("UDSADMIN_COMMANDS", commands)
+        .field("UDSADMIN_WARNINGS", now.warnings);
     let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     fields(event, "UDSADMIN_WARNING", &warnings)
 }
@@ -30,7 +29,8 @@ pub(super) fn reloaded(
     changes: &Changes,
     (by, superseded): (&By<'_>, Option<&Version>),
 ) -> Event {
-    let superseded = superseded.map(|trial| format!("; {trial}, on trial, is superseded")).unwrap_or_default();
+    let superseded =
+        superseded.map(|trial| format!("; {trial}, on trial, is superseded")).unwrap_or_default();
     let what = format!(", {by}; {}{superseded}", changes.count());
     by.noted(changes.told_in(in_force(path, now, what, warnings)))
 }

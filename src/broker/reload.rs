@@ -130,7 +130,8 @@ impl Unfit {
     pub fn places(&self) -> Vec<(String, String)> {
         match self {
             Self::File(error) => {
-                let place = error.place().map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
+                let place =
+                    error.place().map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
                 vec![(format!("{}{place}", error.path().display()), error.fault().to_string())]
             }
             Self::Text(found) => {
@@ -228,15 +229,11 @@ impl Policies {
     }
 
     /// Puts the candidate in force, once that is on the record.
-    async fn swap(
-        &self,
-        candidate: Candidate,
-        by: &By<'_>,
-        confirm: Option<Duration>,
-    ) -> (Vec<Row>, Answer) {
+    async fn swap(&self, candidate: Candidate, by: &By<'_>, confirm: Option<Duration>) -> (Vec<Row>, Answer) {
         let Candidate { now, texts, warnings, changes } = candidate;
         let superseded = self.on_trial();
-        let event = record::reloaded(&self.setup.path, (&now, &warnings), &changes, (by, superseded.as_ref()));
+        let event =
+            record::reloaded(&self.setup.path, (&now, &warnings), &changes, (by, superseded.as_ref()));
         if !self.recorded(&event, by).await {
             return (Vec::new(), Answer::NotDone(NotRun::AuditUnavailable));
         }
@@ -248,10 +245,8 @@ impl Policies {
             until,
         };
         self.ruling.send_modify(|ruling| {
-            let (now, texts) = (
-                std::mem::replace(&mut ruling.state.now, now),
-                std::mem::replace(&mut ruling.texts, texts),
-            );
+            let (now, texts) =
+                (std::mem::replace(&mut ruling.state.now, now), std::mem::replace(&mut ruling.texts, texts));
             ruling.before = confirm.map(|time| Before { now, texts, due: Instant::now() + time });
             (ruling.state.refused, ruling.state.until) = (None, until);
         });

@@ -1,11 +1,11 @@
 //! What a session may wish of the broker itself: to read the policy again, to keep it. Decided for its own peer, and on record.
 
+use super::Packets;
 use super::force::Version;
 use super::reload::By;
 use super::run::{REPORTING, report};
 use super::service::{Service, Session};
 use super::wire::{Answer, NotRun, Order, Report};
-use super::Packets;
 use crate::audit::Event;
 use crate::identity::Peer;
 use crate::protocol::decoder::TRIAL;
@@ -75,15 +75,18 @@ impl Service {
         }
         let now = self.policies.now();
         let peer = self.peer_now(session, &now.policy).await;
-        let why = if !session.is_open() {
-            "the client has closed its connection"
-        } else if !now.policy.grants_builtin(&peer, wish.builtin()) {
-            "the policy does not grant this built-in"
-        } else {
+        let (policy, builtin) = (&now.policy, wish.builtin());
+        if session.is_open() && policy.grants_builtin(&peer, builtin, (self.clock)()) {
             return Ok((peer, now.version));
+        }
+        let hours = policy.builtin_hours(&peer, builtin).map(|hours| format!("only during {hours}"));
+        let why = match &hours {
+            _ if !session.is_open() => "the client has closed its connection",
+            Some(hours) => hours,
+            None => "the policy does not grant this built-in",
         };
-        self.trail.note(&Event::denied_builtin(&peer, wish.builtin(), &wish.spelling(), why)).await;
-        Err(NotRun::Denied)
+        self.trail.note(&Event::denied_builtin(&peer, builtin, &wish.spelling(), why)).await;
+        Err(hours.map_or(NotRun::Denied, |text| NotRun::NotNow { text }))
     }
 
     /// Tells the server of every policy that comes into force, until it hangs up. One that it was too slow for is left out.

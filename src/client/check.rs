@@ -86,6 +86,8 @@ pub(super) struct Outcome {
     findings: Vec<Finding>,
     /// The policy, where it can be used.
     pub(super) loaded: Option<Loaded>,
+    /// Its files.
+    pub(super) sources: Vec<Source>,
 }
 
 impl Outcome {
@@ -95,7 +97,7 @@ impl Outcome {
         for text in [&mut finding.message, &mut finding.text] {
             text.push_str(NOT_INSTALLED);
         }
-        Self { findings: vec![finding], loaded: None }
+        Self { findings: vec![finding], loaded: None, sources: Vec::new() }
     }
 
     /// The findings for people.
@@ -110,7 +112,7 @@ impl Outcome {
     where
         Finding: From<&'a T>,
     {
-        Self { findings: errors.into_iter().map(Finding::from).collect(), loaded: None }
+        Self { findings: errors.into_iter().map(Finding::from).collect(), loaded: None, sources: Vec::new() }
     }
 }
 
@@ -182,11 +184,15 @@ fn check_text(sources: &[Source], reader: Option<&Reader>, names: &dyn Names, lo
     let fault = |program: &Path| Some((Severity::Error, files::unreachable(program, reader?)?.to_string()));
     let faults = loaded.policy.program_faults(fault);
     let findings = faults.iter().chain(&loaded.warnings).map(Finding::from).collect();
-    Outcome { findings, loaded: faults.is_empty().then_some(loaded) }
+    Outcome { findings, loaded: faults.is_empty().then_some(loaded), sources: sources.to_vec() }
 }
 
+/// Reads a file, or the `*.toml` of a directory; of one that looks like /etc/udsadmin, what the daemons would read there.
 fn read_one(path: &Path) -> Result<Vec<Source>, FileError> {
-    if path.is_dir() {
+    let main = path.join("policy.toml");
+    if main.is_file() && path.join("policy.d").is_dir() {
+        files::read_policy(&main, Trust::CallingUser)
+    } else if path.is_dir() {
         files::read_directory(path, Trust::CallingUser)
     } else {
         files::read_file(path, Trust::CallingUser).map(|source| vec![source])

@@ -90,6 +90,18 @@ impl Command {
         hours(self.rules_for(peer).map(|(rule, _)| &rule.condition))
     }
 
+    /// As whom it runs.
+    #[must_use]
+    pub const fn run_as(&self) -> &RunAs {
+        &self.run_as
+    }
+
+    /// How long it may take; `None` is no limit.
+    #[must_use]
+    pub const fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
     /// The rules that are for the peer, in order, whatever times they name.
     pub(super) fn rules_for<'a>(&'a self, peer: &Peer) -> impl Iterator<Item = (&'a Rule, Matched<'a>)> {
         self.rules.iter().filter_map(|rule| Some((rule, rule.condition.matching(peer)?)))

@@ -55,7 +55,7 @@ impl<'a> Matched<'a> {
 
 impl Principals {
     /// The lists of the rule itself, then those of its roles.
-    fn lists(&self) -> impl Iterator<Item = (&Members, Option<&RoleUse>)> {
+    pub(super) fn lists(&self) -> impl Iterator<Item = (&Members, Option<&RoleUse>)> {
         let of_roles = self.roles.iter().map(|used| (&used.role.members, Some(used)));
         [(&self.own, None)].into_iter().chain(of_roles)
     }

@@ -15,6 +15,7 @@ pub use crowd::Principal;
 use super::Policy;
 use crate::request::Builtin;
 use change::What;
+use crowd::World;
 use gain::Comparison;
 use gate::Gates;
 use offer::Offer;
@@ -36,15 +37,22 @@ pub fn diff(old: &Policy, new: &Policy) -> Diff {
 
 /// What `new` permits that `old` doesn't.
 fn gained(old: &Policy, new: &Policy) -> Vec<Change> {
-    let gates = Gates::of(old, new);
-    let connect = (Offer::plain([gates.old.clone()]), Offer::plain([gates.new.clone()]));
-    let compare = |what, note, (old, new): &(Offer<'_>, Offer<'_>)| {
+    [World::Own, World::Foreign].into_iter().flat_map(|world| gained_in(world, old, new)).collect()
+}
+
+fn gained_in(world: World, old: &Policy, new: &Policy) -> Vec<Change> {
+    let gates = Gates::of(old, new, world);
+    if gates.new.is_empty() {
+        return Vec::new();
+    }
+    let compare = |what, note, old: &Offer<'_>, new: &Offer<'_>| {
         Comparison { gates: &gates, what, note, old, new }.gains()
     };
-    let mut gains = compare(What::Connect, None, &connect);
+    let (before, after) = (Offer::plain(gates.old.clone()), Offer::plain(gates.new.clone()));
+    let mut gains = compare(What::Connect, None, &before, &after);
     for (builtin, _) in Builtin::ALL {
-        let offers = (granted(old, builtin), granted(new, builtin));
-        gains.extend(compare(What::Builtin(builtin), None, &offers));
+        let [before, after] = [old, new].map(|policy| granted(policy, builtin, world));
+        gains.extend(compare(What::Builtin(builtin), None, &before, &after));
     }
     for (name, command) in &new.commands {
         let before = old.commands.get(name);
@@ -52,13 +60,14 @@ fn gained(old: &Policy, new: &Policy) -> Vec<Change> {
             continue;
         }
         let note = before.and_then(|before| operation::more(before, command));
-        let before = before.filter(|_| note.is_none()).map_or_else(Offer::default, Offer::command);
-        gains.extend(compare(What::Command(name.clone()), note, &(before, Offer::command(command))));
+        let before = before.filter(|_| note.is_none());
+        let before = before.map_or_else(Offer::default, |before| Offer::command(before, world));
+        gains.extend(compare(What::Command(name.clone()), note, &before, &Offer::command(command, world)));
     }
     gains
 }
 
-fn granted(policy: &Policy, builtin: Builtin) -> Offer<'_> {
+fn granted(policy: &Policy, builtin: Builtin, world: World) -> Offer<'_> {
     let grants = policy.builtins.iter().filter(|(named, _)| *named == builtin);
-    Offer::builtin(grants.map(|(_, who)| who))
+    Offer::builtin(grants.map(|(_, condition)| condition), world)
 }

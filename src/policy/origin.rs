@@ -15,7 +15,8 @@ pub struct Source {
 
 impl Source {
     /// The text without the mark that some editors put in front of UTF-8: columns are counted from what one sees.
-    pub(super) fn text(&self) -> &str {
+    #[must_use]
+    pub fn text(&self) -> &str {
         self.text.strip_prefix('\u{feff}').unwrap_or(&self.text)
     }
 }

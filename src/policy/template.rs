@@ -34,6 +34,16 @@ impl fmt::Display for BadTemplate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Template(Vec<Piece>);
 
+impl fmt::Display for Template {
+    /// As a policy writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|piece| match piece {
+            Piece::Literal(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
+            Piece::Placeholder(name) => write!(f, "{{{name}}}"),
+        })
+    }
+}
+
 impl Template {
     /// Reads `{name}`, `{{`, `}}` and literal text.
     pub(super) fn parse(text: &str) -> Result<Self, BadTemplate> {

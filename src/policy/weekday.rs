@@ -23,6 +23,11 @@ impl Weekday {
         (0..).zip(NAMES).find(|(_, name)| is_it(name)).map(|(number, _)| Self(number))
     }
 
+    /// Every day.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        (0..).zip(NAMES).map(|(number, _)| Self(number))
+    }
+
     /// The day of a date.
     pub(super) fn of(date: Date) -> Self {
         Self(date.weekday().to_monday_zero_offset().unsigned_abs())

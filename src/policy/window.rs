@@ -19,7 +19,7 @@ pub(super) struct During(Vec<Window>);
 
 /// Days, a span of their hours, and the zone whose days they are.
 #[derive(Clone, Debug)]
-struct Window {
+pub(super) struct Window {
     spelling: Spelling,
     zone: TimeZone,
     /// As the policy has it, with single blanks.
@@ -37,6 +37,17 @@ impl During {
         self.is_always() || self.0.iter().any(|window| window.holds(now))
     }
 
+    /// Whether it is known to hold whenever the other does.
+    pub(super) fn includes(&self, other: &Self) -> bool {
+        let one_includes = |inner: &Window| self.0.iter().any(|outer| outer.includes(inner));
+        self.is_always() || !other.is_always() && other.0.iter().all(one_includes)
+    }
+
+    /// Each of its windows; none is always.
+    pub(super) fn windows(&self) -> &[Window] {
+        &self.0
+    }
+
     /// What the clock of its first window shows.
     pub(super) fn clock(&self, now: SystemTime) -> String {
         let first = self.0.first();
@@ -52,7 +63,18 @@ impl fmt::Display for During {
     }
 }
 
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
 impl Window {
+    /// Whether it is known to hold whenever the other does.
+    pub(super) fn includes(&self, other: &Self) -> bool {
+        self.zone == other.zone && self.spelling.includes(&other.spelling)
+    }
+
     fn holds(&self, now: SystemTime) -> bool {
         let shown = Timestamp::try_from(now).map(|now| self.zone.to_datetime(now));
         shown.is_ok_and(|shown| self.spelling.holds(shown))

@@ -23,7 +23,11 @@ const SERVED: [(&str, &str, &str); 12] = [
     ("hello", "hello 1", "agrees on the version of the protocol"),
     ("quit", "quit", "ends the session"),
     ("status", "status", "how the server is, where the policy grants it"),
-    ("reload", "reload [confirm=TIME]", "reads the policy again; with a time, only until then unless confirmed"),
+    (
+        "reload",
+        "reload [confirm=TIME]",
+        "reads the policy again; with a time, only until then unless confirmed",
+    ),
     ("confirm", "confirm", "keeps the policy that is on trial"),
 ];
 
@@ -52,7 +56,7 @@ impl Conversation<'_> {
     fn help(&mut self, tag: Option<&Tag>) -> Final {
         for (name, usage, summary) in SERVED {
             let Some(builtin) = Builtin::from_verb(name) else { continue };
-            let during = self.context.policy.builtin_hours(self.peer, builtin);
+            let during = self.judge.policy().builtin_hours(&self.judge.peer, builtin);
             if during.is_some() || self.may(builtin) {
                 let fields = [("name", name), ("kind", "builtin"), ("usage", usage), ("summary", summary)];
                 self.row(tag, &timed(fields.map(|(name, value)| (name, value.to_owned())), during));
@@ -144,7 +148,8 @@ impl Conversation<'_> {
         if hello.mode == Mode::Frame {
             return Final::bad_argument("mode").text("must be text: this version has no frame mode");
         }
-        Final::hello(env!("CARGO_PKG_VERSION"), self.judge.peer.user(), self.judge.peer.uid).field("concurrent", "1")
+        Final::hello(env!("CARGO_PKG_VERSION"), self.judge.peer.user(), self.judge.peer.uid)
+            .field("concurrent", "1")
     }
 
     async fn status(&mut self, tag: Option<&Tag>) -> Final {

@@ -1,8 +1,8 @@
 //! The conversation itself: requests in, replies out, one run at a time, each in its turn. Executes nothing unfinished.
 
-use super::outbox::Outbox;
 use super::judge::{Judge, not_run};
 use super::order::{Errand, Ordering};
+use super::outbox::Outbox;
 use super::running::{Running, Step};
 use super::{Context, may_not_connect, part};
 use crate::audit::Event;

@@ -53,7 +53,8 @@ impl Conversation<'_> {
 
     /// Octets of another user end the session at once; what runs was the connector's own wish, and goes on.
     pub(super) async fn end_for_another_sender(&mut self, uid: u32, pid: i32) {
-        let message = format!("{}: written to by uid {uid} (pid {pid}); the connection is closed", self.judge.peer);
+        let message =
+            format!("{}: written to by uid {uid} (pid {pid}); the connection is closed", self.judge.peer);
         let event = Event::new(Kind::SenderMismatch, message)
             .peer(&self.judge.peer)
             .field("UDSADMIN_SENDER_UID", uid)

@@ -85,8 +85,7 @@ pub(super) fn not_run(why: &NotRun) -> Final {
         NotRun::Unavailable => Final::broker_unavailable()
             .text("nothing was started; try again, or see systemctl status udsadmin-broker"),
         NotRun::Internal => Final::internal().text("nothing was started; the journal says more"),
-        NotRun::OtherPolicy => {
-            Final::broker_unavailable().text("the policy is just being replaced; nothing was started, try again")
-        }
+        NotRun::OtherPolicy => Final::broker_unavailable()
+            .text("the policy is just being replaced; nothing was started, try again"),
     }
 }

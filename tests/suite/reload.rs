@@ -95,7 +95,10 @@ fn a_run_under_way_is_finished_under_the_policy_that_permitted_it() {
 fn a_bad_policy_is_refused_whole_with_its_place_and_the_old_one_serves() {
     let world = World::start();
     let mut client = world.client();
-    world.reload(&format!("{MORE}user = 1\n"), &["policy-refused", "policy.toml:7:1", "ERROR=", "stays in force"]);
+    world.reload(
+        &format!("{MORE}user = 1\n"),
+        &["policy-refused", "policy.toml:7:1", "ERROR=", "stays in force"],
+    );
     assert_eq!(client.ask("more").code(), 403);
     assert_eq!(world.client().ask("echo still").output(), ["still"]);
     world.reload(&granted(MORE), &["policy-loaded", "by SIGHUP"]);
@@ -149,7 +152,10 @@ fn reload_says_everything_that_is_wrong_and_where() {
     assert_eq!(places.len(), answer.column("message").len());
     assert!(String::from_utf8(answer.last.text).unwrap().contains(&places[0]));
     let status = client.ask("status").rows().concat();
-    assert!(status.iter().any(|(name, value)| name == "policy-refused" && value.contains(&places[0])), "{status:?}");
+    assert!(
+        status.iter().any(|(name, value)| name == "policy-refused" && value.contains(&places[0])),
+        "{status:?}"
+    );
 }
 
 #[test]
@@ -187,10 +193,20 @@ fn a_policy_that_would_lock_out_its_author_undoes_itself() {
     let mut client = world.client();
     world.folder.write("policy.toml", LESS);
     assert_eq!(client.ask("reload confirm=1s").code(), 200);
-    assert_eq!((client.ask("confirm").code(), client.ask("more").code()), (403, 403), "judged by the new policy");
+    assert_eq!(
+        (client.ask("confirm").code(), client.ask("more").code()),
+        (403, 403),
+        "judged by the new policy"
+    );
     world.broker().line_with(&["policy-loaded", "not confirmed", "in force again"]);
     while client.ask("more").code() != 200 {}
-    assert!(client.ask("status").rows().concat().contains(&("policy-refused".to_owned(), "not confirmed in time".to_owned())));
+    assert!(
+        client
+            .ask("status")
+            .rows()
+            .concat()
+            .contains(&("policy-refused".to_owned(), "not confirmed in time".to_owned()))
+    );
 }
 
 #[test]
@@ -270,7 +286,8 @@ async fn accept(listener: &OwnedFd) -> (Packets, Order) {
 fn passed(folder: &Folder, policy: &str) -> (File, Version) {
     let path = folder.write("passed.toml", policy);
     let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(folder.file("passed"), postcard::to_stdvec(&[("passed.toml", &text)][..]).unwrap()).unwrap();
+    std::fs::write(folder.file("passed"), postcard::to_stdvec(&[("passed.toml", &text)][..]).unwrap())
+        .unwrap();
     let source = Source { name: "passed.toml".to_owned(), text };
     (File::open(folder.file("passed")).unwrap(), Version::of(&[source], SystemTime::UNIX_EPOCH))
 }

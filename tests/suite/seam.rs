@@ -299,7 +299,10 @@ async fn a_request_that_no_line_could_hold_is_judged_like_any_other() {
     let (_stdout, pipe) = std::io::pipe().unwrap();
     let word = Argument::Positional(Value::try_from("--\n\x1b[31m").unwrap());
     let request = Request { command: "echo".parse().unwrap(), arguments: vec![word] };
-    packets.send(&Order::Run { run: 1, version: seam.version, request }, &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
+    packets
+        .send(&Order::Run { run: 1, version: seam.version, request }, &[pipe.as_fd(), pipe.as_fd()])
+        .await
+        .unwrap();
     let answer = report(&packets).await;
     assert!(matches!(answer, Some(Report::NotRun { why: NotRun::BadArgument { .. }, .. })), "{answer:?}");
 }

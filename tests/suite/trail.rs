@@ -2,6 +2,7 @@
 
 use crate::process::is_root;
 use crate::world::{Folder, POLICY, World, listen_for_lines, pair};
+use std::ops::Deref;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -9,7 +10,9 @@ use std::time::{Instant, SystemTime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use udsadmin::audit::{Memory, Trail};
-use udsadmin::broker::{self, Doors, NotRun, Order, Packet, Packets, Policies, Report, Service, Setup};
+use udsadmin::broker::{
+    self, Doors, NotRun, Order, Packet, Packets, Policies, Report, Service, Setup, Version,
+};
 use udsadmin::execution::Surroundings;
 use udsadmin::files::Trust;
 use udsadmin::identity::Uid;
@@ -21,6 +24,20 @@ pub(crate) struct Inside {
     accepted: UnixStream,
     client: UnixStream,
     folder: Folder,
+}
+
+/// A session with a broker, and which policy it has in force.
+pub(crate) struct Link {
+    pub(crate) packets: Packets,
+    pub(crate) version: Version,
+}
+
+impl Deref for Link {
+    type Target = Packets;
+
+    fn deref(&self) -> &Packets {
+        &self.packets
+    }
 }
 
 impl Inside {
@@ -64,13 +81,13 @@ impl Inside {
         }
     }
 
-    pub(crate) async fn open(&self) -> Packets {
+    pub(crate) async fn open(&self) -> Link {
         let (ours, theirs) = pair();
         tokio::spawn(Arc::clone(&self.service).session(theirs));
         let packets = Packets::new(ours).unwrap();
         packets.send(&Order::Open, &[self.accepted.as_fd()]).await.unwrap();
         assert_eq!(report(&packets).await, Report::Opened);
-        packets
+        Link { packets, version: self.service.policies.now().version }
     }
 }
 
@@ -78,18 +95,18 @@ pub(crate) async fn report(packets: &Packets) -> Report {
     packets.receive().await.unwrap().map(|packet: Packet<Report>| packet.value).expect("a report")
 }
 
-pub(crate) async fn order(inside: &Inside, packets: &Packets, run: u32, command: &str) {
+pub(crate) async fn order(link: &Link, run: u32, command: &str) {
     let (_reader, pipe) = std::io::pipe().unwrap();
     let request = Request { command: command.parse().unwrap(), arguments: Vec::new() };
-    let version = inside.service.policies.now().version;
-    packets.send(&Order::Run { run, version, request }, &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
+    let order = Order::Run { run, version: link.version, request };
+    link.send(&order, &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_run_is_on_the_record_before_it_starts_and_after_it_ended() {
     let inside = Inside::new();
     let packets = inside.open().await;
-    order(&inside, &packets, 1, "cat").await;
+    order(&packets, 1, "cat").await;
     let Report::Starts { job, .. } = report(&packets).await else { panic!() };
     assert_eq!(inside.trail().names()[0], "started");
     assert!(matches!(report(&packets).await, Report::Ended { .. }));
@@ -108,11 +125,11 @@ async fn a_run_is_on_the_record_before_it_starts_and_after_it_ended() {
 async fn a_broken_trail_stops_the_run() {
     let inside = Inside::new();
     let packets = inside.open().await;
-    order(&inside, &packets, 1, "cat").await;
+    order(&packets, 1, "cat").await;
     assert!(matches!(report(&packets).await, Report::Starts { .. }));
     assert!(matches!(report(&packets).await, Report::Ended { .. }));
     inside.trail().break_now();
-    order(&inside, &packets, 2, "touch").await;
+    order(&packets, 2, "touch").await;
     assert_eq!(report(&packets).await, Report::NotRun { run: 2, why: NotRun::AuditUnavailable });
     assert!(!inside.folder.file("touched").exists());
     assert_eq!(inside.service.runs.count(), 0);
@@ -123,7 +140,7 @@ async fn a_broker_that_is_ending_starts_nothing() {
     let inside = Inside::new();
     let packets = inside.open().await;
     inside.service.draining.cancel();
-    order(&inside, &packets, 1, "touch").await;
+    order(&packets, 1, "touch").await;
     assert_eq!(report(&packets).await, Report::NotRun { run: 1, why: NotRun::Draining });
     assert_eq!(inside.trail().names(), Vec::<&str>::new());
     assert!(!inside.folder.file("touched").exists());
@@ -135,13 +152,13 @@ async fn an_order_without_a_place_is_not_even_judged() {
     let packets = inside.open().await;
     let mut places: Vec<_> =
         std::iter::from_fn(|| inside.service.orders.take(inside.service.admit)).collect();
-    order(&inside, &packets, 1, "forbidden").await;
+    order(&packets, 1, "forbidden").await;
     assert_eq!(report(&packets).await, Report::NotRun { run: 1, why: NotRun::Busy });
     assert_eq!((inside.trail().names(), inside.service.tasks.len()), (Vec::<&str>::new(), 0));
     places.pop();
-    order(&inside, &packets, 2, "forbidden").await;
+    order(&packets, 2, "forbidden").await;
     assert_eq!(report(&packets).await, Report::NotRun { run: 2, why: NotRun::Denied });
-    order(&inside, &packets, 3, "forbidden").await;
+    order(&packets, 3, "forbidden").await;
     assert_eq!(report(&packets).await, Report::NotRun { run: 3, why: NotRun::Denied }, "no place came back");
 }
 
@@ -149,7 +166,7 @@ async fn an_order_without_a_place_is_not_even_judged() {
 async fn a_refusal_is_on_the_record_and_starts_nothing() {
     let inside = Inside::new();
     let packets = inside.open().await;
-    order(&inside, &packets, 1, "forbidden").await;
+    order(&packets, 1, "forbidden").await;
     assert_eq!(report(&packets).await, Report::NotRun { run: 1, why: NotRun::Denied });
     assert_eq!(inside.trail().names(), ["denied"]);
 }
@@ -159,7 +176,7 @@ async fn a_run_for_a_client_that_has_gone_is_refused_on_the_record() {
     let inside = Inside::new();
     let packets = inside.open().await;
     inside.client.shutdown(std::net::Shutdown::Both).unwrap();
-    order(&inside, &packets, 1, "echo").await;
+    order(&packets, 1, "echo").await;
     assert_eq!(report(&packets).await, Report::NotRun { run: 1, why: NotRun::Denied });
     let events = inside.trail().events();
     let has = |name: &str| events[0].fields().iter().any(|(field, _)| field == name);

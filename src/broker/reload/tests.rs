@@ -35,8 +35,7 @@ impl Broker {
         let trail = Arc::new(Trail::Memory(Memory::default()));
         let files = Arc::clone(&text);
         let load = move || read(&files.lock().unwrap_or_else(PoisonError::into_inner));
-        let setup =
-            Setup { path: "p.toml".into(), load: Arc::new(load), trail: Arc::clone(&trail), clock };
+        let setup = Setup { path: "p.toml".into(), load: Arc::new(load), trail: Arc::clone(&trail), clock };
         let policies = Arc::new(Policies::new(read(OLD).unwrap(), setup).unwrap());
         let peer = Peer::of(Uid::new(7).unwrap(), Gid::new(7).unwrap(), []);
         let undoing = Arc::clone(&policies);
@@ -119,7 +118,11 @@ async fn a_bad_policy_is_refused_with_its_place_and_the_old_one_stays() {
     assert!(why.starts_with("p.toml:3:1: error: "), "{why}");
     assert_eq!(broker.policies.now().version, before);
     assert_eq!(broker.memory().names(), ["policy-refused"]);
-    assert!(broker.last("UDSADMIN_ERROR")[0].starts_with("p.toml:3:1: "), "{:?}", broker.last("UDSADMIN_ERROR"));
+    assert!(
+        broker.last("UDSADMIN_ERROR")[0].starts_with("p.toml:3:1: "),
+        "{:?}",
+        broker.last("UDSADMIN_ERROR")
+    );
     let standing = || broker.policies.watch().borrow().state.standing().to_string();
     assert!(standing().contains("p.toml:3:1") && standing().contains("stays in force"), "{}", standing());
     broker.write(NEW);

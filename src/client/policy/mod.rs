@@ -1,8 +1,11 @@
 //! `udsadmin policy`: questions to a policy, answered by the evaluator that the daemons use. Asks no daemon, changes nothing.
 
 mod at;
+mod diff;
 mod peer;
+mod review;
 mod schema;
+mod show;
 mod table;
 mod test;
 mod who_can;
@@ -47,6 +50,8 @@ enum Question {
     Why(why::Arguments),
     WhoCan(who_can::Arguments),
     Test(test::Arguments),
+    Diff(diff::Arguments),
+    Show(show::Arguments),
     Schema(schema::Arguments),
 }
 
@@ -76,6 +81,8 @@ impl Question {
             Self::Test(asked) => {
                 ask(&asked.common, check_untested, |loaded| Ok(test::answer(loaded)), out, err)
             }
+            Self::Diff(asked) => diff::run(asked, out, err),
+            Self::Show(asked) => show::run(&asked.common, out, err),
             Self::Schema(_) => writeln!(out, "{:#}", schema::schema()).map(|()| 0),
         }
     }
@@ -94,14 +101,19 @@ fn ask(
         return Ok(EX_CONFIG);
     };
     match answer(loaded) {
-        Ok(answer) if common.json => writeln!(out, "{:#}", answer.json).map(|()| status(answer.yes)),
-        Ok(answer) => write!(out, "{}", answer.people).map(|()| status(answer.yes)),
+        Ok(answer) => tell(&answer, common.json, out),
         Err((status, why)) => writeln!(err, "udsadmin: {why}").map(|()| status),
     }
 }
 
-const fn status(yes: bool) -> u8 {
-    if yes { 0 } else { NO }
+/// Writes the answer, and gives the exit status.
+fn tell(answer: &Answer, as_json: bool, out: &mut dyn Write) -> io::Result<u8> {
+    if as_json {
+        writeln!(out, "{:#}", answer.json)?;
+    } else {
+        write!(out, "{}", answer.people)?;
+    }
+    Ok(if answer.yes { 0 } else { NO })
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ impl Values {
     #[must_use]
     pub fn given(&self) -> String {
         let Some(listed) = &self.listed else { return self.kind.clone() };
-        let shown: Vec<&str> = listed.iter().take(SHOWN).map(String::as_str).collect();
+        let shown: Vec<String> = listed.iter().take(SHOWN).map(|value| word(value)).collect();
         let more = listed.len() - shown.len();
         let rest = if more == 0 { String::new() } else { format!(" and {more} more") };
         shown.join(",") + &rest
@@ -82,6 +82,7 @@ pub struct Change {
     pub(super) what: What,
     pub(super) peer: Who,
     pub(super) values: Vec<(String, Values)>,
+    pub(super) times: Option<String>,
     pub(super) note: Option<String>,
 }
 
@@ -119,6 +120,18 @@ impl Change {
         &self.values
     }
 
+    /// Whether it is about peers in another user namespace than ours.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        self.peer.is_foreign()
+    }
+
+    /// When it is gained or lost, if not at all times: `during Mon..Fri 08:00-18:00`, or `except during` such times.
+    #[must_use]
+    pub fn times(&self) -> Option<&str> {
+        self.times.as_deref()
+    }
+
     /// What else there is to it, in a few words: that the command runs something else, or may take longer.
     #[must_use]
     pub fn note(&self) -> Option<&str> {
@@ -129,13 +142,21 @@ impl Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let built_in = if matches!(self.what, What::Builtin(_)) { " (built-in)" } else { "" };
-        let mut line = format!("{}  {}{built_in}", self.peer, self.command());
-        for (index, (name, values)) in self.values.iter().enumerate() {
-            line += &format!("{}{name}={values}", if index == 0 { "  " } else { " " });
-        }
-        line += &self.note().map_or_else(String::new, |note| format!("  ({note})"));
+        let values = self.values.iter().map(|(name, values)| format!("{name}={values}"));
+        let what = format!("{}{built_in}", self.command());
+        let note = self.note().map(|note| format!("({note})"));
+        let values = values.collect::<Vec<_>>().join(" ");
+        let times = self.times.clone().unwrap_or_default();
+        let parts = [self.peer(), what, values, times].into_iter().chain(note);
+        let line = parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
         f.write_str(&line.chars().map(plain).collect::<String>())
     }
+}
+
+/// The value, quoted where it would not be seen to be one.
+fn word(value: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:@+%=~".contains(c);
+    if !value.is_empty() && value.chars().all(plain) { value.to_owned() } else { format!("{value:?}") }
 }
 
 /// The character, escaped where a terminal or a journal would not show it.

@@ -1,6 +1,6 @@
 //! Whom a difference is about: users and groups, several of which may have to come together. Matches no peer itself.
 
-use super::super::principal::Principals;
+use super::super::condition::{Condition, GroupsFrom, Principals};
 use crate::identity::{Gid, Uid};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,17 +13,58 @@ const SHOWN: usize = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     User(Uid),
+    /// A group by the kernel's word.
     Group(Gid),
+    /// A group by the user database's word.
+    Listed(Gid),
+}
+
+impl Key {
+    /// The same group by the kernel's word; a user is itself.
+    pub(super) const fn by_kernel(self) -> Self {
+        match self {
+            Self::User(_) | Self::Group(_) => self,
+            Self::Listed(gid) => Self::Group(gid),
+        }
+    }
 }
 
 /// Principals with what the policy calls them.
 pub(super) type Crowd = BTreeMap<Key, Arc<str>>;
 
-/// The users and groups of a rule.
-pub(super) fn crowd(principals: &Principals) -> Crowd {
-    let users = principals.users().map(|(uid, name)| (Key::User(uid), Arc::from(name)));
-    let groups = principals.groups().map(|(gid, name)| (Key::Group(gid), Arc::from(name)));
-    users.chain(groups).collect()
+/// Which peers are looked at: those of our own user namespace, or those of others, for whom few rules are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum World {
+    Own,
+    Foreign,
+}
+
+/// Those of this world for whom the condition holds.
+pub(super) fn crowd(condition: &Condition, world: World) -> Crowd {
+    if world == World::Foreign && !condition.foreign_namespace {
+        return Crowd::new();
+    }
+    let by_word = match condition.groups_from {
+        GroupsFrom::Kernel => Key::Group,
+        GroupsFrom::Database => Key::Listed,
+    };
+    named(&condition.who, &[by_word])
+}
+
+/// Those whom a deny is for: a group by whosever word.
+pub(super) fn denied(who: &Principals) -> Crowd {
+    named(who, &[Key::Group, Key::Listed])
+}
+
+fn named(who: &Principals, words: &[fn(Gid) -> Key]) -> Crowd {
+    let mut all = Crowd::new();
+    for (list, _) in who.lists() {
+        all.extend(list.users.iter().map(|user| (Key::User(user.id), Arc::from(&*user.name))));
+        for group in &list.groups {
+            all.extend(words.iter().map(|by_word| (by_word(group.id), Arc::from(&*group.name))));
+        }
+    }
+    all
 }
 
 /// A user or a group, as the policy names it.
@@ -39,8 +80,14 @@ impl Principal {
     pub const fn kind(&self) -> &'static str {
         match self.key {
             Key::User(_) => "user",
-            Key::Group(_) => "group",
+            Key::Group(_) | Key::Listed(_) => "group",
         }
+    }
+
+    /// Whether it is a group by the word of the user database, not of the kernel.
+    #[must_use]
+    pub const fn is_by_database(&self) -> bool {
+        matches!(self.key, Key::Listed(_))
     }
 
     /// The name, or the number where the policy gives a number.
@@ -52,7 +99,8 @@ impl Principal {
 
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind(), self.name)
+        let word = if self.is_by_database() { " of the user database" } else { "" };
+        write!(f, "{} {}{word}", self.kind(), self.name)
     }
 }
 
@@ -65,6 +113,12 @@ impl Clause {
     pub(super) fn of<'a>(crowd: impl IntoIterator<Item = (&'a Key, &'a Arc<str>)>) -> Self {
         let members = crowd.into_iter().map(|(key, name)| Principal { key: *key, name: Arc::clone(name) });
         Self(Arc::new(members.collect()))
+    }
+
+    /// One of those whom a deny was for: a group is told once, by whosever word.
+    pub(super) fn of_denied(crowd: &Crowd, wanted: impl Fn(&Key) -> bool) -> Self {
+        let wanted = |key: &Key| wanted(key) && !(key.by_kernel() != *key && wanted(&key.by_kernel()));
+        Self::of(crowd.iter().filter(|(key, _)| wanted(key)))
     }
 
     /// The clause without those.
@@ -88,7 +142,12 @@ impl Clause {
 
     /// Whether a peer can be one of these beside being that user.
     fn leaves_room_for(&self, user: Key) -> bool {
-        self.0.iter().any(|one| one.key == user || matches!(one.key, Key::Group(_)))
+        self.0.iter().any(|one| one.key == user || !matches!(one.key, Key::User(_)))
+    }
+
+    fn includes(&self, other: &Self) -> bool {
+        other.0.len() <= self.0.len()
+            && other.0.iter().all(|one| self.0.iter().any(|mine| mine.key == one.key))
     }
 
     fn text(&self, said: impl Fn(&Principal) -> String) -> String {
@@ -101,18 +160,31 @@ impl Clause {
 
 /// A peer of whom each clause holds. No one is two users: principals that could only be that are left out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Who(Vec<Clause>);
+pub(super) struct Who {
+    clauses: Vec<Clause>,
+    world: World,
+}
 
 impl Who {
     /// The peer of these clauses, unless there can be none.
-    pub(super) fn of(clauses: Vec<Clause>) -> Option<Self> {
-        let possible: Vec<Clause> = clauses.iter().map(|clause| possible(clause, &clauses)).collect();
-        possible.iter().all(|clause| !clause.0.is_empty()).then_some(Self(possible))
+    pub(super) fn of(clauses: &[Clause], world: World) -> Option<Self> {
+        let clauses: Vec<Clause> = clauses.iter().map(|clause| possible(clause, clauses)).collect();
+        clauses.iter().all(|clause| !clause.0.is_empty()).then_some(Self { clauses, world })
+    }
+
+    /// Whether it lives in another user namespace.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.world == World::Foreign
+    }
+
+    /// Whether every peer that the other is about is such a peer, as far as the clauses show it.
+    pub(super) fn includes(&self, other: &Self) -> bool {
+        self.clauses.iter().all(|wide| other.clauses.iter().any(|narrow| wide.includes(narrow)))
     }
 
     /// The clauses.
     pub(super) fn clauses(&self) -> impl Iterator<Item = &[Principal]> {
-        self.0.iter().map(Clause::principals)
+        self.clauses.iter().map(Clause::principals)
     }
 }
 
@@ -120,7 +192,7 @@ impl Who {
 fn possible(clause: &Clause, all: &[Clause]) -> Clause {
     let is_possible = |one: &Principal| match one.key {
         Key::User(_) => all.iter().all(|other| other.leaves_room_for(one.key)),
-        Key::Group(_) => true,
+        Key::Group(_) | Key::Listed(_) => true,
     };
     if clause.0.iter().all(is_possible) {
         return clause.clone();
@@ -132,14 +204,14 @@ impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let in_group = |one: &Principal| match one.key {
             Key::User(_) => one.to_string(),
-            Key::Group(_) => format!("in {one}"),
+            Key::Group(_) | Key::Listed(_) => format!("in {one}"),
         };
-        let mut clauses = self.0.iter();
+        let mut clauses = self.clauses.iter();
         f.write_str(&clauses.next().map_or_else(String::new, |first| first.text(ToString::to_string)))?;
         for (index, clause) in clauses.enumerate() {
-            let joint = if index == 0 { ", if also " } else { " and " };
+            let joint = if index == 0 { ", if also " } else { ", and " };
             write!(f, "{joint}{}", clause.text(in_group))?;
         }
-        Ok(())
+        f.write_str(if self.is_foreign() { ", in another user namespace" } else { "" })
     }
 }

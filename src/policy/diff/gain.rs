@@ -8,9 +8,12 @@ use super::change::{Change, What};
 use super::crowd::{Clause, Crowd, Key, Who};
 use super::gate::Gates;
 use super::offer::Offer;
-use super::scope::Scope;
+use super::scope::{Scope, joined};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// Gains under one name that are held against each other at most, to tell none that another one includes.
+const COMPARED_MAX: usize = 64;
 
 /// What each principal may do by itself.
 type Rights<'o, 'a> = BTreeMap<Key, (&'o Arc<str>, Vec<&'o Scope<'a>>)>;
@@ -96,10 +99,12 @@ impl<'o, 'a> Finder<'o, 'a> {
         if gates.freed.is_empty() {
             return Vec::new();
         }
-        let gains = new.rules.iter().flat_map(|(crowd, scope)| {
-            freed(gates, crowd).into_iter().flat_map(|who| self.told(&who, std::slice::from_ref(scope)))
+        let all = new.rules.iter().flat_map(|right| {
+            let ways = freed(gates, &right.crowd).into_iter();
+            ways.filter_map(move |who| Some((Who::of(&who, gates.world)?, &right.scope)))
         });
-        gains.collect()
+        let kept = all.fold(Vec::new(), keep);
+        kept.iter().map(|(who, scope)| self.change(who, scope)).collect()
     }
 
     /// What the principal may do under the new policy, and none of these scopes holds.
@@ -110,7 +115,7 @@ impl<'o, 'a> Finder<'o, 'a> {
             let told = scopes.iter().take(index);
             gained.extend(scope.without(held.iter().chain(told).copied()));
         }
-        gained
+        joined(gained)
     }
 
     /// What these may do together under the old policy, if they may connect.
@@ -120,22 +125,21 @@ impl<'o, 'a> Finder<'o, 'a> {
     }
 
     fn told(&self, who: &[Clause], scopes: &[Scope<'a>]) -> Vec<Change> {
-        if scopes.is_empty() {
-            return Vec::new();
-        }
-        let Some(peer) = Who::of(who.to_vec()) else { return Vec::new() };
+        let who = if scopes.is_empty() { None } else { Who::of(who, self.comparison.gates.world) };
+        let change = |who| scopes.iter().map(move |scope| self.change(&who, scope)).collect();
+        who.map_or_else(Vec::new, change)
+    }
+
+    fn change(&self, who: &Who, scope: &Scope<'a>) -> Change {
         let Comparison { what, note, new, .. } = &self.comparison;
-        let change = |scope: &Scope<'a>| {
-            let values = scope.told(new.command);
-            Change { what: what.clone(), peer: peer.clone(), values, note: note.clone() }
-        };
-        scopes.iter().map(change).collect()
+        let values = scope.told(new.command);
+        Change { what: what.clone(), peer: who.clone(), values, times: scope.times(), note: note.clone() }
     }
 }
 
 /// Who gains what this crowd may do, by no longer being denied. Each is a list of clauses that have to hold together.
 fn freed(gates: &Gates, crowd: &Crowd) -> Vec<Vec<Clause>> {
-    let is_named = |key: &Key| crowd.contains_key(key);
+    let is_named = |key: &Key| crowd.contains_key(key) || crowd.contains_key(&key.by_kernel());
     let pick = |wanted: &dyn Fn(&Key) -> bool| Clause::of(crowd.iter().filter(|(key, _)| wanted(key)));
     let enters = |key: &Key| gates.new.contains_key(key);
     let is_freed = |key: &Key| gates.freed.contains_key(key);
@@ -144,9 +148,23 @@ fn freed(gates: &Gates, crowd: &Crowd) -> Vec<Vec<Clause>> {
     let by_themselves = pick(&|key| is_freed(key) && enters(key)).each().into_iter().map(|one| vec![one]);
     let with_entry = pick(&|key| is_freed(key) && !enters(key)).each().into_iter();
     let others = [
-        vec![Clause::of(&gates.freed).without(is_named), inside],
+        vec![gates.freed_all.without(is_named), inside],
         vec![gates.freed_inside.without(is_named), outside.clone()],
         vec![gates.freed_outside.without(is_named), outside, gates.entries.clone()],
     ];
     by_themselves.chain(with_entry.map(|one| vec![one, gates.everyone.clone()])).chain(others).collect()
+}
+
+/// Adds what is gained to the others, unless they say so already; and leaves out of them what it says, too.
+fn keep<'s, 'a>(mut kept: Vec<(Who, &'s Scope<'a>)>, new: (Who, &'s Scope<'a>)) -> Vec<(Who, &'s Scope<'a>)> {
+    let says = |one: &(Who, &Scope<'a>), other: &(Who, &Scope<'a>)| {
+        one.0.includes(&other.0) && other.1.is_within(one.1)
+    };
+    if kept.len() > COMPARED_MAX {
+        kept.push(new);
+    } else if !kept.iter().any(|one| says(one, &new)) {
+        kept.retain(|one| !says(&new, one));
+        kept.push(new);
+    }
+    kept
 }

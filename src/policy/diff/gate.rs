@@ -1,17 +1,21 @@
 //! Who may connect under the one policy and under the other. Knows no commands.
 
 use super::super::Policy;
-use super::crowd::{Clause, Crowd, Key, crowd};
+use super::crowd::{Clause, Crowd, Key, World, crowd, denied};
 use std::sync::Arc;
 
 /// Whom each of two policies lets in, and whom it denies.
 pub(super) struct Gates {
+    /// The peers that are looked at.
+    pub(super) world: World,
     /// Who may connect under the new policy.
     pub(super) new: Crowd,
     /// Who may connect under the old one.
     pub(super) old: Crowd,
     /// Whom the old policy denies, and the new one doesn't.
     pub(super) freed: Crowd,
+    /// The same, to be told.
+    pub(super) freed_all: Clause,
     /// Those of `freed` who may connect by what they are.
     pub(super) freed_inside: Clause,
     /// Those of `freed` who need something else to connect.
@@ -29,18 +33,21 @@ pub(super) struct Gates {
 }
 
 impl Gates {
-    pub(super) fn of(old: &Policy, new: &Policy) -> Self {
-        let (old_denied, new_denied) = (crowd(&old.deny), crowd(&new.deny));
-        let (old, new) = (without(crowd(&old.allow), &old_denied), without(crowd(&new.allow), &new_denied));
+    pub(super) fn of(old: &Policy, new: &Policy, world: World) -> Self {
+        let admitted = |policy: &Policy| policy.allow.iter().flat_map(|gate| crowd(gate, world)).collect();
+        let (old_denied, new_denied) = (denied(&old.deny), denied(&new.deny));
+        let (old, new) = (without(admitted(old), &old_denied), without(admitted(new), &new_denied));
         let freed = without(old_denied.clone(), &new_denied);
         let entering = || new.iter().filter(|(key, _)| !old_denied.contains_key(key));
         Self {
+            world,
             newcomers: Clause::of(entering().filter(|(key, _)| !old.contains_key(key))),
             residents: Clause::of(entering().filter(|(key, _)| old.contains_key(key))),
             entries: Clause::of(entering()),
             everyone: Clause::of(&new),
-            freed_inside: Clause::of(freed.iter().filter(|(key, _)| new.contains_key(key))),
-            freed_outside: Clause::of(freed.iter().filter(|(key, _)| !new.contains_key(key))),
+            freed_all: Clause::of_denied(&freed, |_| true),
+            freed_inside: Clause::of_denied(&freed, |key| new.contains_key(key)),
+            freed_outside: Clause::of_denied(&freed, |key| key.by_kernel() == *key && !new.contains_key(key)),
             freed,
             denied: old_denied.into_iter().chain(new_denied).collect(),
             old,

@@ -40,3 +40,287 @@ fn a_value_more_is_a_gain_of_that_value() {
     );
     assert_eq!(changed("", ""), Vec::<String>::new());
 }
+
+#[test]
+fn who_may_connect_now_gains_what_the_rules_already_gave() {
+    let allow = "\"wheel\", \"webops\"";
+    assert_eq!(
+        changed(allow, "\"wheel\", \"webops\", \"dba\""),
+        ["+ group dba  (connect)", "+ group dba  restart  unit=nginx.service,sshd.service"]
+    );
+    assert_eq!(
+        changed(allow, "\"wheel\", \"webops\", \"developers\""),
+        [
+            "+ group developers  (connect)",
+            "+ group dba, if also in group developers  restart  unit=nginx.service,sshd.service"
+        ]
+    );
+}
+
+#[test]
+fn a_deny_costs_what_it_takes_from_whoever_has_it() {
+    let deny =
+        |section: &str| changed("[commands.restart]", &format!("[deny]\n{section}\n[commands.restart]"));
+    assert_eq!(
+        deny("users = [\"dave\", \"erin\"]"),
+        [
+            "- user dave or user erin, if also in group wheel or in group webops  (connect)",
+            "- user dave or user erin, if also in group wheel  restart  unit=nginx.service,sshd.service",
+            "- user dave or user erin, if also in group webops  restart  unit=nginx.service",
+            "- user dave or user erin, if also in group dba, and in group wheel or in group webops  \
+             restart  unit=nginx.service,sshd.service",
+        ]
+    );
+    assert_eq!(
+        deny("groups = [\"wheel\"]"),
+        ["- group wheel  (connect)", "- group wheel  restart  unit=nginx.service,sshd.service"]
+    );
+}
+
+#[test]
+fn a_command_that_became_another_is_lost_and_gained() {
+    let was = "(runs something else (exec): /usr/bin/systemctl restart -- {unit} as root)";
+    let is = "(runs something else (exec): /usr/bin/systemctl stop -- {unit} as root)";
+    let told = changed("\"restart\", \"--\"", "\"stop\", \"--\"");
+    let expected = |sign, what| {
+        [
+            format!("{sign} group wheel  restart  unit=nginx.service,sshd.service  {what}"),
+            format!("{sign} group webops  restart  unit=nginx.service  {what}"),
+            format!("{sign} group dba, if also in group webops  restart  unit=sshd.service  {what}"),
+        ]
+    };
+    assert_eq!(told, [expected("+", is), expected("-", was)].concat());
+    for (other, word) in [("run-as = \"bob\"\n", "run-as"), ("exec = [\"/bin/x\", \"{unit}\"]\n", "program")]
+    {
+        let from = if word == "program" {
+            &BASE[BASE.find("exec").unwrap()..BASE.find("args").unwrap()]
+        } else {
+            "args"
+        };
+        let to = if word == "program" { other.to_owned() } else { format!("{other}args") };
+        let told = changed(from, &to);
+        assert_eq!(told.len(), 6);
+        assert!(
+            told.iter().all(|line| line.contains(&format!("(runs something else ({word}): "))),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn arguments_under_other_names_or_in_another_order_are_something_else() {
+    let renamed = lines(BASE, &BASE.replace("unit", "service"));
+    assert!(renamed[0].starts_with("+ group wheel  restart  service=") && renamed.len() == 6, "{renamed:?}");
+    let two = "[allow]\nusers = [\"bob\"]\n[commands.a]\nexec = [\"/bin/a\", \"{x}\", \"{y}\"]\n\
+               args = [{ name = \"x\", boolean = true }, { name = \"y\", boolean = true }]\n\
+               [[commands.a.allow]]\nusers = [\"bob\"]\n";
+    let swapped = two
+        .replace("name = \"x\"", "name = \"z\"")
+        .replace("name = \"y\"", "name = \"x\"")
+        .replace("\"z\"", "\"y\"");
+    let told = lines(two, &swapped);
+    assert_eq!(
+        told[0],
+        "+ user bob  a  y=false,true x=false,true  (runs something else (args): /bin/a {x} {y} as root)"
+    );
+}
+
+#[test]
+fn a_longer_timeout_is_a_gain_and_a_shorter_one_a_loss() {
+    let longer = changed("args", "timeout = \"1h\"\nargs");
+    assert_eq!(longer[0], "+ group wheel  restart  unit=nginx.service,sshd.service  (timeout 1h)");
+    assert!(longer.iter().all(|line| line.starts_with('+')), "{longer:?}");
+    let shorter = changed("args", "timeout = \"5s\"\nargs");
+    assert!(
+        shorter.iter().all(|line| line.starts_with('-') && line.ends_with("(timeout 10m)")),
+        "{shorter:?}"
+    );
+}
+
+#[test]
+fn a_type_is_told_in_words_unless_it_holds_the_other() {
+    let one_of = "one-of = [\"nginx.service\", \"sshd.service\"]";
+    assert_eq!(
+        changed(one_of, "pattern = \"[a-z]+.service\"")[..1],
+        ["+ group wheel  restart  unit=text that matches [a-z]+.service"]
+    );
+    let typed = |from: &str, to: &str| {
+        let base = |kind: &str| {
+            format!(
+                "[allow]\nusers = [\"bob\"]\n[commands.a]\nexec = [\"/bin/a\", \"{{x}}\"]\n\
+                 args = [{{ name = \"x\", {kind} }}]\n[[commands.a.allow]]\nusers = [\"bob\"]\n"
+            )
+        };
+        let told = lines(&base(from), &base(to));
+        told.iter().map(|line| line.replace("user bob  a  x=", "")).collect::<Vec<_>>()
+    };
+    for (from, to, expected) in [
+        (
+            "integer = { min = 1, max = 9 }",
+            "integer = { min = 5, max = 12 }",
+            &["+ an integer from 10 to 12", "- an integer from 1 to 4"][..],
+        ),
+        ("integer = { max = 9 }", "integer = { max = 10 }", &["+ 10"]),
+        ("text = { max-length = 9 }", "text = { max-length = 12 }", &["+ text of at most 12 characters"]),
+        (
+            "text = { max-length = 9, characters = \"[a-z]\" }",
+            "text = { max-length = 9 }",
+            &["+ text of at most 9 characters"],
+        ),
+        ("duration = { max = \"1h\" }", "duration = { max = \"60min\" }", &[]),
+        (
+            "duration = { max = \"1h\" }",
+            "duration = { min = \"1s\", max = \"2h\" }",
+            &["+ a duration from 1s to 2h", "- a duration of at most 1h"],
+        ),
+        ("unit = true", "unit = { types = [\"socket\"] }", &["- a unit name"]),
+        ("pattern = \"a+\"", "pattern = \"b+\"", &["+ text that matches b+", "- text that matches a+"]),
+        ("pattern = \"a+\"", "pattern = \"a+\", dash = true", &["+ text that matches a+"]),
+        ("hostname = true", "one-of = [\"localhost\", \"a b\"]", &["+ \"a b\"", "- a host name"]),
+        ("boolean = true", "boolean = true, default = true", &["+ (left out: true)"]),
+        (
+            "boolean = true, default = true",
+            "boolean = true, optional = true",
+            &["+ (left out)", "- (left out: true)"],
+        ),
+    ] {
+        assert_eq!(typed(from, to), expected, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn a_built_in_is_granted_like_a_command() {
+    let grant = "[[builtins.reload.allow]]\ngroups = [\"webops\"]\n";
+    assert_eq!(lines(BASE, &format!("{BASE}{grant}")), ["+ group webops  reload (built-in)"]);
+}
+
+#[test]
+fn what_changes_nothing_for_anyone_is_no_difference() {
+    let (first, second) = (
+        "[[commands.restart.allow]]\ngroups = [\"wheel\"]\n",
+        "[[commands.restart.allow]]\ngroups = [\"dba\"]\n",
+    );
+    for (from, to) in [
+        (first, format!("{first}{first}")),
+        (&format!("{first}{second}"), format!("{second}{first}")),
+        (
+            "groups = [\"wheel\", \"webops\"]",
+            "groups = [\"webops\", \"wheel\", \"no such group\"]".to_owned(),
+        ),
+        ("\"nginx.service\", \"sshd.service\"", "\"sshd.service\", \"nginx.service\"".to_owned()),
+        ("exec", "summary = \"x\"\nexec".to_owned()),
+        ("exec", "timeout = \"600s\"\nrun-as = \"root\"\nexec".to_owned()),
+    ] {
+        assert_eq!(changed(from, &to), Vec::<String>::new(), "{to}");
+    }
+}
+
+#[test]
+fn a_list_that_is_too_long_is_cut_for_people() {
+    let users: Vec<u32> = (1..=20).collect();
+    let told = lines(
+        "",
+        &format!(
+            "[allow]\nusers = {users:?}\n[commands.a]\nexec = [\"/bin/a\"]\n[[commands.a.allow]]\ngroups = [\"dba\"]\n"
+        ),
+    );
+    assert_eq!(told.len(), 21);
+    let some = (1..=8).map(|number| format!("user {number}")).collect::<Vec<_>>().join(" or ");
+    assert_eq!(told[20], format!("+ group dba, if also {some} or 12 more  a"));
+}
+
+#[test]
+fn whose_word_counts_for_groups_is_part_of_who_may() {
+    assert_eq!(
+        changed("groups = [\"wheel\"]", "groups = [\"wheel\"]\ngroups-from = \"database\""),
+        [
+            "+ group wheel of the user database, if also in group webops  restart  unit=sshd.service",
+            "- group wheel  restart  unit=nginx.service,sshd.service",
+        ]
+    );
+}
+
+#[test]
+fn peers_of_other_namespaces_are_told_apart() {
+    let gate = "[[allow]]\ngroups = [\"wheel\", \"webops\"]\nforeign-namespace = true";
+    let from = "[allow]\ngroups = [\"wheel\", \"webops\"]";
+    assert_eq!(
+        changed(from, gate),
+        [
+            "+ group wheel, in another user namespace  (connect)",
+            "+ group webops, in another user namespace  (connect)"
+        ]
+    );
+    let open = BASE.replace(from, gate);
+    let rule = "groups = [\"wheel\"]\n";
+    assert_eq!(
+        lines(&open, &open.replace(rule, &format!("{rule}foreign-namespace = true\n"))),
+        ["+ group wheel, in another user namespace  restart  unit=nginx.service,sshd.service"]
+    );
+}
+
+#[test]
+fn times_are_told_and_what_is_left_at_others() {
+    let rule = "groups = [\"wheel\"]\n";
+    let at = |during: &str| BASE.replace(rule, &format!("{rule}during = {during}\n"));
+    let all = "group wheel  restart  unit=nginx.service,sshd.service";
+    let week = "Mon..Fri 08:00-18:00 UTC";
+    for (old, new, expected) in [
+        (BASE.to_owned(), at(&format!("{week:?}")), vec![format!("- {all}  except during {week}")]),
+        (at(&format!("{week:?}")), BASE.to_owned(), vec![format!("+ {all}  except during {week}")]),
+        (
+            at("\"Mon 09:00-10:00 UTC\""),
+            at(&format!("{week:?}")),
+            vec![format!("+ {all}  during {week}, except during Mon 09:00-10:00 UTC")],
+        ),
+        (
+            at("\"08:00-18:00 UTC\""),
+            at("[\"Mon..Sat 08:00-18:00 UTC\", \"Sun 08:00-18:00 UTC\"]"),
+            vec![format!(
+                "- {all}  during 08:00-18:00 UTC, except during Mon..Sat 08:00-18:00 UTC; Sun 08:00-18:00 UTC"
+            )],
+        ),
+        (at("\"22:00-06:00 UTC\""), at("\"22:00-06:00\""), vec![]),
+        (
+            at("\"22:00-06:00 UTC\""),
+            at("\"22:00-06:00 Europe/Berlin\""),
+            vec![
+                format!("+ {all}  during 22:00-06:00 Europe/Berlin, except during 22:00-06:00 UTC"),
+                format!("- {all}  during 22:00-06:00 UTC, except during 22:00-06:00 Europe/Berlin"),
+            ],
+        ),
+    ] {
+        let told = lines(&old, &new);
+        let told: Vec<_> = told.into_iter().filter(|line| line.contains("group wheel")).collect();
+        assert_eq!(told, expected, "{new}");
+    }
+}
+
+#[test]
+fn more_runs_are_a_gain_and_fewer_a_loss() {
+    let with = |limit: &str| BASE.replace("exec", &format!("{limit}\nexec"));
+    for (old, new, expected) in [
+        ("rate = \"5/min\"", "rate = \"6/min\"", &["+ (rate 6/min)"][..]),
+        ("rate = \"5/min\"", "rate = \"5/h\"", &["- (rate 5/min)"]),
+        ("rate = \"5/min\"", "rate = \"60/h\"", &["+ (rate 60/h)", "- (rate 5/min)"]),
+        ("max-running = 2", "", &["+ (no max-running)"]),
+        ("", "max-running = 2", &["- (no max-running)"]),
+        ("rate = \"5/min\"\nmax-running = 1", "max-running = 2", &["+ (no rate, max-running 2)"]),
+    ] {
+        let told = lines(&with(old), &with(new));
+        let told = told.iter().filter(|line| line.contains("group wheel"));
+        let told: Vec<String> = told
+            .map(|line| line.replace("group wheel  restart  unit=nginx.service,sshd.service  ", ""))
+            .collect();
+        assert_eq!(told, expected, "{old} -> {new}");
+    }
+}
+
+#[test]
+fn a_role_stands_for_whoever_is_in_it() {
+    let role =
+        BASE.replace("groups = [\"wheel\"]", "roles = [\"ops\"]") + "[roles.ops]\ngroups = [\"wheel\"]\n";
+    assert_eq!(lines(BASE, &role), Vec::<String>::new());
+    let more = role.replace("[roles.ops]\n", "[roles.ops]\nusers = [\"bob\"]\n");
+    assert_eq!(lines(&role, &more), ["+ user bob, if also in group webops  restart  unit=sshd.service"]);
+}

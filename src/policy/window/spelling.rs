@@ -66,8 +66,19 @@ impl Spelling {
     }
 
     fn has_weekday(&self, date: Date) -> bool {
-        let weekday = Weekday::of(date);
+        self.names(Weekday::of(date))
+    }
+
+    fn names(&self, weekday: Weekday) -> bool {
         self.days.is_empty() || self.days.iter().any(|range| range.contains(&weekday))
+    }
+
+    /// Whether it is known to hold, in the same zone, whenever the other does.
+    pub(super) fn includes(&self, other: &Self) -> bool {
+        let days = Weekday::all().all(|day| self.names(day) || !other.names(day));
+        let dates = self.dates.is_none() || self.dates == other.dates;
+        let within = other.from < other.to && self.from <= other.from && other.to <= self.to;
+        days && dates && (within || (self.from, self.to) == (other.from, other.to))
     }
 
     /// Whether there is such a day. In 28 years, each date has been each weekday.
