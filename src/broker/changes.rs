@@ -47,31 +47,31 @@ impl Changes {
 
 /// A row for each change of a kind, as many as are told, and for the others one that says how many there are.
 fn rows(kind: &str, changes: &[Change]) -> Vec<Row> {
-    let field = |name: &str, value: &str| (name.to_owned(), cut(value));
-    let row = |change: &Change| {
-        let mut row = vec![
-            field("change", kind),
-            field("peer", &change.peer()),
-            field("command", change.command()),
-            field(
-                "values",
-                &change
-                    .values()
-                    .iter()
-                    .map(|(name, values)| format!("{name}={values}"))
-                    .collect::<Vec<_>>()
-                    .join(" "),
-            ),
-        ];
-        row.extend(change.note().map(|note| field("note", note)));
-        row
-    };
-    let mut rows: Vec<Row> = changes.iter().take(TOLD).map(row).collect();
+    let mut rows: Vec<Row> = changes.iter().take(TOLD).map(|change| row(kind, change)).collect();
     let more = changes.len().saturating_sub(TOLD);
     if more > 0 {
         rows.push(vec![field("change", kind), field("more", &more.to_string())]);
     }
     rows
+}
+
+fn row(kind: &str, change: &Change) -> Row {
+    let values = change.values().iter().map(|(name, values)| format!("{name}={values}"));
+    let values = values.collect::<Vec<_>>().join(" ");
+    let mut row = vec![
+        field("change", kind),
+        field("peer", &change.peer()),
+        field("command", change.command()),
+        field("values", &values),
+    ];
+    row.extend(change.times().map(|times| field("times", times)));
+    row.extend(change.is_foreign().then(|| field("namespace", "foreign")));
+    row.extend(change.note().map(|note| field("note", note)));
+    row
+}
+
+fn field(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), cut(value))
 }
 
 /// One field of this name for each line, as many as are told, and for the others one that says how many there are.

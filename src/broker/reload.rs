@@ -244,13 +244,23 @@ impl Policies {
             warnings: now.warnings,
             until,
         };
+        self.put_in_force((now, texts), confirm, until);
+        (changes.into_rows(), answer)
+    }
+
+    /// Swaps. What was in force waits beside it for as long as the new one is on trial.
+    fn put_in_force(
+        &self,
+        (now, texts): (Arc<InForce>, Arc<OwnedFd>),
+        confirm: Option<Duration>,
+        until: Option<SystemTime>,
+    ) {
         self.ruling.send_modify(|ruling| {
-            let (now, texts) =
-                (std::mem::replace(&mut ruling.state.now, now), std::mem::replace(&mut ruling.texts, texts));
+            let now = std::mem::replace(&mut ruling.state.now, now);
+            let texts = std::mem::replace(&mut ruling.texts, texts);
             ruling.before = confirm.map(|time| Before { now, texts, due: Instant::now() + time });
             (ruling.state.refused, ruling.state.until) = (None, until);
         });
-        (changes.into_rows(), answer)
     }
 
     /// The policy on trial, if one is.

@@ -135,6 +135,11 @@ async fn serve_all(service: Arc<Service>, sockets: Vec<OwnedFd>) -> io::Result<(
         () = tell_systemd(&service.policies) => {},
     }
     service.draining.cancel();
+    if service.policies.watch().borrow().state.until.is_some() {
+        tracing::warn!(
+            "a policy on trial was not confirmed; the next start reads it from the files all the same"
+        );
+    }
     tokio::select! { () = drain(&service) => {}, () = notify::keep_watchdog_quiet() => {} }
     Ok(())
 }

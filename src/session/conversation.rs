@@ -1,13 +1,10 @@
 //! The conversation itself: requests in, replies out, one run at a time, each in its turn. Executes nothing unfinished.
 
-use super::judge::{Judge, not_run};
-use super::order::{Errand, Ordering};
+use super::judge::Judge;
 use super::outbox::Outbox;
 use super::running::{Running, Step};
-use super::{Context, may_not_connect, part};
-use crate::audit::Event;
+use super::{Context, part};
 use crate::broker::Connection;
-use crate::policy::Admission;
 use crate::protocol::Tag;
 use crate::protocol::decoder::{Ask, Decoder, INPUT_MAX, Incoming, Item};
 use crate::protocol::reply::{self, Final};
@@ -15,7 +12,6 @@ use crate::transport::{Read, Stream};
 use std::collections::VecDeque;
 use std::future::pending;
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -187,84 +183,6 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    async fn answer_request(&mut self, incoming: Incoming) {
-        let Incoming { tag, ask, input } = incoming;
-        if self.context.draining.is_cancelled() && !matches!(ask, Ask::Quit) {
-            return self.say(
-                tag.as_ref(),
-                &Final::draining().field("ms", "0").text("the service is ending; nothing was started"),
-            );
-        }
-        if !self.is_still_welcome().await {
-            self.say(tag.as_ref(), &may_not_connect(&self.judge.peer));
-            return self.leave();
-        }
-        match ask {
-            Ask::Run(request) => match self.judge.refusal(&request, self.context).await {
-                Some(why) => self.say(tag.as_ref(), &not_run(&why).field("ms", "0")),
-                None => self.begin(Errand::Run(request, input), tag.as_ref()),
-            },
-            Ask::Reload(confirm) => self.begin_if_granted(tag.as_ref(), Errand::Reload(confirm)).await,
-            Ask::Confirm => self.begin_if_granted(tag.as_ref(), Errand::Confirm).await,
-            Ask::Quit => {
-                self.say(tag.as_ref(), &Final::bye());
-                self.leave();
-            }
-            Ask::Help(_)
-            | Ask::Commands
-            | Ask::Whoami
-            | Ask::Why(_)
-            | Ask::Cancel
-            | Ask::Ping
-            | Ask::Hello(_)
-            | Ask::Status
-            | Ask::Unserved(_)
-            | Ask::Misused { .. } => self.answer(tag.as_ref(), ask).await,
-        }
-    }
-
-    /// Takes the policy in force, for all the steps of one request; whether it still lets the peer connect.
-    async fn is_still_welcome(&mut self) -> bool {
-        let Some(judge) = self.judge.renewed(&self.context.followed).await else { return true };
-        self.judge = Arc::new(judge);
-        match self.judge.policy().admits(&self.judge.peer) {
-            Admission::Admitted { .. } => true,
-            Admission::Refused(denial) => {
-                self.context.trail.note(&Event::refused(&self.judge.peer, &denial)).await;
-                false
-            }
-        }
-    }
-
-    async fn begin_if_granted(&mut self, tag: Option<&Tag>, errand: Errand) {
-        match errand.builtin().filter(|builtin| !self.may(*builtin)) {
-            Some(builtin) => {
-                let last = self.deny_builtin(builtin).await;
-                self.say(tag, &last);
-            }
-            None => self.begin(errand, tag),
-        }
-    }
-
-    fn begin(&mut self, errand: Errand, tag: Option<&Tag>) {
-        self.runs = self.runs.wrapping_add(1);
-        let begun = self.stream.as_fd().try_clone_to_owned().and_then(|client| {
-            let (link, judge) = (self.link.take(), Arc::clone(&self.judge));
-            let ordering = Ordering::new(self.context, judge, (client, link), self.runs);
-            Running::begin(ordering, tag.cloned(), errand)
-        });
-        match begun {
-            Ok(running) => self.running = Some(running),
-            Err(error) => {
-                tracing::error!("a run can't begin: {error}");
-                self.say(
-                    tag,
-                    &Final::internal().field("ms", "0").text("nothing was started; try again later"),
-                );
-            }
-        }
-    }
-
     pub(super) fn say(&mut self, tag: Option<&Tag>, last: &Final) {
         self.out.say(tag, last);
         self.beat_due = Instant::now() + HEARTBEAT;
@@ -422,6 +340,8 @@ async fn at(deadline: Option<Instant>) {
         None => pending().await,
     }
 }
+
+mod turn;
 
 #[cfg(test)]
 mod tests;

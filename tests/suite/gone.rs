@@ -83,10 +83,11 @@ async fn session(listener: &OwnedFd) -> Packets {
         let accepted = accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK).unwrap();
         let packets = Packets::new(accepted).unwrap();
         let first: Option<Packet<Order>> = packets.receive().await.unwrap();
-        match first.unwrap().value {
-            Order::Open => return packets,
-            other => assert_eq!(other, Order::Follow),
+        let first = first.unwrap().value;
+        if first == Order::Open {
+            return packets;
         }
+        assert_eq!(first, Order::Follow);
         following.push(packets);
     }
 }

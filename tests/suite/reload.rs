@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::process::{Daemon, is_root};
-use crate::world::{Folder, POLICY, World, listen_for_packets};
+use crate::world::{Folder, POLICY, UDSADMIN, World, listen_for_packets};
 use rustix::net::{SocketFlags, accept_with};
 use rustix::process::Signal;
 use std::fs::File;
@@ -266,6 +266,33 @@ fn a_hundred_reloads_lose_no_request() {
     });
 }
 
+/// How the command line's client ends, and what it says on standard output.
+fn told_at_the_command_line(world: &World, words: &[&str]) -> (Option<i32>, String) {
+    let mut asked = crate::process::command(UDSADMIN);
+    let (words, socket) = (words.iter(), world.folder.file("udsadmin.sock"));
+    let done = asked.args(words).arg("--socket").arg(socket).output().unwrap();
+    (done.status.code(), String::from_utf8(done.stdout).unwrap())
+}
+
+#[test]
+fn the_client_reloads_and_confirms_and_tells_what_changes() {
+    let world = World::with(&granted(""));
+    world.folder.write("policy.toml", &granted(MORE));
+    let (code, out) = told_at_the_command_line(&world, &["reload", "--confirm", "1h"]);
+    assert_eq!(code, Some(0));
+    assert!(
+        out.starts_with("+  user ") && out.contains("  more") && out.contains("`udsadmin confirm`"),
+        "{out}"
+    );
+    assert_eq!(told_at_the_command_line(&world, &["reload"]).0, Some(75));
+    assert_eq!(told_at_the_command_line(&world, &["confirm"]).0, Some(0));
+    assert_eq!(told_at_the_command_line(&world, &["confirm"]).0, Some(64));
+    world.folder.write("policy.toml", "[allow]\nuser = 1\n");
+    let (code, out) = told_at_the_command_line(&world, &["reload"]);
+    assert_eq!(code, Some(78));
+    assert!(out.contains("/policy.toml:2:1: error: "), "{out}");
+}
+
 // --- a broker that is played, so that it has its policy when the test wants it to ---
 
 /// The broker's connections: the one by which the server follows it, and the listening socket for the others.
@@ -315,10 +342,9 @@ impl Played {
     }
 
     async fn is_ordered(&self, session: &Packets) -> Version {
-        match session.receive().await.unwrap().unwrap().value {
-            Order::Run { run: 1, version, .. } => version,
-            other => panic!("{other:?}"),
-        }
+        let order = session.receive().await.unwrap().unwrap().value;
+        let Order::Run { run: 1, version, .. } = order else { panic!("{order:?}") };
+        version
     }
 
     async fn has(&self, policy: &str) -> Version {

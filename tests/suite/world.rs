@@ -114,10 +114,9 @@ pub(crate) fn version_at(broker: &Path) -> Version {
         })
     };
     // In a thread of its own: the caller's may have a runtime already.
-    match std::thread::scope(|scope| scope.spawn(ask).join().unwrap()) {
-        Report::InForce(standing) => standing.version,
-        other => panic!("{other:?}"),
-    }
+    let told = std::thread::scope(|scope| scope.spawn(ask).join().unwrap());
+    let Report::InForce(standing) = told else { panic!("{told:?}") };
+    standing.version
 }
 
 pub(crate) fn listen_for_lines(path: &Path) -> UnixListener {
@@ -151,9 +150,10 @@ impl Notices {
         std::thread::spawn(move || {
             let mut message = [0; 4096];
             while let Ok(octets @ 1..) = heard.recv(&mut message) {
-                if message[..octets].starts_with(b"READY=1") {
-                    // A test that has ended hears nothing.
-                    drop(tell.send(()));
+                let is_ready = message[..octets].starts_with(b"READY=1");
+                // A test that has ended hears nothing.
+                if is_ready && tell.send(()).is_err() {
+                    return;
                 }
             }
         });

@@ -11,6 +11,8 @@ mod test;
 mod who_can;
 mod why;
 
+pub(super) use table::aligned;
+
 use super::check as checking;
 use super::check::Load;
 use super::run::Failure;
