@@ -19,6 +19,8 @@ mod finals;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod follow;
+#[cfg(test)]
 mod gone;
 #[cfg(test)]
 mod input;
