@@ -9,6 +9,7 @@ mod exit;
 mod policy;
 mod reload;
 mod run;
+mod secret;
 
 use clap::{Parser, Subcommand};
 use std::io;

@@ -2,10 +2,12 @@
 //!
 //! What is checked is what was opened: each component of a path is opened beneath the one before it.
 
+mod beneath;
 mod fault;
 mod reader;
 mod walk;
 
+pub use beneath::{open_beneath, open_root};
 pub use fault::{Fault, FileError};
 pub use reader::{Reader, unreachable, unreadable};
 

@@ -4,6 +4,7 @@ mod change;
 mod crowd;
 mod gain;
 mod gate;
+mod kinds;
 mod offer;
 mod operation;
 mod scope;
@@ -56,7 +57,8 @@ fn gained_in(world: World, old: &Policy, new: &Policy) -> Vec<Change> {
     }
     for (name, command) in &new.commands {
         let before = old.commands.get(name);
-        if gates.open_nothing() && before.is_some_and(|before| operation::are_same(before, command)) {
+        if gates.open_nothing_to(command) && before.is_some_and(|before| operation::are_same(before, command))
+        {
             continue;
         }
         let note = before.and_then(|before| operation::more(before, command));

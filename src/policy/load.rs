@@ -3,7 +3,9 @@
 use super::case::Case;
 use super::condition::{Condition, Principals};
 use super::diagnostic::{Diagnostic, Severity};
+use super::kind::ArgumentSpec;
 use super::language;
+use super::lookup::Asked;
 use super::nearest::{did_you_mean, meant};
 use super::origin::{Document, Place, Source};
 use super::principal::{Names, Purpose};
@@ -26,6 +28,7 @@ type Parsed<'i> = (Arc<Document>, DeTable<'i>);
 /// Reads the roles of every file, then all but the rules, then these, which may stand in another file than their command.
 pub(super) fn load(sources: &[Source], names: &dyn Names) -> Result<Loaded, Vec<Diagnostic>> {
     let files = parse_all(sources)?;
+    let names = &Asked::new(names);
     let (mut draft, mut roles, mut findings) = (Draft::default(), Roles::default(), Vec::new());
     for (_, table) in &files {
         roles.note_denied(table);
@@ -128,6 +131,8 @@ impl Draft {
         }
         self.defined.insert(name.clone(), reader.place(&key.span()));
         if let Some(command) = reader.definition(name.clone(), item) {
+            self.policy.has_secrets |= command.arguments.iter().any(ArgumentSpec::is_secret);
+            self.policy.argument_names.extend(command.arguments.iter().map(|spec| spec.name.clone()));
             self.policy.commands.insert(name, command);
         }
     }

@@ -17,58 +17,56 @@ pub(super) fn meant(word: &str, known: &[&str]) -> String {
 /// The closest known word, at most a third of the word's letters (and at least one) away.
 fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let letters: Vec<char> = word.chars().take(LONGEST + 1).collect();
-    let limit = (letters.len() / 3).max(1);
-    let far = |candidate: &&str| distance(&letters, candidate);
     if letters.len() > LONGEST {
         return None;
     }
-    known.into_iter().min_by_key(far).filter(|best| far(best) <= limit)
+    let limit = (letters.len() / 3).max(1);
+    let near = known.into_iter().filter_map(|known| Some((distance(&letters, known, limit)?, known)));
+    near.min_by_key(|(far, _)| *far).map(|(_, known)| known)
 }
 
 /// The optimal string alignment distance: insertions, deletions, replacements and swaps of neighbours each
-/// count 1.
-fn distance(from: &[char], to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut table = Table { from, to: &to, rows: vec![(0..=from.len()).collect()] };
-    for _ in &to {
-        table.add_row();
+/// count 1. `None` as soon as it is more than the limit: a policy may have thousands of words to compare with.
+fn distance(from: &[char], to: &str, limit: usize) -> Option<usize> {
+    let mut rows = Rows { letter: None, before: Vec::new(), above: (0..=from.len()).collect() };
+    if to.chars().count().abs_diff(from.len()) > limit {
+        return None;
     }
-    table.cell(0, from.len())
-}
-
-/// The distances of all beginnings of two words; a row for each letter of `to`.
-struct Table<'a> {
-    from: &'a [char],
-    to: &'a [char],
-    rows: Vec<Vec<usize>>,
-}
-
-impl Table<'_> {
-    fn add_row(&mut self) {
-        self.rows.push(vec![self.rows.len()]);
-        for column in 1..=self.from.len() {
-            let best = self.best(column);
-            self.rows.last_mut().into_iter().for_each(|row| row.push(best));
+    for letter in to.chars() {
+        rows.advance(from, letter);
+        if rows.above.iter().chain(&rows.before).all(|far| *far > limit) {
+            return None;
         }
     }
+    rows.above.last().copied().filter(|far| *far <= limit)
+}
 
-    /// The cell of the last row but so many.
-    fn cell(&self, rows_up: usize, column: usize) -> usize {
-        let row = self.rows.iter().rev().nth(rows_up);
-        row.and_then(|row| row.get(column)).copied().unwrap_or(usize::MAX / 2)
-    }
+/// The distances of all beginnings of a word to the beginnings of another one that end with a letter, and with the one
+/// before it.
+struct Rows {
+    letter: Option<char>,
+    before: Vec<usize>,
+    above: Vec<usize>,
+}
 
-    /// What the cell of that column in the last row has to be.
-    fn best(&self, column: usize) -> usize {
-        let line = self.rows.len() - 1;
-        let (left, above) =
-            (self.from.get(..column).unwrap_or_default(), self.to.get(..line).unwrap_or_default());
-        let replaced = self.cell(1, column - 1) + usize::from(left.last() != above.last());
-        let best = replaced.min(self.cell(1, column) + 1).min(self.cell(0, column - 1) + 1);
-        match (left, above) {
-            ([.., a, b], [.., c, d]) if a == d && b == c => best.min(self.cell(2, column - 2) + 1),
-            _ => best,
+impl Rows {
+    /// Goes on to the next letter of the other word.
+    fn advance(&mut self, from: &[char], letter: char) {
+        let mut left = self.above.first().map_or(0, |far| far + 1);
+        let mut row = vec![left];
+        let mut earlier = None;
+        for (column, (own, pair)) in from.iter().zip(self.above.windows(2)).enumerate() {
+            let &[diagonal, up] = pair else { continue };
+            let replaced = diagonal + usize::from(*own != letter);
+            let is_swapped = earlier == Some(letter) && self.letter == Some(*own);
+            let corner = column.checked_sub(1).and_then(|corner| self.before.get(corner));
+            let swapped = corner.filter(|_| is_swapped).map_or(usize::MAX, |far| far + 1);
+            left = replaced.min(up + 1).min(left + 1).min(swapped);
+            row.push(left);
+            earlier = Some(*own);
         }
+        self.letter = Some(letter);
+        self.before = std::mem::replace(&mut self.above, row);
     }
 }
 
@@ -97,7 +95,17 @@ mod tests {
             ("ba", "ab", 1),
         ] {
             let letters: Vec<char> = from.chars().collect();
-            assert_eq!(distance(&letters, to), expected, "{from} {to}");
+            assert_eq!(distance(&letters, to, expected), Some(expected), "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn a_distance_ends_at_its_limit() {
+        for (from, to, limit) in
+            [("kitten", "sitting", 2), ("ab", "cd", 1), ("a", "abc", 1), ("abcd", "dcba", 2)]
+        {
+            let letters: Vec<char> = from.chars().collect();
+            assert_eq!(distance(&letters, to, limit), None, "{from} {to}");
         }
     }
 

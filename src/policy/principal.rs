@@ -78,23 +78,52 @@ pub(super) struct Member<Id> {
 pub(super) struct Members {
     pub(super) users: Vec<Member<Uid>>,
     pub(super) groups: Vec<Member<Gid>>,
+    /// Where each id stands first in its list, by id: a list may be long.
+    places: (Places<Uid>, Places<Gid>),
+}
+
+/// Places in a list, sorted by id.
+type Places<Id> = Vec<(Id, usize)>;
+
+fn places<Id: Copy + Ord>(list: &[Member<Id>]) -> Places<Id> {
+    let mut places: Places<Id> = list.iter().enumerate().map(|(place, member)| (member.id, place)).collect();
+    places.sort_unstable();
+    places.dedup_by_key(|(id, _)| *id);
+    places
+}
+
+fn place_of<Id: Copy + Ord>(places: &Places<Id>, id: Id) -> Option<usize> {
+    let found = places.binary_search_by_key(&id, |(known, _)| *known).ok()?;
+    places.get(found).map(|(_, place)| *place)
 }
 
 impl Members {
-    /// The user of that id.
-    pub(super) fn user(&self, uid: Uid) -> Option<&Member<Uid>> {
-        self.users.iter().find(|member| member.id == uid)
+    /// These, each list in its order.
+    fn new(users: Vec<Member<Uid>>, groups: Vec<Member<Gid>>) -> Self {
+        let places = (places(&users), places(&groups));
+        Self { users, groups, places }
     }
 
-    /// The first group that is among these.
+    /// The user of that id.
+    pub(super) fn user(&self, uid: Uid) -> Option<&Member<Uid>> {
+        self.users.get(place_of(&self.places.0, uid)?)
+    }
+
+    /// The first group that is among these. Whichever list is shorter is gone through.
     pub(super) fn group_among(&self, groups: &Groups) -> Option<&Member<Gid>> {
-        self.groups.iter().find(|member| groups.contains(&member.id))
+        if self.groups.len() <= groups.len() {
+            return self.groups.iter().find(|member| groups.contains(&member.id));
+        }
+        let first = groups.iter().filter_map(|gid| place_of(&self.places.1, *gid)).min()?;
+        self.groups.get(first)
     }
 
     /// Unites two lists.
-    pub(super) fn extend(&mut self, other: Self) {
-        self.users.extend(other.users);
-        self.groups.extend(other.groups);
+    pub(super) fn extend(&mut self, mut other: Self) {
+        let (mut users, mut groups) = (std::mem::take(&mut self.users), std::mem::take(&mut self.groups));
+        users.append(&mut other.users);
+        groups.append(&mut other.groups);
+        *self = Self::new(users, groups);
     }
 }
 
@@ -114,10 +143,8 @@ impl Reader<'_> {
             Kind { word: "user", checked: Uid::new, look_up: &|name: &str| names.uid_of(name), purpose };
         let groups =
             Kind { word: "group", checked: Gid::new, look_up: &|name: &str| names.gid_of(name), purpose };
-        Members {
-            users: self.each_member(table.get("users"), &users),
-            groups: self.each_member(table.get("groups"), &groups),
-        }
+        let users = self.each_member(table.get("users"), &users);
+        Members::new(users, self.each_member(table.get("groups"), &groups))
     }
 
     fn each_member<Id>(&mut self, field: Option<&Item<'_>>, kind: &Kind<'_, Id>) -> Vec<Member<Id>> {

@@ -6,7 +6,6 @@ use crate::audit::Event;
 use crate::broker::{Followed, InForce, NotRun};
 use crate::identity::Peer;
 use crate::policy::{Decision, Policy, Refusal, decide};
-use crate::protocol;
 use crate::protocol::reply::Final;
 use crate::request::Request;
 use std::io;
@@ -47,7 +46,7 @@ impl Judge {
         match decide(self.policy(), &self.peer, request, (context.clock)()) {
             Decision::Permit(_) => None,
             Decision::Deny(denial) => {
-                let event = Event::denied(&self.peer, request, &protocol::spell(request), &denial);
+                let event = Event::denied(&self.peer, &self.policy().shown(request), &denial);
                 context.trail.note(&event).await;
                 Some(match denial.refusal() {
                     Refusal::Denied => NotRun::Denied,

@@ -121,3 +121,6 @@ fn stands(left_out: &LeftOut<String>) -> Value {
         LeftOut::Default(text) => text.clone().into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

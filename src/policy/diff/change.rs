@@ -1,5 +1,6 @@
 //! One difference between two policies, as it is told: who, what, with which values. Computes none of it.
 
+use super::super::kind::Repeat;
 use super::crowd::{Principal, Who};
 use crate::request::{Builtin, CommandName};
 use std::fmt;
@@ -36,6 +37,7 @@ pub struct Values {
     pub(super) listed: Option<Vec<String>>,
     pub(super) kind: String,
     pub(super) left_out: Option<LeftOut<String>>,
+    pub(super) repeat: Option<Repeat>,
 }
 
 impl Values {
@@ -49,6 +51,12 @@ impl Values {
     #[must_use]
     pub const fn left_out(&self) -> Option<&LeftOut<String>> {
         self.left_out.as_ref()
+    }
+
+    /// How many values at once, where it takes several: any combination of these.
+    #[must_use]
+    pub const fn repeat(&self) -> Option<Repeat> {
+        self.repeat
     }
 
     /// The values that may be given, for people: the first of a list, or the type in words.
@@ -66,7 +74,11 @@ impl fmt::Display for Values {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let given = self.given();
         let blank = if given.is_empty() || self.left_out.is_none() { "" } else { " " };
-        write!(f, "{given}{blank}")?;
+        write!(f, "{given}")?;
+        if let Some(Repeat { min, max }) = self.repeat.filter(|_| !given.is_empty()) {
+            write!(f, " ({min} to {max} of these)")?;
+        }
+        f.write_str(blank)?;
         match &self.left_out {
             Some(LeftOut::Default(default)) => write!(f, "(left out: {default})"),
             Some(LeftOut::Nothing) => f.write_str("(left out)"),

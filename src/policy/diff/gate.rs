@@ -1,7 +1,8 @@
 //! Who may connect under the one policy and under the other. Knows no commands.
 
 use super::super::Policy;
-use super::crowd::{Clause, Crowd, Key, World, crowd, denied};
+use super::super::command::Command;
+use super::crowd::{Clause, Crowd, Key, World, crowd, denied, keys};
 use std::sync::Arc;
 
 /// Whom each of two policies lets in, and whom it denies.
@@ -24,6 +25,8 @@ pub(super) struct Gates {
     denied: Crowd,
     /// Those of `new` whom neither denies and `old` doesn't have.
     pub(super) newcomers: Clause,
+    /// Whether there are any.
+    has_newcomers: bool,
     /// Those of `new` whom neither denies and `old` has, too.
     pub(super) residents: Clause,
     /// Those of `new` who were not denied.
@@ -42,6 +45,7 @@ impl Gates {
         Self {
             world,
             newcomers: Clause::of(entering().filter(|(key, _)| !old.contains_key(key))),
+            has_newcomers: entering().any(|(key, _)| !old.contains_key(key)),
             residents: Clause::of(entering().filter(|(key, _)| old.contains_key(key))),
             entries: Clause::of(entering()),
             everyone: Clause::of(&new),
@@ -55,9 +59,12 @@ impl Gates {
         }
     }
 
-    /// Whether the new policy lets in nobody whom the old one doesn't.
-    pub(super) fn open_nothing(&self) -> bool {
-        self.freed.is_empty() && self.new.keys().all(|key| self.old.contains_key(key))
+    /// Whether nobody gains anything by a command that is the same under both policies.
+    pub(super) fn open_nothing_to(&self, command: &Command) -> bool {
+        let comes_in = |key: &Key| self.new.contains_key(key) && !self.old.contains_key(key);
+        let finds_way = |key: &Key| !self.new.contains_key(key) && self.has_newcomers;
+        let mut named = command.rules.iter().flat_map(|rule| keys(&rule.condition, self.world));
+        self.freed.is_empty() && (!self.has_newcomers || !named.any(|key| comes_in(&key) || finds_way(&key)))
     }
 
     /// The principal as the new policy lets it in, if neither denies it.

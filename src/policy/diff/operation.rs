@@ -3,7 +3,8 @@
 use super::super::command::{Command, Rule};
 use super::super::condition::Condition;
 use super::super::rate::{MaxRunning, Rate};
-use super::crowd::{World, crowd};
+use super::crowd::{World, keys};
+use super::kinds;
 use super::values;
 use std::time::Duration;
 
@@ -21,19 +22,21 @@ pub(super) fn more(old: &Command, new: &Command) -> Option<String> {
     if !other.is_empty() {
         return Some(format!("runs something else ({}): {}", other.join(", "), line(new)));
     }
-    let wider = [
-        is_longer(new.timeout, old.timeout).then(|| format!("timeout {}", shown(new.timeout))),
-        is_more_often(new.limits.rate.as_ref(), old.limits.rate.as_ref())
-            .then(|| new.limits.rate.as_ref().map_or("no rate".to_owned(), |rate| format!("rate {rate}"))),
-        is_more(new.limits.max_running.as_ref(), old.limits.max_running.as_ref()).then(|| {
-            new.limits
-                .max_running
-                .as_ref()
-                .map_or("no max-running".to_owned(), |max| format!("max-running {}", max.runs))
-        }),
-    ];
-    let wider: Vec<String> = wider.into_iter().flatten().collect();
-    (!wider.is_empty()).then(|| wider.join(", "))
+    wider(old, new)
+}
+
+/// Which limits of the new command are wider, or are no more.
+fn wider(old: &Command, new: &Command) -> Option<String> {
+    let (was, is) = (&old.limits, &new.limits);
+    let timeout = is_longer(new.timeout, old.timeout).then(|| format!("timeout {}", shown(new.timeout)));
+    let rate = || is.rate.as_ref().map_or("no rate".to_owned(), |rate| format!("rate {rate}"));
+    let rate = is_more_often(is.rate.as_ref(), was.rate.as_ref()).then(rate);
+    let most = || {
+        is.max_running.as_ref().map_or("no max-running".to_owned(), |max| format!("max-running {}", max.runs))
+    };
+    let most = is_more(is.max_running.as_ref(), was.max_running.as_ref()).then(most);
+    let all: Vec<String> = [timeout, rate, most].into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join(", "))
 }
 
 fn is_more_often(rate: Option<&Rate>, than: Option<&Rate>) -> bool {
@@ -54,8 +57,9 @@ fn line(command: &Command) -> String {
     format!("{cut}{rest} as {}", command.run_as.name)
 }
 
-fn names(command: &Command) -> impl Iterator<Item = &str> {
-    command.arguments.iter().map(|spec| spec.name.as_str())
+/// The arguments' names in their order, and how their values come to the program.
+fn names(command: &Command) -> impl Iterator<Item = (&str, &str)> {
+    command.arguments.iter().map(|spec| (spec.name.as_str(), kinds::way(&spec.kind)))
 }
 
 fn is_longer(limit: Option<Duration>, than: Option<Duration>) -> bool {
@@ -82,5 +86,5 @@ fn is_for_same(old: &Condition, new: &Condition) -> bool {
     let during = old.during.includes(&new.during) && new.during.includes(&old.during);
     during
         && old.foreign_namespace == new.foreign_namespace
-        && crowd(old, World::Own) == crowd(new, World::Own)
+        && keys(old, World::Own).eq(keys(new, World::Own))
 }

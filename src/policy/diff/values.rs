@@ -1,14 +1,18 @@
 //! Sets of the values of one argument, and what is left of one without another. Where that can't be known, all is left.
 
-use super::super::kind::{ArgumentSpec, Kind};
+use super::super::kind::{ArgumentSpec, Kind, Repeat, duration};
 use super::change::{self, LeftOut};
+use super::kinds;
 use crate::request::Value;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// The values that may be given.
 #[derive(Clone, Debug)]
 pub(super) enum Given<'a> {
     Listed(BTreeSet<&'a str>),
+    /// Each in whatever spelling.
+    Durations(BTreeSet<Duration>),
     Integers(i64, i64),
     Typed(&'a ArgumentSpec),
 }
@@ -19,21 +23,55 @@ impl<'a> Given<'a> {
             Kind::OneOf(values) => Self::Listed(values.iter().map(String::as_str).collect()),
             Kind::Boolean => Self::Listed(["false", "true"].into()),
             Kind::Integer(first, last) => Self::Integers(*first, *last),
-            Kind::Pattern(..) | Kind::Text(..) | Kind::Duration(..) | Kind::Hostname | Kind::Unit(_) => {
-                Self::Typed(spec)
-            }
+            Kind::Pattern(..)
+            | Kind::Text(..)
+            | Kind::Duration(..)
+            | Kind::Hostname
+            | Kind::Unit(_)
+            | Kind::Path(_)
+            | Kind::User(_)
+            | Kind::Group
+            | Kind::Secret(..) => Self::Typed(spec),
+        }
+    }
+
+    /// The values to which a rule narrows the argument.
+    fn narrowed(spec: &ArgumentSpec, values: &'a [Value]) -> Self {
+        let values = values.iter().filter_map(Value::as_text);
+        match &spec.kind {
+            Kind::Duration(..) => Self::Durations(values.filter_map(duration).collect()),
+            _ => Self::Listed(values.collect()),
         }
     }
 
     fn is_empty(&self) -> bool {
-        matches!(self, Self::Listed(values) if values.is_empty())
+        match self {
+            Self::Listed(values) => values.is_empty(),
+            Self::Durations(values) => values.is_empty(),
+            Self::Integers(..) | Self::Typed(_) => false,
+        }
     }
 
     fn has(&self, text: &str) -> bool {
         match self {
             Self::Listed(values) => values.contains(text),
+            Self::Durations(values) => duration(text).is_some_and(|length| values.contains(&length)),
             Self::Integers(first, last) => Kind::Integer(*first, *last).has(text),
             Self::Typed(spec) => Value::try_from(text).is_ok_and(|value| spec.check(&value).is_ok()),
+        }
+    }
+
+    fn durations<'d>(values: impl Iterator<Item = &'d Duration>) -> Vec<Self> {
+        let values: BTreeSet<Duration> = values.copied().collect();
+        if values.is_empty() { Vec::new() } else { vec![Self::Durations(values)] }
+    }
+
+    /// Whether a duration is one of its values in each of its spellings, or in none.
+    fn takes_durations(&self) -> bool {
+        match self {
+            Self::Durations(_) => true,
+            Self::Typed(spec) => matches!(spec.kind, Kind::Duration(..)),
+            Self::Listed(_) | Self::Integers(..) => false,
         }
     }
 
@@ -42,6 +80,9 @@ impl<'a> Given<'a> {
         match (self, other) {
             (Self::Listed(values), _) => {
                 vec![Self::Listed(values.iter().copied().filter(|value| !other.has(value)).collect())]
+            }
+            (Self::Durations(values), other) if other.takes_durations() => {
+                Self::durations(values.iter().filter(|value| !other.has(&written(**value))))
             }
             (Self::Integers(first, last), Self::Integers(from, to)) => {
                 let below = from.checked_sub(1).map(|end| (*first, end.min(*last)));
@@ -55,7 +96,7 @@ impl<'a> Given<'a> {
                 between(*first, *last, &numbers.collect())
             }
             (Self::Typed(inner), Self::Typed(outer)) if holds(outer, inner) => Vec::new(),
-            (Self::Integers(..) | Self::Typed(_), _) => vec![self.clone()],
+            (Self::Durations(_) | Self::Integers(..) | Self::Typed(_), _) => vec![self.clone()],
         }
     }
 
@@ -66,12 +107,16 @@ impl<'a> Given<'a> {
                 Self::Listed(values.iter().copied().filter(|value| other.has(value)).collect())
             }
             (_, Self::Listed(_)) => other.meet(self),
+            (Self::Durations(values), other) if other.takes_durations() => {
+                Self::Durations(values.iter().copied().filter(|value| other.has(&written(*value))).collect())
+            }
+            (Self::Typed(_), Self::Durations(_)) if self.takes_durations() => other.meet(self),
             (Self::Integers(first, last), Self::Integers(from, to)) if first.max(from) <= last.min(to) => {
                 Self::Integers(*first.max(from), *last.min(to))
             }
             (Self::Integers(..), Self::Integers(..)) => Self::Listed(BTreeSet::new()),
             (Self::Typed(outer), Self::Typed(inner)) if holds(outer, inner) => other.clone(),
-            (Self::Integers(..) | Self::Typed(_), _) => self.clone(),
+            (Self::Durations(_) | Self::Integers(..) | Self::Typed(_), _) => self.clone(),
         }
     }
 }
@@ -84,37 +129,22 @@ fn between<'a>(first: i64, last: i64, numbers: &BTreeSet<i64>) -> Vec<Given<'a>>
     ranges.filter(|(start, end)| start <= end).map(|(start, end)| Given::Integers(start, end)).collect()
 }
 
+/// A duration in one of its spellings.
+fn written(length: Duration) -> String {
+    humantime::format_duration(length).to_string()
+}
+
 /// Whether every value of `inner` is one of `outer`, as far as the types alone show it.
 fn holds(outer: &ArgumentSpec, inner: &ArgumentSpec) -> bool {
     let dashes = outer.dash || !inner.dash || outer.kind.settles_dashes();
-    dashes
-        && match (&outer.kind, &inner.kind) {
-            (Kind::Text(longest, class), Kind::Text(length, narrow)) => {
-                let same = |wide: &str| narrow.as_ref().is_some_and(|(_, narrow)| narrow == wide);
-                length <= longest && class.as_ref().is_none_or(|(_, wide)| same(wide))
-            }
-            (Kind::Duration(first, last), Kind::Duration(from, to)) => {
-                let starts = first
-                    .as_ref()
-                    .is_none_or(|first| from.as_ref().is_some_and(|from| first.length <= from.length));
-                let ends =
-                    last.as_ref().is_none_or(|last| to.as_ref().is_some_and(|to| to.length <= last.length));
-                starts && ends
-            }
-            (Kind::Unit(types), Kind::Unit(some)) => some.iter().all(|one| types.contains(one)),
-            (one, other) => is_same(one, other),
-        }
+    dashes && kinds::holds(&outer.kind, &inner.kind)
 }
 
-/// Whether two types are written alike.
-fn is_same(one: &Kind, other: &Kind) -> bool {
-    format!("{one:?}") == format!("{other:?}")
-}
-
-/// Whether two arguments take the same values, and stand for the same where they are left out.
+/// Whether two arguments take the same values, as often, and stand for the same where they are left out.
 pub(super) fn are_same(one: &ArgumentSpec, other: &ArgumentSpec) -> bool {
-    let ends = |spec: &ArgumentSpec| (spec.dash, spec.default.clone(), spec.optional);
-    ends(one) == ends(other) && is_same(&one.kind, &other.kind)
+    let ends = one.default == other.default && one.optional == other.optional && one.repeat == other.repeat;
+    let dash = one.dash == other.dash;
+    ends && dash && kinds::holds(&one.kind, &other.kind) && kinds::holds(&other.kind, &one.kind)
 }
 
 /// What a peer may do about one argument: give one of these values, or leave it out, which stands for the default.
@@ -122,6 +152,8 @@ pub(super) fn are_same(one: &ArgumentSpec, other: &ArgumentSpec) -> bool {
 pub(super) struct Choice<'a> {
     given: Given<'a>,
     left_out: Option<LeftOut<&'a str>>,
+    /// How many such values at once.
+    repeat: Option<Repeat>,
 }
 
 impl<'a> Choice<'a> {
@@ -130,11 +162,11 @@ impl<'a> Choice<'a> {
         let default = spec.default.as_ref().and_then(Value::as_text);
         let Some(values) = narrowed else {
             let left_out = default.map(LeftOut::Default).or(spec.optional.then_some(LeftOut::Nothing));
-            return Self { given: Given::of(spec), left_out };
+            return Self { given: Given::of(spec), left_out, repeat: spec.repeat };
         };
-        let values: BTreeSet<&str> = values.iter().filter_map(Value::as_text).collect();
-        let left_out = default.filter(|default| values.contains(default)).map(LeftOut::Default);
-        Self { given: Given::Listed(values), left_out }
+        let given = Given::narrowed(spec, values);
+        let left_out = default.filter(|default| given.has(default)).map(LeftOut::Default);
+        Self { given, left_out, repeat: spec.repeat }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -143,34 +175,55 @@ impl<'a> Choice<'a> {
 
     pub(super) fn minus(&self, other: &Self) -> Vec<Self> {
         let mut left_out = self.left_out.filter(|_| self.left_out != other.left_out);
-        let given = self.given.minus(&other.given).into_iter().filter(|piece| !piece.is_empty());
-        let mut pieces: Vec<Self> = given.map(|given| Self { given, left_out: left_out.take() }).collect();
+        let given = self.given_beyond(other).into_iter().filter(|piece| !piece.is_empty());
+        let mut pieces: Vec<Self> =
+            given.map(|given| Self { given, left_out: left_out.take(), ..*self }).collect();
         if left_out.is_some() {
-            pieces.push(Self { given: Given::Listed(BTreeSet::new()), left_out });
+            pieces.push(Self { given: Given::Listed(BTreeSet::new()), left_out, ..*self });
         }
         pieces
     }
 
+    /// The given values that the other has not. Of several at once, one that it has not makes all of them new.
+    fn given_beyond(&self, other: &Self) -> Vec<Given<'a>> {
+        let beyond = self.given.minus(&other.given);
+        let is_covered = beyond.iter().all(Given::is_empty);
+        match (self.repeat, other.repeat) {
+            (None, _) => beyond,
+            (Some(mine), Some(theirs)) if is_covered && theirs.min <= mine.min && mine.max <= theirs.max => {
+                beyond
+            }
+            (Some(_), _) => vec![self.given.clone()],
+        }
+    }
+
     pub(super) fn meet(&self, other: &Self) -> Self {
         let left_out = self.left_out.filter(|_| self.left_out == other.left_out);
-        Self { given: self.given.meet(&other.given), left_out }
+        let given = if self.repeat.is_some() { self.given.clone() } else { self.given.meet(&other.given) };
+        Self { given, left_out, repeat: self.repeat }
     }
 
     /// Both together, where that is one list.
     pub(super) fn join(&self, other: &Self) -> Option<Self> {
         let (Given::Listed(one), Given::Listed(two)) = (&self.given, &other.given) else { return None };
+        if self.repeat.is_some() || other.repeat.is_some() {
+            return None;
+        }
         let left_out = match (self.left_out, other.left_out) {
             (one, two) if one == two => one,
             (one, None) | (None, one) => one,
             (Some(_), Some(_)) => return None,
         };
-        Some(Self { given: Given::Listed(one.union(two).copied().collect()), left_out })
+        Some(Self { given: Given::Listed(one.union(two).copied().collect()), left_out, repeat: None })
     }
 
     /// The same, to be told.
     pub(super) fn told(&self) -> change::Values {
         let (listed, kind) = match &self.given {
             Given::Listed(values) => (Some(values.iter().map(ToString::to_string).collect()), String::new()),
+            Given::Durations(values) => {
+                (Some(values.iter().map(|length| written(*length)).collect()), String::new())
+            }
             Given::Integers(first, last) if first == last => (Some(vec![first.to_string()]), String::new()),
             Given::Integers(first, last) => (None, Kind::Integer(*first, *last).to_string()),
             Given::Typed(spec) => (None, spec.kind()),
@@ -179,6 +232,6 @@ impl<'a> Choice<'a> {
             LeftOut::Nothing => LeftOut::Nothing,
             LeftOut::Default(text) => LeftOut::Default(text.to_owned()),
         });
-        change::Values { listed, kind, left_out }
+        change::Values { listed, kind, left_out, repeat: self.repeat }
     }
 }

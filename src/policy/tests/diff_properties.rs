@@ -155,14 +155,17 @@ fn gains(old: &Policy, new: &Policy, peer: &Peer, (command, given): (&str, &Give
     };
     let gained = |index: &usize| match (command, moment(*index)) {
         ("connect" | "status", now) => may(new, now) && !may(old, now),
-        (_, now) => is_more(permitted(old, peer, &request, now), permitted(new, peer, &request, now)),
+        (_, now) => is_more(
+            permitted(old, peer, &request, now).as_ref(),
+            permitted(new, peer, &request, now).as_ref(),
+        ),
     };
     (0..MOMENTS.len()).filter(gained).collect()
 }
 
 /// Whether the second grant gives what the first doesn't.
-fn is_more(old: Option<Grant>, new: Option<Grant>) -> bool {
-    let (Some(old), Some(new)) = (&old, &new) else { return new.is_some() };
+fn is_more(old: Option<&Grant>, new: Option<&Grant>) -> bool {
+    let (Some(old), Some(new)) = (old, new) else { return new.is_some() };
     let rate = |grant: &Grant| grant.rate().map_or(usize::MAX, |rate| rate.runs);
     let at_once = |grant: &Grant| grant.max_running().map_or(usize::MAX, |max| max.runs);
     (old.argv(), old.run_as()) != (new.argv(), new.run_as())

@@ -90,20 +90,14 @@ fn a_command_that_became_another_is_lost_and_gained() {
         ]
     };
     assert_eq!(told, [expected("+", is), expected("-", was)].concat());
-    for (other, word) in [("run-as = \"bob\"\n", "run-as"), ("exec = [\"/bin/x\", \"{unit}\"]\n", "program")]
+    let exec = "exec = [\"/usr/bin/systemctl\", \"restart\", \"--\", \"{unit}\"]";
+    for (from, to, word) in
+        [("args", "run-as = \"bob\"\nargs", "run-as"), (exec, "exec = [\"/bin/x\", \"{unit}\"]", "program")]
     {
-        let from = if word == "program" {
-            &BASE[BASE.find("exec").unwrap()..BASE.find("args").unwrap()]
-        } else {
-            "args"
-        };
-        let to = if word == "program" { other.to_owned() } else { format!("{other}args") };
-        let told = changed(from, &to);
+        let told = changed(from, to);
         assert_eq!(told.len(), 6);
-        assert!(
-            told.iter().all(|line| line.contains(&format!("(runs something else ({word}): "))),
-            "{told:?}"
-        );
+        let noted = format!("(runs something else ({word}): ");
+        assert!(told.iter().all(|line| line.contains(&noted)), "{told:?}");
     }
 }
 
@@ -177,6 +171,28 @@ fn a_type_is_told_in_words_unless_it_holds_the_other() {
         ("pattern = \"a+\"", "pattern = \"b+\"", &["+ text that matches b+", "- text that matches a+"]),
         ("pattern = \"a+\"", "pattern = \"a+\", dash = true", &["+ text that matches a+"]),
         ("hostname = true", "one-of = [\"localhost\", \"a b\"]", &["+ \"a b\"", "- a host name"]),
+        (
+            "path = { under = [\"/srv\"] }",
+            "path = { under = [\"/srv\", \"/var/x\"] }",
+            &["+ the path of an existing file under /srv or /var/x"],
+        ),
+        ("user = true", "user = { min-uid = 1000 }", &["- the name of an existing user"]),
+        (
+            "user = { groups = [\"dba\"] }",
+            "user = { groups = [\"dba\", \"webops\"] }",
+            &["+ the name of an existing user in group dba or webops"],
+        ),
+        ("group = true", "group = true", &[]),
+        (
+            "unit = true, repeat = { max = 3 }",
+            "unit = true, repeat = { max = 2 }",
+            &["- a unit name (1 to 3 of these)"],
+        ),
+        (
+            "one-of = [\"a\"], repeat = true",
+            "one-of = [\"a\", \"b\"], repeat = true",
+            &["+ a,b (1 to 64 of these)"],
+        ),
         ("boolean = true", "boolean = true, default = true", &["+ (left out: true)"]),
         (
             "boolean = true, default = true",
@@ -186,6 +202,32 @@ fn a_type_is_told_in_words_unless_it_holds_the_other() {
     ] {
         assert_eq!(typed(from, to), expected, "{from} -> {to}");
     }
+}
+
+#[test]
+fn durations_are_the_same_in_every_spelling() {
+    let base = |when: &str, kind: &str| {
+        format!(
+            "[allow]\nusers = [\"bob\"]\n[commands.a]\nexec = [\"/bin/a\", \"{{x}}\"]\n\
+             args = [{{ name = \"x\", {kind} }}]\n[[commands.a.allow]]\nusers = [\"bob\"]\n{when}"
+        )
+    };
+    let when = |values: &str| base(&format!("when.x = [{values}]\n"), "duration = {}");
+    assert_eq!(lines(&when("\"1h\""), &when("\"60min\"")), Vec::<String>::new());
+    assert_eq!(lines(&when("\"1h\""), &when("\"60min\", \"90s\"")), ["+ user bob  a  x=\"1m 30s\""]);
+    assert_eq!(lines(&base("", "one-of = [\"1h\"]"), &when("\"1h\"")), ["+ user bob  a  x=1h"]);
+}
+
+#[test]
+fn a_value_that_comes_to_the_program_in_another_way_is_something_else() {
+    let base = |pass: &str| {
+        format!(
+            "[allow]\nusers = [\"bob\"]\n[commands.a]\nexec = [\"/bin/a\", \"{{x}}\"]\n\
+             args = [{{ name = \"x\", path = {{ under = [\"/srv\"]{pass} }} }}]\n[[commands.a.allow]]\nusers = [\"bob\"]\n"
+        )
+    };
+    let told = lines(&base(""), &base(", pass = \"fd\""));
+    assert!(told.len() == 2 && told.iter().all(|line| line.contains("something else (args)")), "{told:?}");
 }
 
 #[test]

@@ -168,7 +168,7 @@ fn programs_get_the_same_with_places() {
 #[test]
 fn every_policy_of_the_project_is_shown_as_it_is() {
     let mut seen = 0;
-    for directory in ["config", "config/examples", "tests/policies", "fuzz/seeds/policy"] {
+    for directory in ["config", "config/examples", "tests/policies", "tests/policies/unions"] {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
         for path in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
             let Ok(text) = std::fs::read_to_string(&path) else { continue };
