@@ -3,7 +3,7 @@
 use crate::identity::Peer;
 use crate::policy::{Denial, Shown};
 use crate::protocol;
-use crate::request::{ArgumentName, Value};
+use crate::request::{ArgumentName, Builtin, Value};
 use std::fmt::Display;
 
 /// Longest name of a field that journald takes, in octets (systemd's journal-file; longer ones are dropped there).
@@ -28,6 +28,8 @@ pub enum Kind {
     SenderMismatch,
     /// A policy is in force.
     PolicyLoaded,
+    /// A policy was read again, and refused: the old one stays.
+    PolicyRefused,
 }
 
 impl Kind {
@@ -43,6 +45,7 @@ impl Kind {
             Self::ProtocolError => "protocol-error",
             Self::SenderMismatch => "sender-mismatch",
             Self::PolicyLoaded => "policy-loaded",
+            Self::PolicyRefused => "policy-refused",
         }
     }
 
@@ -58,6 +61,7 @@ impl Kind {
             Self::ProtocolError => "993d125a4efd4812b5ba296f4789dcc0",
             Self::SenderMismatch => "59c10322e3714de892f28c3680aad08b",
             Self::PolicyLoaded => "aebd644a9e084c2ab43ca38e0d6e566c",
+            Self::PolicyRefused => "3e62ea6c326d4d4885abe4bd2b0a2cd2",
         }
     }
 
@@ -65,7 +69,7 @@ impl Kind {
     #[must_use]
     pub const fn priority(self) -> &'static str {
         match self {
-            Self::SenderMismatch => "3",
+            Self::SenderMismatch | Self::PolicyRefused => "3",
             Self::Refused | Self::Denied | Self::ProtocolError => "4",
             Self::Started | Self::Finished | Self::PolicyLoaded => "5",
             Self::Connected => "6",
@@ -135,6 +139,17 @@ impl Event {
             .field("UDSADMIN_REASON", denial.reason())
     }
 
+    /// A built-in that is refused, in its canonical spelling.
+    #[must_use]
+    pub fn denied_builtin(peer: &Peer, builtin: Builtin, spelling: &str, reason: &str) -> Self {
+        Self::new(Kind::Denied, format!("{peer}: {spelling}: denied: {reason}"))
+            .peer(peer)
+            .field("UDSADMIN_COMMAND", builtin.verb())
+            .field("UDSADMIN_REQUEST", spelling)
+            .field("UDSADMIN_REASON", reason)
+            .decision("deny", "default-deny")
+    }
+
     /// The arguments by name, one field for each value.
     #[must_use]
     pub fn arguments(mut self, arguments: &[(ArgumentName, Value)]) -> Self {
@@ -198,7 +213,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const KINDS: [Kind; 8] = [
+    const KINDS: [Kind; 9] = [
         Kind::Connected,
         Kind::Refused,
         Kind::Denied,
@@ -207,6 +222,7 @@ mod tests {
         Kind::ProtocolError,
         Kind::SenderMismatch,
         Kind::PolicyLoaded,
+        Kind::PolicyRefused,
     ];
 
     #[test]

@@ -1,5 +1,6 @@
 //! The server's end of the seam: one connection for one client's session. Holds no privilege and needs none.
 
+use super::force::Version;
 use super::wire::{Order, Report};
 use super::{Packet, Packets};
 use crate::request::Request;
@@ -60,12 +61,34 @@ impl Connection {
         }
     }
 
-    /// Orders a run, with the ends of its pipes: stdout, stderr, and stdin where there is input.
+    /// Orders a run, with the ends of its pipes: stdout, stderr, and stdin where there is input. `version` is of the policy
+    /// that the request was judged by.
     ///
     /// # Errors
     /// Those of sending: nothing was started.
-    pub async fn run(&self, run: u32, request: &Request, pipes: &[BorrowedFd<'_>]) -> io::Result<()> {
-        self.packets.send(&Order::Run { run, request: request.clone() }, pipes).await
+    pub async fn run(
+        &self,
+        (run, version): (u32, Version),
+        request: &Request,
+        pipes: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
+        self.packets.send(&Order::Run { run, version, request: request.clone() }, pipes).await
+    }
+
+    /// Orders a reload, with or without a time on trial.
+    ///
+    /// # Errors
+    /// Those of sending: nothing was done.
+    pub async fn reload(&self, run: u32, confirm: Option<Duration>) -> io::Result<()> {
+        self.packets.send(&Order::Reload { run, confirm }, &[]).await
+    }
+
+    /// Orders the policy on trial to be kept.
+    ///
+    /// # Errors
+    /// Those of sending: nothing was done.
+    pub async fn confirm(&self, run: u32) -> io::Result<()> {
+        self.packets.send(&Order::Confirm { run }, &[]).await
     }
 
     /// Asks for the end of a run. Whether the broker is still there to hear it, [`next`](Self::next) tells.

@@ -1,18 +1,29 @@
 //! The seam between the two programs: orders and descriptors one way, reports the other. The side with the privilege
 //! believes nothing that comes over it about who asks.
 
+mod changes;
 mod client;
 mod door;
+mod follow;
+mod force;
 mod packets;
 mod quota;
+mod record;
+mod reload;
 mod run;
 mod service;
+mod texts;
 mod wire;
+mod wish;
 
 pub use client::{Connection, OpenError};
 pub use door::{Doors, Foreign};
+pub use follow::Followed;
+pub use force::{InForce, Refused, Standing, State, Version};
 pub use packets::{Packet, Packets, accept};
 pub use quota::Quotas;
+pub use record::in_force;
+pub use reload::{By, Fresh, Load, Policies, Setup, Unfit};
 pub use run::{order_places, places};
 pub use service::Service;
-pub use wire::{NotRun, Order, Report};
+pub use wire::{Answer, NotRun, Order, Report, Row};

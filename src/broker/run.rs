@@ -1,5 +1,6 @@
 //! One run, from the order to its report: decide, record, start, wait, record. In that order, and no step left out.
 
+use super::force::InForce;
 use super::quota::Share;
 use super::service::{Ordered, Service, Session};
 use super::wire::{NotRun, Report};
@@ -7,7 +8,7 @@ use crate::audit::{Event, Kind};
 use crate::execution::{self, Job, JobId, NotProven, Outcome, Proven, plan, prove};
 use crate::identity::{Account, Peer};
 use crate::limits::{Place, Places};
-use crate::policy::{Decision, Denial, Grant, Refusal, Shown, decide};
+use crate::policy::{Decision, Denial, Grant, Policy, Refusal, Shown, decide};
 use crate::request::{CommandName, Request};
 use crate::{accounts, files};
 use rustix::fs::{FsWord, OFlags, fcntl_getfl, fstatfs};
@@ -31,7 +32,7 @@ const ORDERS_MAX: usize = RUNS_MAX + 64;
 const ORDERS_PER_USER: usize = RUNS_PER_USER + 16;
 
 /// How long the server may take to read a report before it counts as stuck.
-const REPORTING: Duration = Duration::from_secs(10);
+pub(super) const REPORTING: Duration = Duration::from_secs(10);
 
 /// The file system of pipes without a name, and of nothing else (linux/magic.h).
 const PIPEFS_MAGIC: FsWord = 0x5049_5045;
@@ -52,6 +53,7 @@ pub fn order_places() -> Arc<Places> {
 struct Entry<'a> {
     session: &'a Session,
     run: u32,
+    now: &'a InForce,
     peer: &'a Peer,
     request: &'a Request,
     shown: Shown,
@@ -68,11 +70,15 @@ impl Entry<'_> {
 }
 
 impl Service {
-    /// Carries out one order to run, and reports on it.
+    /// Carries out one order to run, all of it under one policy, and reports on it.
     pub(super) async fn run(&self, session: &Session, ordered: Ordered, cancel: &CancellationToken) {
-        let Ordered { run, request, pipes } = ordered;
-        let (peer, shown) = (self.peer_now(session).await, self.policy.shown(&request));
-        let entry = Entry { session, run, peer: &peer, request: &request, shown };
+        let Ordered { run, version, request, pipes } = ordered;
+        let now = self.policies.now();
+        if now.version != version {
+            return report(session, &Report::NotRun { run, why: NotRun::OtherPolicy }).await;
+        }
+        let (peer, shown) = (self.peer_now(session, &now.policy).await, now.policy.shown(&request));
+        let entry = Entry { session, run, now: &now, peer: &peer, request: &request, shown };
         let end = match self.start(&entry, pipes).await {
             Err(why) => Report::NotRun { run, why },
             Ok((job, grant, _held)) => self.see_to_its_end(job, &entry, &grant, cancel).await.report(run),
@@ -81,9 +87,9 @@ impl Service {
     }
 
     /// The session's peer, with what the user database says of it at this moment.
-    async fn peer_now(&self, session: &Session) -> Peer {
+    pub(super) async fn peer_now(&self, session: &Session, policy: &Policy) -> Peer {
         let mut peer = session.peer.clone();
-        if self.policy.needs_database_groups() {
+        if policy.needs_database_groups() {
             let uid = peer.uid;
             peer.database_groups =
                 tokio::task::spawn_blocking(move || accounts::groups_of(uid)).await.unwrap_or_default();
@@ -114,7 +120,7 @@ impl Service {
     }
 
     async fn judge(&self, entry: &Entry<'_>) -> Result<Grant, NotRun> {
-        match decide(&self.policy, entry.peer, entry.request, (self.clock)()) {
+        match decide(&entry.now.policy, entry.peer, entry.request, (self.clock)()) {
             Decision::Permit(grant) => Ok(grant),
             Decision::Deny(denial) => Err(self.refuse(entry, &entry.shown, &denial).await),
         }

@@ -2,16 +2,18 @@
 //! decides for itself; what the server says counts for nothing in that.
 
 use super::door::{Doors, still_open};
+use super::force::Version;
 use super::quota::Quotas;
 use super::run::report;
-use super::wire::{NotRun, Order, Report};
-use super::{Packet, Packets};
+use super::wire::{Answer, NotRun, Order, Report};
+use super::wish::Wish;
+use super::{Packet, Packets, Policies};
 use crate::audit::{Event, Kind, Trail};
 use crate::execution::Surroundings;
 use crate::files::Trust;
 use crate::identity::{Namespace, Peer, Uid};
 use crate::limits::Places;
-use crate::policy::{Admission, Policy};
+use crate::policy::Admission;
 use crate::request::Request;
 use crate::transport::{self, NoPeer};
 use std::collections::HashMap;
@@ -25,8 +27,8 @@ use tokio_util::task::TaskTracker;
 /// What the broker works with.
 #[derive(Debug)]
 pub struct Service {
-    /// The policy in force.
-    pub policy: Arc<Policy>,
+    /// The policy in force, and how it is replaced.
+    pub policies: Arc<Policies>,
     /// The record.
     pub trail: Arc<Trail>,
     /// Where clients connect.
@@ -68,6 +70,8 @@ type Cancels = HashMap<u32, CancellationToken>;
 pub(super) struct Ordered {
     /// The server's number for it.
     pub(super) run: u32,
+    /// The policy that the server judged it by.
+    pub(super) version: Version,
     pub(super) request: Request,
     pub(super) pipes: Vec<OwnedFd>,
 }
@@ -88,7 +92,11 @@ impl Service {
             return Ok(None);
         }
         let packets = Packets::new(connection)?;
-        let Some(client) = opened_for(packets.receive().await?) else {
+        let first = packets.receive().await?;
+        if matches!(&first, Some(Packet { value: Order::Follow, .. })) {
+            return self.keep_told(&packets).await.map(|()| None);
+        }
+        let Some(client) = opened_for(first) else {
             self.trail.note(&refused("the server did not open its session with one socket")).await;
             return Ok(None);
         };
@@ -121,11 +129,12 @@ impl Service {
         self.doors.check(client.as_fd()).map_err(|foreign| refused(&foreign.to_string()))?;
         let unknown = |why: NoPeer| refused(&why.to_string()).optional("UDSADMIN_UID", why.uid());
         let peer = transport::peer_of(client.as_fd()).map_err(unknown)?;
-        let peer = transport::complete(peer, self.policy.needs_database_groups()).await.map_err(unknown)?;
+        let policy = &self.policies.now().policy;
+        let peer = transport::complete(peer, policy.needs_database_groups()).await.map_err(unknown)?;
         if peer.namespace == Namespace::NotLooked {
             return Err(refused("which user namespace the client lives in can't be told").peer(&peer));
         }
-        match self.policy.admits(&peer) {
+        match policy.admits(&peer) {
             Admission::Admitted { .. } => Ok(peer),
             Admission::Refused(denial) => Err(Event::refused(&peer, &denial)),
         }
@@ -135,13 +144,19 @@ impl Service {
         let mut cancels = Cancels::new();
         loop {
             match session.packets.receive::<Order>().await {
-                Ok(Some(Packet { value: Order::Run { run, request }, descriptors: pipes })) => {
-                    self.begin(&session, Ordered { run, request, pipes }, &mut cancels).await;
+                Ok(Some(Packet { value: Order::Run { run, version, request }, descriptors: pipes })) => {
+                    self.begin(&session, Ordered { run, version, request, pipes }, &mut cancels).await;
+                }
+                Ok(Some(Packet { value: Order::Reload { run, confirm }, .. })) => {
+                    self.hear(&session, run, Wish::Reload(confirm)).await;
+                }
+                Ok(Some(Packet { value: Order::Confirm { run }, .. })) => {
+                    self.hear(&session, run, Wish::Confirm).await;
                 }
                 Ok(Some(Packet { value: Order::Cancel { run }, .. })) => {
                     cancels.get(&run).inspect(|token| token.cancel());
                 }
-                Ok(Some(Packet { value: Order::Open, .. }) | None) => return,
+                Ok(Some(Packet { value: Order::Open | Order::Follow, .. }) | None) => return,
                 Err(error) => {
                     tracing::warn!("the connection of the server for {} broke: {error}", session.peer);
                     return;
@@ -165,6 +180,18 @@ impl Service {
         self.tasks.spawn(async move {
             service.run(&session, ordered, &cancel).await;
             cancel.cancel();
+            drop(place);
+        });
+    }
+
+    /// Has a task of its own fulfil a wish, if there is a place for it.
+    async fn hear(self: &Arc<Self>, session: &Arc<Session>, run: u32, wish: Wish) {
+        let Some(place) = self.orders.take(session.peer.uid) else {
+            return report(session, &Report::Answered { run, answer: Answer::Busy }).await;
+        };
+        let (service, session) = (Arc::clone(self), Arc::clone(session));
+        self.tasks.spawn(async move {
+            service.fulfil(&session, run, wish).await;
             drop(place);
         });
     }

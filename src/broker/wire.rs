@@ -1,8 +1,10 @@
 //! What crosses the seam, one value a packet. Carries no identity: that is asked of the kernel.
 
+use super::force::{Standing, Version};
 use crate::execution::{JobId, Outcome};
 use crate::request::Request;
 use serde::{Deserialize, Serialize};
+use std::time::{Duration, SystemTime};
 
 /// Octets of one packet at most. A request of a full line is a third of it.
 pub(super) const PACKET_MAX: usize = 32 * 1024;
@@ -16,12 +18,28 @@ pub enum Order {
     Run {
         /// The server's number for this run, in the reports on it.
         run: u32,
+        /// The policy that the server judged it by.
+        version: Version,
         /// What the client asks for.
         request: Request,
     },
     /// Ends a run.
     Cancel {
         /// Its number.
+        run: u32,
+    },
+    /// Asks for every policy that comes into force, the present one first. The first order, and the only one.
+    Follow,
+    /// Reads the policy again.
+    Reload {
+        /// The server's number for this order, in the reports on it.
+        run: u32,
+        /// How long the new policy is on trial: unless confirmed within it, the one before comes back.
+        confirm: Option<Duration>,
+    },
+    /// Keeps the policy that is on trial.
+    Confirm {
+        /// The server's number for this order, in the reports on it.
         run: u32,
     },
 }
@@ -58,6 +76,54 @@ pub enum Report {
         /// Milliseconds from its start to its end.
         ms: u64,
     },
+    /// The policy in force, for who follows. Its files come along, in sealed memory.
+    InForce(Standing),
+    /// Part of the answer to another order than to run: facts by name.
+    Row {
+        /// The order's number.
+        run: u32,
+        /// The facts.
+        fields: Row,
+    },
+    /// The end of that answer.
+    Answered {
+        /// The order's number.
+        run: u32,
+        /// The answer.
+        answer: Answer,
+    },
+}
+
+/// Facts by name, in order.
+pub type Row = Vec<(String, String)>;
+
+/// What came of an order to reload or to confirm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// The policy was read, and is in force.
+    Reloaded {
+        /// Which it is.
+        version: Version,
+        /// How many commands it has.
+        commands: usize,
+        /// How many warnings.
+        warnings: usize,
+        /// When the policy before comes back, unless this one is confirmed.
+        until: Option<SystemTime>,
+    },
+    /// The policy is refused, and the old one stays.
+    Refused {
+        /// The first of what is wrong with it.
+        why: String,
+    },
+    /// The policy on trial stays.
+    Confirmed,
+    /// No policy is on trial.
+    NothingToConfirm,
+    /// A policy is on trial, or another one is just being read.
+    Busy,
+    /// Nothing was done, for one of the reasons for which nothing is run.
+    NotDone(NotRun),
 }
 
 /// Why nothing was started.
@@ -106,6 +172,8 @@ pub enum NotRun {
         /// Seconds until it may again, at least 1.
         retry_after: u64,
     },
+    /// The server judged it by another policy than the one in force: it is to be judged again.
+    OtherPolicy,
 }
 
 #[cfg(test)]
@@ -118,7 +186,8 @@ mod tests {
         let argument = || Argument::Positional(Value::try_from("a").unwrap());
         let request =
             Request { command: "a".parse().unwrap(), arguments: (0..4096).map(|_| argument()).collect() };
-        let order = Order::Run { run: u32::MAX, request };
+        let version = Version::of(&[], SystemTime::UNIX_EPOCH + Duration::new(u64::MAX >> 1, 999_999_999));
+        let order = Order::Run { run: u32::MAX, version, request };
         let octets = postcard::to_stdvec(&order).unwrap();
         assert!(octets.len() <= PACKET_MAX, "{}", octets.len());
         assert_eq!(postcard::from_bytes::<Order>(&octets).unwrap(), order);

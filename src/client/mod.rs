@@ -7,6 +7,7 @@ mod demo_session;
 mod demo_trail;
 mod exit;
 mod policy;
+mod reload;
 mod run;
 mod secret;
 
@@ -38,6 +39,8 @@ enum Task {
     Run(run::Arguments),
     Check(check::CheckArgs),
     Policy(policy::Arguments),
+    Reload(reload::ReloadArgs),
+    Confirm(reload::ConfirmArgs),
     /// Show both programs at work, for the calling user: no root, no systemd, nothing left behind
     Demo(demo::Arguments),
     /// Start one of the demonstration's programs with its socket, as systemd would
@@ -55,6 +58,8 @@ pub fn main() -> ExitCode {
         }
         Ok(Cli { task: Task::Run(arguments) }) => run::run(&arguments),
         Ok(Cli { task: Task::Policy(arguments) }) => policy::run(&arguments),
+        Ok(Cli { task: Task::Reload(arguments) }) => reload::reload(&arguments),
+        Ok(Cli { task: Task::Confirm(arguments) }) => reload::confirm(&arguments),
         Ok(Cli { task: Task::Demo(arguments) }) => demo::run(&arguments),
         Ok(Cli { task: Task::Activated(arguments) }) => activated::run(&arguments),
         Err(error) => {

@@ -61,6 +61,11 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         .and_then(|line| connect(&arguments.socket).map(|stream| (line, stream)))
         .and_then(|(line, stream)| hold(stream, &line, &mut io::stdout(), &mut io::stderr()))
         .and_then(|last| conclude(&last, &arguments.socket));
+    told(outcome)
+}
+
+/// The exit code, once it was told what there is to tell.
+pub(super) fn told(outcome: Result<u8, Failure>) -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err((code, why)) => {
@@ -134,7 +139,7 @@ fn argument(word: OsString) -> Result<Argument, Failure> {
     }
 }
 
-fn connect(socket: &Path) -> Result<UnixStream, Failure> {
+pub(super) fn connect(socket: &Path) -> Result<UnixStream, Failure> {
     UnixStream::connect(socket).map_err(|error| {
         let why = format!("{}: {error}; is udsadmin.socket started?", socket.display());
         (exit::UNAVAILABLE, why)

@@ -2,9 +2,14 @@
 
 use super::tag::Tag;
 use crate::request::{Argument, Builtin, CommandName, Request, Value};
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 /// The version that this server speaks (`hello 1`).
 pub const VERSION: u32 = 1;
+
+/// How long a policy may be on trial (`reload confirm=`).
+pub const TRIAL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 
 /// How replies are spelt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -50,6 +55,10 @@ pub enum Ask {
     Quit,
     /// How the server is.
     Status,
+    /// To read the policy again, and to have it on trial for so long.
+    Reload(Option<Duration>),
+    /// To keep the policy on trial.
+    Confirm,
     /// A built-in of the protocol that this version does not serve.
     Unserved(Builtin),
     /// A built-in with what it does not take (`422 bad-argument`).
@@ -107,13 +116,11 @@ impl Ask {
             Builtin::Ping => alone(builtin, &given, Self::Ping),
             Builtin::Quit => alone(builtin, &given, Self::Quit),
             Builtin::Status => alone(builtin, &given, Self::Status),
-            Builtin::Confirm
-            | Builtin::Drain
-            | Builtin::Job
-            | Builtin::Jobs
-            | Builtin::Kick
-            | Builtin::Reload
-            | Builtin::Sessions => Ok(Self::Unserved(builtin)),
+            Builtin::Confirm => alone(builtin, &given, Self::Confirm),
+            Builtin::Reload => reload(&given).map(Self::Reload),
+            Builtin::Drain | Builtin::Job | Builtin::Jobs | Builtin::Kick | Builtin::Sessions => {
+                Ok(Self::Unserved(builtin))
+            }
         }
     }
 }
@@ -215,6 +222,26 @@ fn mode(value: &Value) -> Checked<Mode> {
         b"frame" => Ok(Mode::Frame),
         _ => misuse("mode", "must be one of text, frame"),
     }
+}
+
+fn reload(given: &[Given]) -> Checked<Option<Duration>> {
+    let Some(first) = given.first() else { return Ok(None) };
+    let time = match &first.argument {
+        Argument::Named(name, value) if name.as_str() == "confirm" => trial(value)?,
+        Argument::Named(..) | Argument::Positional(_) => {
+            return misuse(label(first), "reload takes confirm= and nothing else");
+        }
+    };
+    match given.get(1) {
+        None => Ok(Some(time)),
+        Some(extra) => misuse(label(extra), "reload takes confirm= once, and nothing else"),
+    }
+}
+
+fn trial(value: &Value) -> Checked<Duration> {
+    let time = value.as_text().and_then(|text| humantime::parse_duration(text).ok());
+    time.filter(|time| TRIAL.contains(time))
+        .map_or_else(|| misuse("confirm", "must be a time from 1s to 1h, like 60s or 5min"), Ok)
 }
 
 fn concurrent(value: &Value) -> Checked<u32> {

@@ -3,14 +3,15 @@
 use super::accept::accept_all;
 use super::activation::Expected;
 use super::options::BROKER_PROGRAM;
-use super::start::{self, Beginning, Failure, told_to_end};
+use super::start::{self, Beginning, Failure, hang_ups, told_to_end};
 use super::{clock, notify, policy};
 use crate::accounts::Database;
-use crate::broker::{self, Doors, Service};
+use crate::audit::Trail;
+use crate::broker::{self, Doors, Fresh, Policies, Service, Setup};
 use crate::execution::{Delegation, Surroundings};
 use crate::identity::Uid;
 use crate::limits::Places;
-use crate::policy::{Names, Policy};
+use crate::policy::Names;
 use crate::sys;
 use rustix::net::{SocketFlags, SocketType, accept_with};
 use std::ffi::OsString;
@@ -20,6 +21,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::Interest;
+use tokio::signal::unix::Signal;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -45,19 +48,31 @@ pub fn main_with(words: impl Iterator<Item = OsString>) -> ExitCode {
 async fn serve(beginning: Beginning) -> Result<(), Failure> {
     let trail = Arc::new(beginning.trail(&BROKER_PROGRAM));
     let path = &beginning.options.policy;
-    let loaded = policy::load(path, beginning.trust()).inspect_err(|_| turn_all_away(&beginning.sockets))?;
-    let event = policy::in_force(path, &loaded);
-    trail
-        .note(&loaded.warnings.iter().fold(event, |event, warning| event.field("UDSADMIN_WARNING", warning)))
-        .await;
-    let service = service(&beginning, loaded.policy, trail)?;
+    let fresh = policy::load(path, beginning.trust()).inspect_err(|_| turn_all_away(&beginning.sockets))?;
+    let policies = policies(&beginning, fresh, &trail).await?;
+    let service = service(&beginning, Arc::new(policies), trail)?;
     Ok(serve_all(Arc::new(service), beginning.sockets).await?)
 }
 
-fn service(beginning: &Beginning, policy: Policy, trail: Arc<crate::audit::Trail>) -> io::Result<Service> {
+/// Puts the policy in force that the broker begins with.
+async fn policies(beginning: &Beginning, fresh: Fresh, trail: &Arc<Trail>) -> io::Result<Policies> {
+    let (path, trust) = (beginning.options.policy.clone(), beginning.trust());
+    let warnings = fresh.loaded.warnings.clone();
+    let setup = Setup {
+        path: path.clone(),
+        load: Arc::new(move || policy::read(&path, trust)),
+        trail: Arc::clone(trail),
+        clock: clock::now,
+    };
+    let policies = Policies::new(fresh, setup)?;
+    trail.note(&broker::in_force(&beginning.options.policy, &policies.now(), "", &warnings)).await;
+    Ok(policies)
+}
+
+fn service(beginning: &Beginning, policies: Arc<Policies>, trail: Arc<Trail>) -> io::Result<Service> {
     let options = &beginning.options;
     Ok(Service {
-        policy: Arc::new(policy),
+        policies,
         trail,
         doors: doors(beginning),
         admit: admitted(beginning)?,
@@ -99,7 +114,7 @@ fn admitted(beginning: &Beginning) -> io::Result<Uid> {
 }
 
 async fn serve_all(service: Arc<Service>, sockets: Vec<OwnedFd>) -> io::Result<()> {
-    let ending = told_to_end()?;
+    let (ending, hang_ups) = (told_to_end()?, hang_ups()?);
     for socket in sockets {
         rustix::io::ioctl_fionbio(&socket, true)?;
         let listener = sys::watch(socket, Interest::READABLE)?;
@@ -111,11 +126,44 @@ async fn serve_all(service: Arc<Service>, sockets: Vec<OwnedFd>) -> io::Result<(
             accept_all(|| broker::accept(&listener), &draining, admit).await;
         });
     }
-    notify::ready("serves");
-    tokio::select! { () = ending => {}, () = notify::keep_watchdog_quiet() => {} }
+    notify::ready(&told(&service.policies));
+    tokio::select! {
+        () = ending => {},
+        () = notify::keep_watchdog_quiet() => {},
+        () = reload_at(hang_ups, &service.policies) => {},
+        () = service.policies.undo_in_time() => {},
+        () = tell_systemd(&service.policies) => {},
+    }
     service.draining.cancel();
+    if service.policies.watch().borrow().state.until.is_some() {
+        tracing::warn!(
+            "a policy on trial was not confirmed; the next start reads it from the files all the same"
+        );
+    }
     tokio::select! { () = drain(&service) => {}, () = notify::keep_watchdog_quiet() => {} }
     Ok(())
+}
+
+/// Reads the policy again at each of root's signals.
+async fn reload_at(mut hang_ups: Signal, policies: &Policies) {
+    while hang_ups.recv().await.is_some() {
+        notify::reloading();
+        policies.reload().await;
+        notify::ready(&told(policies));
+    }
+}
+
+/// How things stand, for `systemctl status`.
+fn told(policies: &Policies) -> String {
+    policies.watch().borrow().state.standing().to_string()
+}
+
+async fn tell_systemd(policies: &Policies) {
+    let mut ruling = policies.watch();
+    while ruling.changed().await.is_ok() {
+        notify::status(&told(policies));
+        sleep(notify::STATUS_EVERY).await;
+    }
 }
 
 /// Serves a connection of the server, if there is a place for it: nobody else has one to spend.

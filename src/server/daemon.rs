@@ -4,8 +4,9 @@ use super::accept::accept_all;
 use super::activation::Expected;
 use super::options::SERVER;
 use super::rooms::Rooms;
-use super::start::{self, Beginning, Failure, told_to_end};
+use super::start::{self, Beginning, Failure, hang_ups, told_to_end};
 use super::{clock, notify, policy};
+use crate::broker::{self, Followed, Fresh, InForce, Version};
 use crate::identity::Peer;
 use crate::limits::Places;
 use crate::policy::Loaded;
@@ -22,15 +23,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::signal::unix::Signal;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long sessions may take to end after the server was told to. `TimeoutStopSec=` of the unit leaves room for it.
 const DRAINING: Duration = Duration::from_secs(40);
-
-/// How often `systemctl status` may change.
-const STATUS_EVERY: Duration = Duration::from_secs(1);
 
 /// The whole program.
 #[must_use]
@@ -47,12 +46,13 @@ pub fn main_with(words: impl Iterator<Item = OsString>) -> ExitCode {
 async fn serve(beginning: Beginning) -> Result<(), Failure> {
     let trail = Arc::new(beginning.trail(&SERVER));
     let path = &beginning.options.policy;
-    let loaded = policy::load(path, beginning.trust()).inspect_err(|_| turn_all_away(&beginning.sockets))?;
-    trail.note(&policy::in_force(path, &loaded)).await;
-    let rooms = Rooms::new();
+    let fresh = policy::load(path, beginning.trust()).inspect_err(|_| turn_all_away(&beginning.sockets))?;
+    let first = first(fresh);
+    trail.note(&broker::in_force(path, &first, "", &[])).await;
+    let (rooms, followed) = (Rooms::new(), Arc::new(Followed::new(first)));
     let context = Context {
-        status: status(&loaded, Arc::clone(&rooms.clients)),
-        policy: Arc::new(loaded.policy),
+        status: status(&followed, Arc::clone(&rooms.clients)),
+        followed,
         trail,
         broker: beginning.options.broker,
         clock: clock::now,
@@ -61,22 +61,30 @@ async fn serve(beginning: Beginning) -> Result<(), Failure> {
     Ok(serve_all(Arc::new(context), rooms, beginning.sockets).await?)
 }
 
-fn status(loaded: &Loaded, places: Arc<Places>) -> Box<dyn Fn() -> Vec<StatusRow> + Send + Sync> {
-    let (commands, began) = (loaded.policy.commands().count(), Instant::now());
+/// The policy until the broker is followed: what needs no broker works without one.
+fn first(fresh: Fresh) -> InForce {
+    let version = Version::of(&fresh.sources, clock::now());
+    let Loaded { policy, warnings, .. } = fresh.loaded;
+    InForce { policy, version, warnings: warnings.len() }
+}
+
+fn status(followed: &Arc<Followed>, places: Arc<Places>) -> Box<dyn Fn() -> Vec<StatusRow> + Send + Sync> {
+    let (followed, began) = (Arc::clone(followed), Instant::now());
     Box::new(move || {
-        vec![
+        let mut rows = vec![
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
             ("pid", std::process::id().to_string()),
             ("uptime", format!("{}s", began.elapsed().as_secs())),
             ("connections", places.count().to_string()),
-            ("commands", commands.to_string()),
-        ]
+        ];
+        rows.extend(followed.state().rows());
+        rows
     })
 }
 
 async fn serve_all(context: Arc<Context>, rooms: Rooms, sockets: Vec<OwnedFd>) -> io::Result<()> {
     let sessions = TaskTracker::new();
-    let ending = told_to_end()?;
+    let (ending, hang_ups) = (told_to_end()?, hang_ups()?);
     for socket in sockets {
         let listener = listener(socket)?;
         let (context, rooms, sessions) = (Arc::clone(&context), rooms.clone(), sessions.clone());
@@ -85,12 +93,24 @@ async fn serve_all(context: Arc<Context>, rooms: Rooms, sockets: Vec<OwnedFd>) -
             accept_all(accept, &context.draining, |socket| admit(&context, &rooms, &sessions, socket)).await;
         });
     }
-    let tell = tell_systemd(rooms.clients);
+    tokio::spawn(follow(Arc::clone(&context), hang_ups));
+    let tell = tell_systemd(rooms.clients, &context.followed);
     tokio::select! { () = ending => {}, () = notify::keep_watchdog_quiet() => {}, () = tell => {} }
     context.draining.cancel();
     sessions.close();
     tokio::select! { () = drain(&sessions) => {}, () = notify::keep_watchdog_quiet() => {} }
     Ok(())
+}
+
+/// Follows the broker's policy to the end of the program, as what still runs may need it. A SIGHUP has it connect at once,
+/// where it waits with that.
+async fn follow(context: Arc<Context>, mut hang_ups: Signal) {
+    let asked = async {
+        while hang_ups.recv().await.is_some() {
+            context.followed.hurry();
+        }
+    };
+    tokio::join!(context.followed.follow(&context.broker, &context.trail), asked);
 }
 
 /// Waits for the sessions, but not for a client that never reads its answers.
@@ -110,7 +130,8 @@ fn listener(socket: OwnedFd) -> io::Result<UnixListener> {
 /// Serves a connection, within its user's share of them. One without a peer has no share, and is not served.
 fn admit(context: &Arc<Context>, rooms: &Rooms, sessions: &TaskTracker, socket: UnixStream) {
     let (context, rooms) = (Arc::clone(context), rooms.clone());
-    match transport::peer_of(socket.as_fd()).map(|peer| (rooms.take(&context.policy, &peer), peer)) {
+    let now = context.followed.now();
+    match transport::peer_of(socket.as_fd()).map(|peer| (rooms.take(&now.policy, &peer), peer)) {
         Ok((Some(mut seat), peer)) => {
             sessions.spawn(async move {
                 let settle = |peer: &Peer, is_admitted| rooms.settle(&mut seat, peer, is_admitted);
@@ -129,11 +150,11 @@ fn turn_away(socket: UnixStream, last: &Final) {
     }
 }
 
-async fn tell_systemd(places: Arc<Places>) {
-    let text = || format!("connections: {}", places.count());
+async fn tell_systemd(places: Arc<Places>, followed: &Followed) {
+    let text = || format!("connections: {}; {}", places.count(), followed.state().standing());
     let mut told = text();
     notify::ready(&told);
-    let mut ticks = interval(STATUS_EVERY);
+    let mut ticks = interval(notify::STATUS_EVERY);
     loop {
         ticks.tick().await;
         let now = text();

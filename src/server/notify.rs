@@ -4,9 +4,18 @@ use sd_notify::NotifyState;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
+/// How often `systemctl status` may change: each time is a message that the program waits for systemd to take.
+pub const STATUS_EVERY: Duration = Duration::from_secs(1);
+
 /// The program serves.
 pub fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(&one_line(status))]);
+}
+
+/// The program reads its policy again; [`ready`] ends that.
+pub fn reloading() {
+    let now = NotifyState::monotonic_usec_now().ok();
+    tell(&[Some(NotifyState::Reloading), now].into_iter().flatten().collect::<Vec<_>>());
 }
 
 /// How the program is, for `systemctl status`.

@@ -1,5 +1,6 @@
 //! The few options of the two daemons. Guesses nothing: what it does not know is an error.
 
+use crate::files::Trust;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -32,6 +33,8 @@ pub struct Options {
 pub enum Parsed {
     /// Serve like this.
     Serve(Options),
+    /// Look whether the policy could come into force, and serve nobody.
+    Check(Options),
     /// Print this and end well.
     Print(String),
 }
@@ -65,7 +68,7 @@ impl Program {
     /// # Errors
     /// What is wrong with it, as one line.
     pub fn parse(&self, mut words: impl Iterator<Item = OsString>) -> Result<Parsed, String> {
-        let mut options = Options::default();
+        let (mut options, mut checks) = (Options::default(), false);
         while let Some(word) = words.next() {
             let name = word.to_str().unwrap_or_default();
             match name {
@@ -77,13 +80,14 @@ impl Program {
                     return Err(format!("unknown option {}; --help lists them", word.display()));
                 }
                 "--demo" => options.demo = true,
+                "--check" => checks = true,
                 _ => {
                     let value = words.next().ok_or_else(|| format!("{name} needs a value"))?;
                     options.set(name, value)?;
                 }
             }
         }
-        Ok(Parsed::Serve(options))
+        Ok(if checks { Parsed::Check(options) } else { Parsed::Serve(options) })
     }
 
     fn help(&self) -> String {
@@ -99,6 +103,12 @@ impl Program {
 }
 
 impl Options {
+    /// Whose policy and programs are believed.
+    #[must_use]
+    pub const fn trust(&self) -> Trust {
+        if self.demo { Trust::CallingUser } else { Trust::RootOnly }
+    }
+
     fn set(&mut self, name: &str, value: OsString) -> Result<(), String> {
         match name {
             "--policy" => self.policy = value.into(),
@@ -117,6 +127,7 @@ pub const SERVER: Program = Program {
     options: &[
         ("--policy", "FILE", "the policy [/etc/udsadmin/policy.toml]"),
         ("--broker", "SOCKET", "where the broker listens [/run/udsadmin/broker.sock]"),
+        ("--check", "", "only say whether the policy could come into force"),
         ("--demo", "", "serve the calling user: trust its policy, audit to the terminal"),
     ],
 };
@@ -129,6 +140,7 @@ pub const BROKER_PROGRAM: Program = Program {
         ("--policy", "FILE", "the policy [/etc/udsadmin/policy.toml]"),
         ("--door", "SOCKET", "where clients connect [/run/udsadmin/udsadmin.sock]"),
         ("--admit", "USER", "the user that udsadmind runs as [udsadmin]"),
+        ("--check", "", "only say whether the policy could come into force"),
         ("--demo", "", "serve the calling user: trust its policy and programs, audit to the terminal"),
     ],
 };

@@ -2,7 +2,7 @@
 
 use super::start::Failure;
 use crate::accounts::Database;
-use crate::audit::{Event, Kind};
+use crate::broker::{Fresh, Unfit};
 use crate::files::{self, Trust};
 use crate::policy::{Case, Decision, Diagnostic, Loaded, Names, Policy, Severity, Source, decide};
 use crate::protocol;
@@ -13,10 +13,18 @@ use std::time::SystemTime;
 ///
 /// # Errors
 /// [`Failure`]: nothing of it is in force.
-pub fn load(path: &Path, trust: Trust) -> Result<Loaded, Failure> {
-    let refused = |why: String| Failure::config(format!("the policy is refused: {why}"));
-    let sources = files::read_policy(path, trust).map_err(|error| refused(error.to_string()))?;
-    check(&sources, &Database, trust).map_err(|found| refused(first_of(&found)))
+pub fn load(path: &Path, trust: Trust) -> Result<Fresh, Failure> {
+    read(path, trust).map_err(|unfit| Failure::config(format!("the policy is refused: {}", unfit.first())))
+}
+
+/// Reads the installed policy with its drop-ins, and checks it.
+///
+/// # Errors
+/// [`Unfit`]: nothing of it may come into force.
+pub fn read(path: &Path, trust: Trust) -> Result<Fresh, Unfit> {
+    let sources = files::read_policy(path, trust).map_err(Unfit::File)?;
+    let loaded = check(&sources, &Database, trust).map_err(Unfit::Text)?;
+    Ok(Fresh { loaded, sources })
 }
 
 /// Checks a policy with the users and groups, and with the programs, that it names; and that it passes its own tests.
@@ -73,26 +81,4 @@ fn program_fault(program: &Path, trust: Trust) -> Option<(Severity, String)> {
     } else {
         (Severity::Error, error.to_string())
     })
-}
-
-/// One line, for what is one line in the journal.
-fn first_of(found: &[Diagnostic]) -> String {
-    let mut errors = found.iter().filter(|one| one.severity() == Severity::Error);
-    let first = errors.next().map_or_else(String::new, ToString::to_string);
-    match errors.count() {
-        0 => first,
-        more => format!("{first} (and {more} more; udsadmin check shows all)"),
-    }
-}
-
-/// The event of a policy in force.
-#[must_use]
-pub fn in_force(path: &Path, loaded: &Loaded) -> Event {
-    let commands = loaded.policy.commands().count();
-    let warnings = loaded.warnings.len();
-    let text = format!("policy {} in force (commands: {commands}, warnings: {warnings})", path.display());
-    Event::new(Kind::PolicyLoaded, text)
-        .field("UDSADMIN_POLICY", path.display())
-        .field("UDSADMIN_COMMANDS", commands)
-        .field("UDSADMIN_WARNINGS", warnings)
 }

@@ -2,7 +2,7 @@
 
 use super::activation::{self, Expected};
 use super::options::{Options, Parsed, Program};
-use super::{log, notify};
+use super::{log, notify, policy};
 use crate::audit::{Journal, Terminal, Trail};
 use crate::files::Trust;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::runtime::Builder;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
 
 /// `EX_CONFIG` of sysexits.h: what the program was given to work with is wrong.
@@ -45,7 +45,7 @@ impl Beginning {
     /// Whose policy and programs are believed.
     #[must_use]
     pub const fn trust(&self) -> Trust {
-        if self.options.demo { Trust::CallingUser } else { Trust::RootOnly }
+        self.options.trust()
     }
 
     /// Where the record goes.
@@ -86,6 +86,7 @@ pub fn main<F: Future<Output = Result<(), Failure>>>(
 ) -> ExitCode {
     let ended = match program.parse(words) {
         Ok(Parsed::Serve(options)) => begin(program, options, expected, serve),
+        Ok(Parsed::Check(options)) => policy::load(&options.policy, options.trust()).map(drop),
         Ok(Parsed::Print(text)) => {
             print(&mut io::stdout(), &text);
             Ok(())
@@ -146,22 +147,23 @@ fn raise_descriptors() -> io::Result<(u64, u64)> {
     Ok((soft, hard))
 }
 
-/// Resolves when the daemon is to end (SIGTERM, SIGINT). A SIGHUP changes nothing, and says so.
+/// Resolves when the daemon is to end (SIGTERM, SIGINT).
 ///
 /// # Errors
 /// Those of `sigaction(2)`.
 pub fn told_to_end() -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
     Ok(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = hang_up.recv() => tracing::warn!("SIGHUP reads no policy in this version; restart the service"),
-            }
-        }
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         notify::stopping();
     })
+}
+
+/// The SIGHUPs: `systemctl reload`. One that comes while another is being dealt with is dealt with after it, once.
+///
+/// # Errors
+/// Those of `sigaction(2)`.
+pub fn hang_ups() -> io::Result<Signal> {
+    signal(SignalKind::hangup())
 }

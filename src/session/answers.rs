@@ -1,16 +1,18 @@
 //! The built-ins, and the refusals that need no broker. Tells a peer nothing that its credentials do not permit.
 
 use super::conversation::Conversation;
-use crate::audit::{Event, Kind};
-use crate::policy::{ArgumentSpec, Command, Decision, Refusal, decide, why};
+use super::judge::NO_SUCH;
+use crate::audit::Event;
+use crate::policy::{ArgumentSpec, Command, why};
 use crate::protocol::Tag;
 use crate::protocol::decoder::{Ask, Hello, Mode, VERSION};
 use crate::protocol::reply::{self, Final};
 use crate::request::{Builtin, CommandName, Request};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// What each served built-in is for, and how it is written.
-const SERVED: [(&str, &str, &str); 10] = [
+const SERVED: [(&str, &str, &str); 12] = [
     ("help", "help [NAME]", "what there is, or how one command is used"),
     ("commands", "commands", "the commands that you may run"),
     ("whoami", "whoami", "who the kernel says you are"),
@@ -21,6 +23,12 @@ const SERVED: [(&str, &str, &str); 10] = [
     ("hello", "hello 1", "agrees on the version of the protocol"),
     ("quit", "quit", "ends the session"),
     ("status", "status", "how the server is, where the policy grants it"),
+    (
+        "reload",
+        "reload [confirm=TIME]",
+        "reads the policy again; with a time, only until then unless confirmed",
+    ),
+    ("confirm", "confirm", "keeps the policy that is on trial"),
 ];
 
 impl Conversation<'_> {
@@ -36,7 +44,7 @@ impl Conversation<'_> {
             Ask::Status => self.status(tag).await,
             Ask::Unserved(builtin) => self.unserved(builtin).await,
             Ask::Misused { name, text, .. } => Final::bad_argument(name).text(text),
-            Ask::Cancel | Ask::Ping | Ask::Run(_) | Ask::Quit => Final::ok(),
+            Ask::Cancel | Ask::Ping | Ask::Run(_) | Ask::Reload(_) | Ask::Confirm | Ask::Quit => Final::ok(),
         };
         self.say(tag, &last);
     }
@@ -48,7 +56,7 @@ impl Conversation<'_> {
     fn help(&mut self, tag: Option<&Tag>) -> Final {
         for (name, usage, summary) in SERVED {
             let Some(builtin) = Builtin::from_verb(name) else { continue };
-            let during = self.context.policy.builtin_hours(self.peer, builtin);
+            let during = self.judge.policy().builtin_hours(&self.judge.peer, builtin);
             if during.is_some() || self.may(builtin) {
                 self.row(tag, &served((name, usage, summary), during));
             }
@@ -61,7 +69,7 @@ impl Conversation<'_> {
 
     /// A row for each command of the peer.
     fn visible(&self, kind: Option<&str>) -> Vec<Vec<Field>> {
-        let commands = self.context.policy.visible_commands(self.peer);
+        let commands = self.judge.policy().visible_commands(&self.judge.peer);
         commands.map(|command| self.fields_of(command, kind)).collect()
     }
 
@@ -69,26 +77,26 @@ impl Conversation<'_> {
         let kind = kind.map(|kind| ("kind", kind.to_owned()));
         let rest = [("usage", command.usage()), ("summary", command.summary().to_owned())];
         let fields = [("name", command.name().to_string())].into_iter().chain(kind).chain(rest);
-        timed(fields, command.hours(self.peer))
+        timed(fields, command.hours(&self.judge.peer))
     }
 
     fn now(&self) -> SystemTime {
         (self.context.clock)()
     }
 
-    fn may(&self, builtin: Builtin) -> bool {
-        !builtin.needs_grant() || self.context.policy.grants_builtin(self.peer, builtin, self.now())
+    pub(super) fn may(&self, builtin: Builtin) -> bool {
+        !builtin.needs_grant() || self.judge.policy().grants_builtin(&self.judge.peer, builtin, self.now())
     }
 
     fn help_with(&mut self, tag: Option<&Tag>, name: &CommandName) -> Final {
         if let Some((verb, usage, summary)) = SERVED.iter().find(|(verb, ..)| *verb == name.as_str()) {
-            let hours = |builtin| self.context.policy.builtin_hours(self.peer, builtin);
+            let hours = |builtin| self.judge.policy().builtin_hours(&self.judge.peer, builtin);
             let during = Builtin::from_verb(verb).and_then(hours);
             self.row(tag, &served((verb, usage, summary), during));
             return Final::ok();
         }
-        let policy = &self.context.policy;
-        let Some(command) = policy.command(self.peer, name) else {
+        let judge = Arc::clone(&self.judge);
+        let Some(command) = judge.policy().command(&judge.peer, name) else {
             return Final::denied().text(NO_SUCH);
         };
         let fields = self.fields_of(command, Some("command"));
@@ -108,8 +116,9 @@ impl Conversation<'_> {
     }
 
     fn whoami(&mut self, tag: Option<&Tag>) -> Final {
-        let (user, uid, gid) = (self.peer.user(), self.peer.uid.to_string(), self.peer.gid.to_string());
-        let groups = self.peer.circumstances.group_names.join(",");
+        let peer = &self.judge.peer;
+        let (user, uid, gid) = (peer.user(), peer.uid.to_string(), peer.gid.to_string());
+        let groups = peer.circumstances.group_names.join(",");
         self.row(
             tag,
             &[("user", &*user), ("uid", &*uid), ("gid", &*gid), ("groups", &*groups), ("source", "kernel")],
@@ -118,7 +127,7 @@ impl Conversation<'_> {
     }
 
     fn why(&mut self, tag: Option<&Tag>, request: &Request) -> Final {
-        let explanation = why(&self.context.policy, self.peer, request, self.now());
+        let explanation = why(self.judge.policy(), &self.judge.peer, request, self.now());
         for step in &explanation.steps {
             self.row(tag, &step.fields());
         }
@@ -132,7 +141,8 @@ impl Conversation<'_> {
         if hello.mode == Mode::Frame {
             return Final::bad_argument("mode").text("must be text: this version has no frame mode");
         }
-        Final::hello(env!("CARGO_PKG_VERSION"), self.peer.user(), self.peer.uid).field("concurrent", "1")
+        Final::hello(env!("CARGO_PKG_VERSION"), self.judge.peer.user(), self.judge.peer.uid)
+            .field("concurrent", "1")
     }
 
     async fn status(&mut self, tag: Option<&Tag>) -> Final {
@@ -153,34 +163,14 @@ impl Conversation<'_> {
         self.deny_builtin(builtin).await
     }
 
-    async fn deny_builtin(&mut self, builtin: Builtin) -> Final {
-        let during = self.context.policy.builtin_hours(self.peer, builtin);
+    pub(super) async fn deny_builtin(&mut self, builtin: Builtin) -> Final {
+        let peer = &self.judge.peer;
+        let during = self.judge.policy().builtin_hours(peer, builtin);
         let during = during.map(|during| format!("only during {during}"));
-        let reason = during.as_deref().unwrap_or("the policy does not grant this built-in");
-        let event = Event::new(Kind::Denied, format!("{}: {}: denied: {reason}", self.peer, builtin.verb()))
-            .peer(self.peer)
-            .field("UDSADMIN_COMMAND", builtin.verb())
-            .field("UDSADMIN_REQUEST", builtin.verb())
-            .field("UDSADMIN_REASON", reason)
-            .decision("deny", "default-deny");
+        let why = during.as_deref().unwrap_or("the policy does not grant this built-in");
+        let event = Event::denied_builtin(peer, builtin, builtin.verb(), why);
         self.context.trail.note(&event).await;
         Final::denied().text(during.as_deref().unwrap_or(NO_SUCH))
-    }
-
-    /// The refusal of a request that the policy does not permit, on the record; `None` where the broker is to decide.
-    pub(super) async fn refuse_early(&mut self, request: &Request) -> Option<Final> {
-        match decide(&self.context.policy, self.peer, request, self.now()) {
-            Decision::Permit(_) => None,
-            Decision::Deny(denial) => {
-                let event = Event::denied(self.peer, &self.context.policy.shown(request), &denial);
-                self.context.trail.note(&event).await;
-                Some(match denial.refusal() {
-                    Refusal::Denied => Final::denied().text(NO_SUCH),
-                    Refusal::NotNow(text) => Final::denied().text(text.as_str()),
-                    Refusal::BadArgument { name, text } => Final::bad_argument(name).text(text.as_str()),
-                })
-            }
-        }
     }
 }
 
@@ -211,6 +201,3 @@ fn argument_row(tag: Option<&Tag>, argument: &ArgumentSpec, out: &mut Vec<u8>) {
     fields.extend(times.as_ref().map(|times| ("times", times.as_bytes())));
     reply::row(tag, &fields, out);
 }
-
-/// The same words for a command that is not there and for one that is not for this peer.
-pub(super) const NO_SUCH: &str = "no such command for you; commands lists yours";

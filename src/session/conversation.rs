@@ -1,19 +1,17 @@
 //! The conversation itself: requests in, replies out, one run at a time, each in its turn. Executes nothing unfinished.
 
+use super::judge::Judge;
 use super::outbox::Outbox;
-use super::running::{Ordering, Running, Step};
+use super::running::{Running, Step};
 use super::{Context, part};
 use crate::broker::Connection;
-use crate::identity::Peer;
 use crate::protocol::Tag;
 use crate::protocol::decoder::{Ask, Decoder, INPUT_MAX, Incoming, Item};
 use crate::protocol::reply::{self, Final};
-use crate::request::Request;
 use crate::transport::{Read, Stream};
 use std::collections::VecDeque;
 use std::future::pending;
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -62,8 +60,9 @@ enum Wake {
 
 /// One client's conversation.
 pub(super) struct Conversation<'a> {
-    pub(super) context: &'a Context,
-    pub(super) peer: &'a Peer,
+    pub(super) context: &'a Arc<Context>,
+    /// The policy of the request in hand, and the peer as far as that policy needs it known.
+    pub(super) judge: Arc<Judge>,
     pub(super) out: Outbox,
     pub(super) stream: &'a Stream,
     decoder: Decoder,
@@ -82,10 +81,10 @@ pub(super) struct Conversation<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    pub(super) fn new(context: &'a Context, peer: &'a Peer, stream: &'a Stream) -> Self {
+    pub(super) fn new(context: &'a Arc<Context>, judge: Judge, stream: &'a Stream) -> Self {
         Self {
             context,
-            peer,
+            judge: Arc::new(judge),
             out: Outbox::default(),
             stream,
             decoder: Decoder::new(),
@@ -184,55 +183,6 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    async fn answer_request(&mut self, incoming: Incoming) {
-        let Incoming { tag, ask, input } = incoming;
-        if self.context.draining.is_cancelled() && !matches!(ask, Ask::Quit) {
-            return self.say(
-                tag.as_ref(),
-                &Final::draining().field("ms", "0").text("the service is ending; nothing was started"),
-            );
-        }
-        match ask {
-            Ask::Run(request) => match self.refuse_early(&request).await {
-                Some(last) => self.say(tag.as_ref(), &last.field("ms", "0")),
-                None => self.begin(request, tag.as_ref(), input),
-            },
-            Ask::Quit => {
-                self.say(tag.as_ref(), &Final::bye());
-                self.leave();
-            }
-            Ask::Help(_)
-            | Ask::Commands
-            | Ask::Whoami
-            | Ask::Why(_)
-            | Ask::Cancel
-            | Ask::Ping
-            | Ask::Hello(_)
-            | Ask::Status
-            | Ask::Unserved(_)
-            | Ask::Misused { .. } => self.answer(tag.as_ref(), ask).await,
-        }
-    }
-
-    fn begin(&mut self, request: Request, tag: Option<&Tag>, input: Option<Vec<u8>>) {
-        self.runs = self.runs.wrapping_add(1);
-        let begun = self.stream.as_fd().try_clone_to_owned().and_then(|client| {
-            let broker = self.context.broker.clone();
-            let link = self.link.take();
-            Running::begin(Ordering { broker, link, client, number: self.runs, request }, tag.cloned(), input)
-        });
-        match begun {
-            Ok(running) => self.running = Some(running),
-            Err(error) => {
-                tracing::error!("a run can't begin: {error}");
-                self.say(
-                    tag,
-                    &Final::internal().field("ms", "0").text("nothing was started; try again later"),
-                );
-            }
-        }
-    }
-
     pub(super) fn say(&mut self, tag: Option<&Tag>, last: &Final) {
         self.out.say(tag, last);
         self.beat_due = Instant::now() + HEARTBEAT;
@@ -313,7 +263,7 @@ impl<'a> Conversation<'a> {
     }
 
     fn lose_client(&mut self, error: &io::Error) {
-        tracing::debug!("{} has gone: {error}", self.peer.user());
+        tracing::debug!("{} has gone: {error}", self.judge.peer.user());
         if let Err(error) = self.stream.end() {
             tracing::debug!("the connection had ended: {error}");
         }
@@ -390,6 +340,8 @@ async fn at(deadline: Option<Instant>) {
         None => pending().await,
     }
 }
+
+mod turn;
 
 #[cfg(test)]
 mod tests;

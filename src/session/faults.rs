@@ -47,15 +47,16 @@ impl Conversation<'_> {
 
     async fn note_protocol_error(&mut self, what: &str, ends: bool) {
         let fate = if ends { CLOSED } else { "" };
-        let event = Event::new(Kind::ProtocolError, format!("{}: no request: {what}{fate}", self.peer));
-        self.context.trail.note(&event.peer(self.peer).field("UDSADMIN_REASON", what)).await;
+        let event = Event::new(Kind::ProtocolError, format!("{}: no request: {what}{fate}", self.judge.peer));
+        self.context.trail.note(&event.peer(&self.judge.peer).field("UDSADMIN_REASON", what)).await;
     }
 
     /// Octets of another user end the session at once; what runs was the connector's own wish, and goes on.
     pub(super) async fn end_for_another_sender(&mut self, uid: u32, pid: i32) {
-        let message = format!("{}: written to by uid {uid} (pid {pid}); the connection is closed", self.peer);
+        let message =
+            format!("{}: written to by uid {uid} (pid {pid}); the connection is closed", self.judge.peer);
         let event = Event::new(Kind::SenderMismatch, message)
-            .peer(self.peer)
+            .peer(&self.judge.peer)
             .field("UDSADMIN_SENDER_UID", uid)
             .field("UDSADMIN_SENDER_PID", pid);
         self.context.trail.note(&event).await;

@@ -3,16 +3,20 @@
 mod answers;
 mod conversation;
 mod faults;
+mod judge;
+mod order;
 mod outbox;
 mod pipes;
 mod running;
 
 use crate::audit::{Event, Kind, Trail};
+use crate::broker::Followed;
 use crate::identity::Peer;
-use crate::policy::{Admission, Policy};
+use crate::policy::Admission;
 use crate::protocol::reply::{self, Final};
 use crate::transport::{self, NoPeer, Read, Stream};
 use conversation::Conversation;
+use judge::Judge;
 use rustix::net::SendFlags;
 use std::fmt;
 use std::io;
@@ -32,7 +36,7 @@ pub type StatusRow = (&'static str, String);
 /// What every session works with.
 pub struct Context {
     /// The policy in force.
-    pub policy: Arc<Policy>,
+    pub followed: Arc<Followed>,
     /// The record.
     pub trail: Arc<Trail>,
     /// Where the broker listens.
@@ -54,21 +58,22 @@ impl fmt::Debug for Context {
 /// Serves one accepted connection of this peer to its end. `settle` finds it a place, once it is known whether it is
 /// admitted; without one it is turned away.
 pub async fn serve(
-    context: &Context,
+    context: &Arc<Context>,
     socket: UnixStream,
     peer: Peer,
     settle: impl FnOnce(&Peer, bool) -> bool,
 ) {
-    let peer = match transport::complete(peer, context.policy.needs_database_groups()).await {
+    let now = context.followed.now();
+    let peer = match transport::complete(peer, now.policy.needs_database_groups()).await {
         Ok(peer) => peer,
         Err(why) => return refuse(context, &socket, &why).await,
     };
-    let admission = context.policy.admits(&peer);
+    let admission = now.policy.admits(&peer);
     if !settle(&peer, matches!(admission, Admission::Admitted { .. })) {
         return say_and_part(&socket, &crowded());
     }
     match Stream::new(socket, peer.uid) {
-        Ok(stream) => welcome(context, &peer, &stream, admission).await,
+        Ok(stream) => welcome(context, Judge { now, peer }, &stream, admission).await,
         Err(error) => tracing::warn!("a connection ended before its session: {error}"),
     }
 }
@@ -79,19 +84,23 @@ pub fn crowded() -> Final {
     Final::busy().text("too many connections; close one and try again")
 }
 
-async fn welcome(context: &Context, peer: &Peer, stream: &Stream, admission: Admission) {
+async fn welcome(context: &Arc<Context>, judge: Judge, stream: &Stream, admission: Admission) {
+    let peer = &judge.peer;
     match admission {
         Admission::Refused(denial) => {
             context.trail.note(&Event::refused(peer, &denial)).await;
-            let text = format!("{peer} may not connect; ask this machine's administrator");
-            turn_away(stream, &Final::denied().text(text)).await;
+            turn_away(stream, &may_not_connect(peer)).await;
         }
         Admission::Admitted { rule } => {
             let event = Event::new(Kind::Connected, format!("{peer} connected"));
             context.trail.note(&event.peer(peer).decision("permit", rule)).await;
-            Conversation::new(context, peer, stream).hold().await;
+            Conversation::new(context, judge, stream).hold().await;
         }
     }
+}
+
+fn may_not_connect(peer: &Peer) -> Final {
+    Final::denied().text(format!("{peer} may not connect; ask this machine's administrator"))
 }
 
 /// Refuses a connection without a peer that a policy could judge.

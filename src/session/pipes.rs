@@ -45,6 +45,11 @@ pub(super) fn feed(octets: Vec<u8>) -> io::Result<(Feed, OwnedFd)> {
 }
 
 impl Output {
+    /// A stream that nothing comes of.
+    pub(super) fn closed(kind: Kind, tag: Option<&Tag>) -> Self {
+        Self { pipe: None, writer: StreamWriter::new(kind, tag) }
+    }
+
     /// Whether more may come.
     pub(super) const fn is_open(&self) -> bool {
         self.pipe.is_some()

@@ -1,16 +1,14 @@
 //! A run as its client sees it: ordered from the broker, its output passed on, its end told once. Starts nothing itself.
 
-use super::answers::NO_SUCH;
-use super::pipes::{BLOCK, Feed, JobEnds, Output, feed, output};
-use crate::broker::{Connection, NotRun, OpenError, Report};
+use super::judge::not_run;
+use super::order::{Begun, Errand, Ordering, Stopped};
+use super::pipes::{BLOCK, Feed, Output, feed, output};
+use crate::broker::{Connection, NotRun, Report};
 use crate::execution::{JobId, Outcome, signal_name};
 use crate::protocol::Tag;
-use crate::protocol::reply::{Final, Kind};
-use crate::request::Request;
+use crate::protocol::reply::{self, Final, Kind};
 use std::future::{Future, pending};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +20,7 @@ const PARTIAL: Duration = Duration::from_millis(100);
 /// How long a pipe may stay open and silent after the job has ended: a process that escaped it may hold the other end.
 const LINGER: Duration = Duration::from_secs(1);
 
-type Starting = Pin<Box<dyn Future<Output = Result<Arc<Connection>, NotRun>> + Send>>;
+type Starting = Pin<Box<dyn Future<Output = Result<Begun, Stopped>> + Send>>;
 
 /// How far it has come with the broker.
 enum Phase {
@@ -39,13 +37,14 @@ enum Phase {
 enum End {
     NotRun(NotRun),
     Ended(Outcome, u64),
+    Told(Final),
     Unknown,
 }
 
 /// What there is to do for it.
 #[derive(Debug)]
 pub(super) enum Step {
-    Linked(Result<Arc<Connection>, NotRun>),
+    Begun(Result<Begun, Stopped>),
     Reported(io::Result<Option<Report>>),
     CancelSent,
     Fed,
@@ -60,6 +59,7 @@ pub(super) struct Running {
     tag: Option<Tag>,
     began: Instant,
     phase: Phase,
+    link: Option<Arc<Connection>>,
     stdout: Output,
     stderr: Output,
     feed: Option<Feed>,
@@ -71,18 +71,14 @@ pub(super) struct Running {
     block: Box<[u8]>,
 }
 
-/// Everything that an order takes.
-pub(super) struct Ordering {
-    pub(super) broker: PathBuf,
-    pub(super) link: Option<Arc<Connection>>,
-    pub(super) client: OwnedFd,
-    pub(super) number: u32,
-    pub(super) request: Request,
-}
-
 impl Running {
-    /// Makes the pipes and begins to order the run.
-    pub(super) fn begin(ordering: Ordering, tag: Option<Tag>, input: Option<Vec<u8>>) -> io::Result<Self> {
+    /// Makes the pipes, where there is something to run, and begins to order it.
+    pub(super) fn begin(ordering: Ordering, tag: Option<Tag>, errand: Errand) -> io::Result<Self> {
+        let number = ordering.number();
+        let Errand::Run(request, input) = errand else {
+            let streams = [Kind::Stdout, Kind::Stderr].map(|kind| Output::closed(kind, tag.as_ref()));
+            return Ok(Self::new((number, tag), Box::pin(ordering.ask(errand)), streams));
+        };
         let (stdout, stdout_end) = output(Kind::Stdout, tag.as_ref())?;
         let (stderr, stderr_end) = output(Kind::Stderr, tag.as_ref())?;
         let mut ends = vec![stdout_end, stderr_end];
@@ -94,22 +90,28 @@ impl Running {
                 Some(feed)
             }
         };
-        let now = Instant::now();
-        Ok(Self {
-            number: ordering.number,
+        let starting = Box::pin(ordering.run(request, ends));
+        Ok(Self { feed, ..Self::new((number, tag), starting, [stdout, stderr]) })
+    }
+
+    fn new((number, tag): (u32, Option<Tag>), starting: Starting, streams: [Output; 2]) -> Self {
+        let (now, [stdout, stderr]) = (Instant::now(), streams);
+        Self {
+            number,
             tag,
             began: now,
-            phase: Phase::Starting(Box::pin(order(ordering, ends))),
+            phase: Phase::Starting(starting),
+            link: None,
             stdout,
             stderr,
-            feed,
+            feed: None,
             job: None,
             cancel_wanted: false,
             partial_due: now,
             linger_until: now,
             cut: false,
             block: vec![0; BLOCK].into_boxed_slice(),
-        })
+        }
     }
 
     pub(super) const fn tag(&self) -> Option<&Tag> {
@@ -148,11 +150,10 @@ impl Running {
     /// Does it. True when the run is over and all its output is in `out`.
     pub(super) fn take(&mut self, step: Step, out: &mut Vec<u8>) -> bool {
         match step {
-            Step::Linked(Ok(connection)) => self.phase = Phase::Ordered(connection),
-            Step::Linked(Err(why)) => self.end(End::NotRun(why)),
+            Step::Begun(Ok(begun)) => self.take_beginning(begun, out),
+            Step::Begun(Err(Stopped::NotRun(why))) => self.end(End::NotRun(why)),
             Step::Reported(Ok(Some(report))) => self.take_report(report),
-            Step::Reported(Ok(None)) if self.job.is_none() => self.end(End::NotRun(NotRun::Unavailable)),
-            Step::Reported(Ok(None) | Err(_)) => self.end(End::Unknown),
+            Step::Begun(Err(Stopped::Unknown)) | Step::Reported(Ok(None) | Err(_)) => self.end(End::Unknown),
             Step::CancelSent => self.cancel_wanted = false,
             Step::Fed => self.feed = None,
             Step::Output(Kind::Stdout) => self.pass_on(Kind::Stdout, out),
@@ -170,6 +171,31 @@ impl Running {
         matches!(self.phase, Phase::Over(_)) && !self.stdout.is_open() && !self.stderr.is_open()
     }
 
+    fn take_beginning(&mut self, begun: Begun, out: &mut Vec<u8>) {
+        match begun {
+            Begun::Starts(connection, job) => {
+                self.link = Some(Arc::clone(&connection));
+                (self.job, self.phase) = (Some(job), Phase::Ordered(connection));
+            }
+            Begun::NotRun(connection, why) => {
+                self.link = Some(connection);
+                self.end(End::NotRun(why));
+            }
+            Begun::Told(connection, rows, last) => {
+                self.link = Some(connection);
+                for fields in &rows {
+                    self.tell(fields, out);
+                }
+                self.end(End::Told(last));
+            }
+        }
+    }
+
+    fn tell(&self, fields: &[(String, String)], out: &mut Vec<u8>) {
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (&**name, value)).collect();
+        reply::row(self.tag.as_ref(), &fields, out);
+    }
+
     fn pass_on(&mut self, kind: Kind, out: &mut Vec<u8>) {
         let held = self.stdout.holds() || self.stderr.holds();
         match kind {
@@ -185,7 +211,7 @@ impl Running {
 
     fn take_report(&mut self, report: Report) {
         match report {
-            Report::Starts { run, job } if run == self.number => self.job = Some(job),
+            // Its start was announced, and failed.
             Report::NotRun { run, why } if run == self.number => self.end(End::NotRun(why)),
             Report::Ended { run, job, outcome, ms } if run == self.number => {
                 self.job = Some(job);
@@ -195,7 +221,10 @@ impl Running {
             | Report::Refused
             | Report::Starts { .. }
             | Report::NotRun { .. }
-            | Report::Ended { .. } => tracing::warn!("the broker reports on another run"),
+            | Report::Ended { .. }
+            | Report::InForce(_)
+            | Report::Row { .. }
+            | Report::Answered { .. } => tracing::warn!("the broker reports on another run"),
         }
     }
 
@@ -207,10 +236,10 @@ impl Running {
 
     /// The connection to order the next run by: this run's, where the broker still holds it.
     pub(super) fn link(&self, before: Option<Arc<Connection>>) -> Option<Arc<Connection>> {
-        match &self.phase {
-            Phase::Ordered(connection) => Some(Arc::clone(connection)),
-            Phase::Over(End::Unknown) => None,
-            Phase::Starting(_) | Phase::Over(_) => before,
+        match (&self.phase, &self.link) {
+            (Phase::Over(End::Unknown), _) => None,
+            (_, Some(connection)) => Some(Arc::clone(connection)),
+            (Phase::Starting(_) | Phase::Ordered(_) | Phase::Over(_), None) => before,
         }
     }
 
@@ -221,6 +250,7 @@ impl Running {
             Phase::Over(End::Ended(outcome, ms)) => {
                 with_job(ended(*outcome).field("ms", ms.to_string()), self.job.as_ref())
             }
+            Phase::Over(End::Told(last)) => last.clone(),
             Phase::Starting(_) | Phase::Ordered(_) | Phase::Over(End::Unknown) => {
                 Final::unknown_outcome(self.job.as_ref().map_or("unknown", JobId::as_str))
                     .field("ms", self.ms().to_string())
@@ -235,7 +265,7 @@ impl Phase {
     /// What comes from the broker; or, where the run's end is wanted, that the broker was told.
     async fn next(&mut self, cancel: Option<u32>) -> Step {
         match self {
-            Self::Starting(starting) => Step::Linked(starting.await),
+            Self::Starting(starting) => Step::Begun(starting.await),
             Self::Ordered(connection) => match cancel {
                 Some(run) => {
                     connection.cancel(run).await;
@@ -263,28 +293,6 @@ async fn proceed(feed: &mut Option<Feed>) {
     }
 }
 
-/// Sends the order; to a new session with the broker where there is none, or where the broker has ended the old one.
-async fn order(ordering: Ordering, ends: JobEnds) -> Result<Arc<Connection>, NotRun> {
-    let Ordering { broker, link, client, number, request } = ordering;
-    let pipes: Vec<_> = ends.iter().map(AsFd::as_fd).collect();
-    if let Some(connection) = link
-        && connection.run(number, &request, &pipes).await.is_ok()
-    {
-        return Ok(connection);
-    }
-    let connection = Connection::open(&broker, client.as_fd()).await.map_err(|error| not_open(&error))?;
-    connection.run(number, &request, &pipes).await.map_err(|error| not_open(&error.into()))?;
-    Ok(Arc::new(connection))
-}
-
-fn not_open(error: &OpenError) -> NotRun {
-    tracing::warn!("{error}");
-    match error {
-        OpenError::Refused => NotRun::Denied,
-        OpenError::Unavailable(_) => NotRun::Unavailable,
-    }
-}
-
 fn with_job(last: Final, job: Option<&JobId>) -> Final {
     match job {
         Some(job) => last.field("job", job.as_str()),
@@ -301,32 +309,6 @@ fn ended(outcome: Outcome) -> Final {
     }
 }
 
-fn not_run(why: &NotRun) -> Final {
-    match why {
-        NotRun::Denied => Final::denied().text(NO_SUCH),
-        NotRun::BadArgument { name, text } => Final::bad_argument(name).text(text.as_str()),
-        NotRun::NotNow { text } => Final::denied().text(text.as_str()),
-        NotRun::CommandBusy { most } => {
-            Final::busy().text(format!("at most {most} of this command run at once; wait for one to end"))
-        }
-        NotRun::Rate { rate, retry_after } => {
-            Final::rate(*retry_after).text(format!("you may run this {rate}; try again in {retry_after} s"))
-        }
-        NotRun::Busy => Final::busy().text("too many of your commands run; wait for one to end"),
-        NotRun::ExecFailed { errno, job } => {
-            let error = io::Error::from_raw_os_error(*errno);
-            Final::exec_failed(errno)
-                .field("job", job.as_str())
-                .text(format!("the program could not be started: {error}"))
-        }
-        NotRun::AuditUnavailable => Final::audit_unavailable().text("nothing runs without its audit record"),
-        NotRun::Draining => Final::draining().text("the service is ending; try again"),
-        NotRun::Unavailable => Final::broker_unavailable()
-            .text("nothing was started; try again, or see systemctl status udsadmin-broker"),
-        NotRun::Internal => Final::internal().text("nothing was started; the journal says more"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -337,22 +319,8 @@ mod tests {
     fn run() -> (Running, [File; 2]) {
         let (stdout, stdout_end) = output(Kind::Stdout, None).unwrap();
         let (stderr, stderr_end) = output(Kind::Stderr, None).unwrap();
-        let now = Instant::now();
-        let run = Running {
-            number: 1,
-            tag: None,
-            began: now,
-            phase: Phase::Starting(Box::pin(pending())),
-            stdout,
-            stderr,
-            feed: None,
-            job: None,
-            cancel_wanted: false,
-            partial_due: now,
-            linger_until: now,
-            cut: false,
-            block: vec![0; 1].into_boxed_slice(),
-        };
+        let mut run = Running::new((1, None), Box::pin(pending()), [stdout, stderr]);
+        run.block = vec![0; 1].into_boxed_slice();
         (run, [stdout_end.into(), stderr_end.into()])
     }
 

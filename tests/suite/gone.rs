@@ -76,12 +76,25 @@ fn a_broker_that_is_told_to_end_lets_its_runs_end_and_starts_no_further() {
     assert!(world.broker.take().unwrap().wait().success());
 }
 
+/// The connection of a session with the broker that listens here, and not the one by which the server follows it.
+async fn session(listener: &OwnedFd) -> Packets {
+    let mut following = Vec::new();
+    loop {
+        let accepted = accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK).unwrap();
+        let packets = Packets::new(accepted).unwrap();
+        let first: Option<Packet<Order>> = packets.receive().await.unwrap();
+        let first = first.unwrap().value;
+        if first == Order::Open {
+            return packets;
+        }
+        assert_eq!(first, Order::Follow);
+        following.push(packets);
+    }
+}
+
 /// A broker in the place of the real one: it takes the order of one run, makes these reports on it, and dies.
 async fn dies_after(listener: OwnedFd, reports: Vec<Report>) {
-    let packets =
-        Packets::new(accept_with(&listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK).unwrap()).unwrap();
-    let opened: Option<Packet<Order>> = packets.receive().await.unwrap();
-    assert_eq!(opened.unwrap().value, Order::Open);
+    let packets = session(&listener).await;
     packets.send(&Report::Opened, &[]).await.unwrap();
     let ordered: Option<Packet<Order>> = packets.receive().await.unwrap();
     assert!(matches!(ordered.unwrap().value, Order::Run { .. }));

@@ -19,6 +19,8 @@ mod finals;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod follow;
+#[cfg(test)]
 mod gone;
 #[cfg(test)]
 mod input;
@@ -32,6 +34,8 @@ mod outside;
 mod people;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod reload;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]

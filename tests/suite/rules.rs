@@ -2,8 +2,8 @@
 
 use crate::client::{Answer, Client};
 use crate::process::{STRANGER, as_stranger, command, is_root};
-use crate::trail::{Inside, order, report};
-use crate::world::{POLICY, UDSADMIN, World};
+use crate::trail::{Inside, Link, order, report};
+use crate::world::{POLICY, UDSADMIN, World, version_at};
 use rustix::thread::{Gid, set_thread_groups, set_thread_res_gid};
 use std::cell::Cell;
 use std::os::fd::AsFd;
@@ -34,13 +34,13 @@ fn with(name: &str, keys: &str) -> String {
     POLICY.replace(&header, &format!("{header}{keys}\n"))
 }
 
-async fn runs(packets: &Packets, number: u32, command: &str) {
+async fn runs(packets: &Link, number: u32, command: &str) {
     order(packets, number, command).await;
     assert!(matches!(report(packets).await, Report::Starts { .. }));
     assert!(matches!(report(packets).await, Report::Ended { .. }));
 }
 
-async fn refusal(packets: &Packets, number: u32, command: &str) -> NotRun {
+async fn refusal(packets: &Link, number: u32, command: &str) -> NotRun {
     order(packets, number, command).await;
     let answer = report(packets).await;
     let Report::NotRun { run, why } = answer else { panic!("{answer:?}") };
@@ -250,7 +250,8 @@ async fn answers_to_a_foreign_client(world: &World) -> Option<(Report, Option<Re
     client.args(["run", "--socket"]).arg(world.folder.file("udsadmin.sock")).arg("echo");
     let mut client = client.stderr(Stdio::null()).spawn().unwrap();
     let accepted = world.line.accept().unwrap().0;
-    let packets = Packets::connect(&world.folder.file("broker.sock")).unwrap();
+    let broker = world.folder.file("broker.sock");
+    let packets = Link { packets: Packets::connect(&broker).unwrap(), version: version_at(&broker) };
     packets.send(&Order::Open, &[accepted.as_fd()]).await.unwrap();
     let opened = report(&packets).await;
     let mut answer = None;

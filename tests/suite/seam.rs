@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::process::{STRANGER, as_stranger, is_root};
-use crate::world::{POLICY, World};
+use crate::world::{POLICY, World, version_at};
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType};
 use std::fs::File;
 use std::io::Read;
@@ -10,7 +10,7 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use udsadmin::broker::{NotRun, Order, Packet, Packets, Report};
+use udsadmin::broker::{NotRun, Order, Packet, Packets, Report, Version};
 use udsadmin::execution::Outcome;
 use udsadmin::request::{Argument, Request, Value};
 
@@ -18,6 +18,7 @@ use udsadmin::request::{Argument, Request, Value};
 struct Seam {
     accepted: UnixStream,
     client: UnixStream,
+    version: Version,
     world: World,
 }
 
@@ -27,7 +28,13 @@ impl Seam {
         world.start_broker();
         let client = UnixStream::connect(world.folder.file("udsadmin.sock")).unwrap();
         let accepted = world.line.accept().unwrap().0;
-        Self { accepted, client, world }
+        let version = version_at(&world.folder.file("broker.sock"));
+        Self { accepted, client, version, world }
+    }
+
+    /// An order to run a command without arguments, under the policy in force.
+    fn order(&self, run: u32, command: &str) -> Order {
+        Order::Run { run, version: self.version, request: request(command) }
     }
 
     fn path(&self) -> PathBuf {
@@ -48,7 +55,7 @@ impl Seam {
     /// The broker still does its work.
     async fn is_well(&self) {
         let packets = self.open().await;
-        let (code, output) = run(&packets, 7, "echo").await;
+        let (code, output) = run(&packets, self.order(7, "echo")).await;
         assert_eq!((code, output.as_slice()), (Some(0), &b"nothing\n"[..]));
     }
 
@@ -61,19 +68,19 @@ async fn report(packets: &Packets) -> Option<Report> {
     packets.receive().await.ok().flatten().map(|packet: Packet<Report>| packet.value)
 }
 
-fn order(run: u32, command: &str) -> Order {
-    Order::Run { run, request: Request { command: command.parse().unwrap(), arguments: Vec::new() } }
+fn request(command: &str) -> Request {
+    Request { command: command.parse().unwrap(), arguments: Vec::new() }
 }
 
 /// Has a command run, and gives its exit code and what it wrote.
-async fn run(packets: &Packets, number: u32, command: &str) -> (Option<i32>, Vec<u8>) {
+async fn run(packets: &Packets, order: Order) -> (Option<i32>, Vec<u8>) {
     let (mut stdout, theirs) = std::io::pipe().unwrap();
     let (_stderr, errors) = std::io::pipe().unwrap();
-    packets.send(&order(number, command), &[theirs.as_fd(), errors.as_fd()]).await.unwrap();
+    packets.send(&order, &[theirs.as_fd(), errors.as_fd()]).await.unwrap();
     drop((theirs, errors));
-    assert!(matches!(report(packets).await, Some(Report::Starts { run, .. }) if run == number));
+    assert!(matches!(report(packets).await, Some(Report::Starts { .. })));
     let code = match report(packets).await {
-        Some(Report::Ended { run, outcome: Some(Outcome::Exited(code)), .. }) if run == number => Some(code),
+        Some(Report::Ended { outcome: Some(Outcome::Exited(code)), .. }) => Some(code),
         other => panic!("{other:?}"),
     };
     let mut output = Vec::new();
@@ -94,7 +101,7 @@ async fn a_session_runs_what_its_client_may_run() {
     seam.is_well().await;
     let packets = seam.open().await;
     let (_stdout, theirs) = std::io::pipe().unwrap();
-    packets.send(&order(1, "forbidden"), &[theirs.as_fd(), theirs.as_fd()]).await.unwrap();
+    packets.send(&seam.order(1, "forbidden"), &[theirs.as_fd(), theirs.as_fd()]).await.unwrap();
     assert_eq!(report(&packets).await, Some(Report::NotRun { run: 1, why: NotRun::Denied }));
     seam.world.broker().line_with(&["denied", "forbidden"]);
 }
@@ -147,7 +154,7 @@ async fn a_client_that_has_hung_up_is_refused_and_runs_nothing_later_either() {
     // Closing alone would do, but for a moment a fork of another test's may hold the socket too.
     seam.client.shutdown(Shutdown::Both).unwrap();
     let (_stdout, theirs) = std::io::pipe().unwrap();
-    packets.send(&order(1, "echo"), &[theirs.as_fd(), theirs.as_fd()]).await.unwrap();
+    packets.send(&seam.order(1, "echo"), &[theirs.as_fd(), theirs.as_fd()]).await.unwrap();
     assert_eq!(report(&packets).await, Some(Report::NotRun { run: 1, why: NotRun::Denied }));
     let again = Packets::connect(&seam.world.folder.file("broker.sock")).unwrap();
     again.send(&Order::Open, &[seam.accepted.as_fd()]).await.unwrap();
@@ -198,7 +205,7 @@ async fn a_session_opens_with_one_socket_and_opens_once() {
     assert_eq!(opening(&seam, &[seam.accepted.as_fd(), seam.accepted.as_fd()]).await, None);
     let packets = seam.connect();
     let (_stdout, theirs) = std::io::pipe().unwrap();
-    packets.send(&order(1, "echo"), &[theirs.as_fd(), theirs.as_fd()]).await.unwrap();
+    packets.send(&seam.order(1, "echo"), &[theirs.as_fd(), theirs.as_fd()]).await.unwrap();
     assert_eq!(report(&packets).await, None, "a run before the session was opened");
     let packets = seam.connect();
     packets.send(&Order::Cancel { run: 1 }, &[]).await.unwrap();
@@ -219,7 +226,7 @@ async fn a_job_gets_pipes_and_nothing_else() {
     let (end, _other) = UnixStream::pair().unwrap();
     let (pipe, file, end) = (pipe.as_fd(), file.as_fd(), end.as_fd());
     for (number, passed) in (1..).zip([&[pipe, file][..], &[file, pipe], &[pipe, pipe, end], &[pipe], &[]]) {
-        packets.send(&order(number, "echo"), passed).await.unwrap();
+        packets.send(&seam.order(number, "echo"), passed).await.unwrap();
         let answer = report(&packets).await;
         assert_eq!(answer, Some(Report::NotRun { run: number, why: NotRun::Internal }));
     }
@@ -245,7 +252,7 @@ async fn a_fifo_with_a_name_and_the_wrong_end_of_a_pipe_are_no_pipes_for_a_job()
         [write, write, write],
     ];
     for (number, passed) in (1..).zip(strange) {
-        packets.send(&order(number, "echo"), &passed).await.unwrap();
+        packets.send(&seam.order(number, "echo"), &passed).await.unwrap();
         let answer = report(&packets).await;
         assert_eq!(answer, Some(Report::NotRun { run: number, why: NotRun::Internal }));
     }
@@ -292,9 +299,45 @@ async fn a_request_that_no_line_could_hold_is_judged_like_any_other() {
     let (_stdout, pipe) = std::io::pipe().unwrap();
     let word = Argument::Positional(Value::try_from("--\n\x1b[31m").unwrap());
     let request = Request { command: "echo".parse().unwrap(), arguments: vec![word] };
-    packets.send(&Order::Run { run: 1, request }, &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
+    packets
+        .send(&Order::Run { run: 1, version: seam.version, request }, &[pipe.as_fd(), pipe.as_fd()])
+        .await
+        .unwrap();
     let answer = report(&packets).await;
     assert!(matches!(answer, Some(Report::NotRun { why: NotRun::BadArgument { .. }, .. })), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_run_judged_by_another_policy_is_neither_run_nor_denied() {
+    let seam = Seam::new();
+    let packets = seam.open().await;
+    let (_stdout, pipe) = std::io::pipe().unwrap();
+    let old = [seam.order(1, "echo"), seam.order(2, "forbidden")];
+    // The same text again: whom its names mean may be another by now.
+    seam.world.broker().signal(rustix::process::Signal::HUP);
+    seam.world.broker().line_with(&["policy-loaded", "by SIGHUP"]);
+    for (run, order) in (1..).zip(old) {
+        packets.send(&order, &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
+        assert_eq!(report(&packets).await, Some(Report::NotRun { run, why: NotRun::OtherPolicy }));
+    }
+    let lines = seam.world.broker().lines();
+    assert!(!lines.iter().any(|line| line.contains("started") || line.contains("denied")), "{lines:#?}");
+}
+
+#[tokio::test]
+async fn whoever_follows_is_told_of_each_policy_and_orders_nothing() {
+    let seam = Seam::new();
+    let packets = seam.connect();
+    packets.send(&Order::Follow, &[]).await.unwrap();
+    for round in 0..2 {
+        let told: Packet<Report> = packets.receive().await.unwrap().unwrap();
+        assert!(matches!(told.value, Report::InForce(_)) && told.descriptors.len() == 1, "{told:?}");
+        if round == 0 {
+            seam.world.broker().signal(rustix::process::Signal::HUP);
+        }
+    }
+    packets.send(&Order::Reload { run: 1, confirm: None }, &[]).await.unwrap();
+    assert_eq!(report(&packets).await, None);
 }
 
 #[tokio::test]
@@ -303,7 +346,7 @@ async fn jobs_go_on_though_the_server_dies() {
     let mut gate = seam.world.gate();
     let packets = seam.open().await;
     let (_stdout, pipe) = std::io::pipe().unwrap();
-    packets.send(&order(1, "gate"), &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
+    packets.send(&seam.order(1, "gate"), &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
     assert!(matches!(report(&packets).await, Some(Report::Starts { .. })));
     drop(packets);
     gate.open();
@@ -317,10 +360,10 @@ async fn one_user_runs_so_many_at_once_and_no_more() {
     let packets = seam.open().await;
     let (_stdout, pipe) = std::io::pipe().unwrap();
     for number in 0..64 {
-        packets.send(&order(number, "quiet"), &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
+        packets.send(&seam.order(number, "quiet"), &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
         assert!(matches!(report(&packets).await, Some(Report::Starts { .. })));
     }
-    packets.send(&order(64, "quiet"), &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
+    packets.send(&seam.order(64, "quiet"), &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
     assert_eq!(report(&packets).await, Some(Report::NotRun { run: 64, why: NotRun::Busy }));
     for _ in 0..64 {
         gate.open();

@@ -2,19 +2,20 @@
 
 use crate::process::is_root;
 use crate::world::{Folder, POLICY, World, listen_for_lines, pair};
+use std::ops::Deref;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use udsadmin::accounts::Database;
 use udsadmin::audit::{Memory, Trail};
-use udsadmin::broker::{self, Doors, NotRun, Order, Packet, Packets, Report, Service};
+use udsadmin::broker::{
+    self, Doors, NotRun, Order, Packet, Packets, Policies, Report, Service, Setup, Version,
+};
 use udsadmin::execution::Surroundings;
-use udsadmin::files::{Trust, read_policy};
+use udsadmin::files::Trust;
 use udsadmin::identity::Uid;
-use udsadmin::policy::Policy;
 use udsadmin::request::Request;
 
 /// A broker's service inside this process, with a trail that can be read and broken.
@@ -25,6 +26,20 @@ pub(crate) struct Inside {
     folder: Folder,
 }
 
+/// A session with a broker, and which policy it has in force.
+pub(crate) struct Link {
+    pub(crate) packets: Packets,
+    pub(crate) version: Version,
+}
+
+impl Deref for Link {
+    type Target = Packets;
+
+    fn deref(&self) -> &Packets {
+        &self.packets
+    }
+}
+
 impl Inside {
     fn new() -> Self {
         Self::with(POLICY, Instant::now)
@@ -33,19 +48,22 @@ impl Inside {
     pub(crate) fn with(policy: &str, ticks: fn() -> Instant) -> Self {
         let folder = Folder::new();
         let path = folder.write("policy.toml", policy);
-        let policy =
-            Policy::parse(&read_policy(&path, Trust::CallingUser).unwrap(), &Database).unwrap().policy;
+        let (load_from, trail) = (path.clone(), Arc::new(Trail::Memory(Memory::default())));
+        let load = move || udsadmin::server::policy::read(&load_from, Trust::CallingUser);
+        let fresh = load().unwrap();
+        let clock = || SystemTime::UNIX_EPOCH;
+        let setup = Setup { path, load: Arc::new(load), trail: Arc::clone(&trail), clock };
         let door = folder.file("door");
         let listener = listen_for_lines(&door);
         let client = UnixStream::connect(&door).unwrap();
         let service = Service {
-            policy: Arc::new(policy),
-            trail: Arc::new(Trail::Memory(Memory::default())),
+            policies: Arc::new(Policies::new(fresh, setup).unwrap()),
+            trail,
             doors: if is_root() { Doors::Files(vec![door]) } else { Doors::Anywhere },
             admit: Uid::new(rustix::process::geteuid().as_raw()).unwrap(),
             trust: Trust::CallingUser,
             surroundings: Surroundings { delegation: None, descriptors: (256, 256) },
-            clock: || SystemTime::UNIX_EPOCH,
+            clock,
             runs: broker::places(),
             orders: broker::order_places(),
             quotas: broker::Quotas::new(ticks),
@@ -63,13 +81,13 @@ impl Inside {
         }
     }
 
-    pub(crate) async fn open(&self) -> Packets {
+    pub(crate) async fn open(&self) -> Link {
         let (ours, theirs) = pair();
         tokio::spawn(Arc::clone(&self.service).session(theirs));
         let packets = Packets::new(ours).unwrap();
         packets.send(&Order::Open, &[self.accepted.as_fd()]).await.unwrap();
         assert_eq!(report(&packets).await, Report::Opened);
-        packets
+        Link { packets, version: self.service.policies.now().version }
     }
 }
 
@@ -77,10 +95,11 @@ pub(crate) async fn report(packets: &Packets) -> Report {
     packets.receive().await.unwrap().map(|packet: Packet<Report>| packet.value).expect("a report")
 }
 
-pub(crate) async fn order(packets: &Packets, run: u32, command: &str) {
+pub(crate) async fn order(link: &Link, run: u32, command: &str) {
     let (_reader, pipe) = std::io::pipe().unwrap();
     let request = Request { command: command.parse().unwrap(), arguments: Vec::new() };
-    packets.send(&Order::Run { run, request }, &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
+    let order = Order::Run { run, version: link.version, request };
+    link.send(&order, &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
 }
 
 #[tokio::test]

@@ -7,11 +7,14 @@ use nix::sys::stat::Mode;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::fs::{self, DirBuilder, File};
 use std::io::Write;
+use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc::{Receiver, channel};
+use udsadmin::broker::{Order, Packets, Report, Version};
 
 /// The program that plays both daemons.
 pub(crate) const UDSADMIN: &str = env!("CARGO_BIN_EXE_udsadmin");
@@ -100,6 +103,22 @@ pub(crate) fn pair() -> (OwnedFd, OwnedFd) {
     rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap()
 }
 
+/// Which policy is in force at the broker that listens there.
+pub(crate) fn version_at(broker: &Path) -> Version {
+    let ask = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let packets = Packets::connect(broker).unwrap();
+            packets.send(&Order::Follow, &[]).await.unwrap();
+            packets.receive().await.unwrap().expect("a report").value
+        })
+    };
+    // In a thread of its own: the caller's may have a runtime already.
+    let told = std::thread::scope(|scope| scope.spawn(ask).join().unwrap());
+    let Report::InForce(standing) = told else { panic!("{told:?}") };
+    standing.version
+}
+
 pub(crate) fn listen_for_lines(path: &Path) -> UnixListener {
     let listener = UnixListener::bind(path).unwrap();
     fs::set_permissions(path, PermissionsExt::from_mode(0o666)).unwrap();
@@ -113,8 +132,39 @@ pub(crate) struct World {
     pub(crate) broker: Option<Daemon>,
     pub(crate) line: UnixListener,
     packets: Option<OwnedFd>,
-    notify: UnixDatagram,
+    notices: Notices,
     pub(crate) folder: Folder,
+}
+
+/// What the programs tell systemd, read as it comes: it would hold them up.
+#[derive(Debug)]
+struct Notices {
+    ready: Receiver<()>,
+    socket: UnixDatagram,
+}
+
+impl Notices {
+    fn hear(path: &Path) -> Self {
+        let socket = UnixDatagram::bind(path).unwrap();
+        let (heard, (tell, ready)) = (socket.try_clone().unwrap(), channel());
+        std::thread::spawn(move || {
+            let mut message = [0; 4096];
+            while let Ok(octets @ 1..) = heard.recv(&mut message) {
+                let is_ready = message[..octets].starts_with(b"READY=1");
+                // A test that has ended hears nothing.
+                if is_ready && tell.send(()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { ready, socket }
+    }
+}
+
+impl Drop for Notices {
+    fn drop(&mut self) {
+        self.socket.shutdown(Shutdown::Read).unwrap();
+    }
 }
 
 impl World {
@@ -139,10 +189,9 @@ impl World {
         let folder = Folder::new();
         folder.write("policy.toml", policy);
         nix::unistd::mkfifo(&folder.file("gate"), Mode::from_bits_truncate(0o600)).unwrap();
-        let notify = UnixDatagram::bind(folder.file("notify")).unwrap();
-        notify.set_read_timeout(Some(PATIENCE)).unwrap();
+        let notices = Notices::hear(&folder.file("notify"));
         let line = listen_for_lines(&folder.file("udsadmin.sock"));
-        Self { server: None, broker: None, line, packets: None, notify, folder }
+        Self { server: None, broker: None, line, packets: None, notices, folder }
     }
 
     pub(crate) fn start_server(&mut self) {
@@ -160,13 +209,7 @@ impl World {
     }
 
     fn await_ready(&self) {
-        loop {
-            let mut message = [0; 512];
-            let octets = self.notify.recv(&mut message).expect("the program is ready in time");
-            if message[..octets].starts_with(b"READY=1") {
-                return;
-            }
-        }
+        self.notices.ready.recv_timeout(PATIENCE).expect("the program is ready in time");
     }
 
     pub(crate) fn server(&self) -> &Daemon {

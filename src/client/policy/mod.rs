@@ -15,6 +15,7 @@ mod why;
 
 #[cfg(any(test, fuzzing))]
 pub use import_sudoers::any_sudoers_text_is_imported_whole_or_refused;
+pub(super) use table::aligned;
 
 use super::check as checking;
 use super::check::Load;

@@ -3,7 +3,7 @@
 use super::super::exit::shown;
 
 /// The rows, each column as wide as its widest cell, two blanks between them.
-pub(super) fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
+pub(in super::super) fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
     let rows: Vec<[String; COLUMNS]> =
         rows.iter().map(|row| row.each_ref().map(|cell| shown(cell))).collect();
     let width =

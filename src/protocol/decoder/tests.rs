@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::request::{Argument, Builtin, Request, Value};
+use std::time::Duration;
 
 fn items(octets: &[u8]) -> Vec<Item> {
     let mut decoder = Decoder::new();
@@ -303,7 +304,10 @@ fn builtins_are_told_apart() {
         ("hello 2 anything=goes", hello(2, Mode::Text, None)),
         ("jobs", Ask::Unserved(Builtin::Jobs)),
         ("job 7f3a", Ask::Unserved(Builtin::Job)),
-        ("reload confirm=60s", Ask::Unserved(Builtin::Reload)),
+        ("reload", Ask::Reload(None)),
+        ("reload confirm=60s", Ask::Reload(Some(Duration::from_secs(60)))),
+        ("reload confirm=\"1h\"", Ask::Reload(Some(Duration::from_secs(3600)))),
+        ("confirm", Ask::Confirm),
     ] {
         assert_eq!(ask(line), expected, "{line}");
     }
@@ -338,6 +342,17 @@ fn a_misused_builtin_names_the_argument() {
         ("hello 1 concurrent=", "concurrent"),
         ("hello 1 mode=text mode=text", "mode"),
         ("hello 1 colour=yes", "colour"),
+        ("reload now", "argument"),
+        ("reload for=60s", "for"),
+        ("reload confirm", "argument"),
+        ("reload confirm=", "confirm"),
+        ("reload confirm=0s", "confirm"),
+        ("reload confirm=999ms", "confirm"),
+        ("reload confirm=61min", "confirm"),
+        ("reload confirm=60", "confirm"),
+        ("reload confirm=-1s", "confirm"),
+        ("reload confirm=60s confirm=60s", "confirm"),
+        ("confirm yes", "argument"),
     ] {
         let ask = ask(line);
         assert!(matches!(&ask, Ask::Misused { name, .. } if name == expected), "{line}: {ask:?}");

@@ -2,21 +2,24 @@
 
 use super::*;
 use crate::audit::{Memory, Trail};
-use crate::identity::{Gid, Uid};
+use crate::broker::{Followed, InForce, Version};
+use crate::identity::{Gid, Peer, Uid};
 use crate::policy::Policy;
 use std::time::SystemTime;
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
-fn context() -> Context {
-    Context {
-        policy: Arc::new(Policy::default()),
+fn context() -> Arc<Context> {
+    let version = Version::of(&[], SystemTime::UNIX_EPOCH);
+    let followed = Followed::new(InForce { policy: Policy::default(), version, warnings: 0 });
+    Arc::new(Context {
+        followed: Arc::new(followed),
         trail: Arc::new(Trail::Memory(Memory::default())),
         broker: "/nonexistent".into(),
         clock: || SystemTime::UNIX_EPOCH,
         status: Box::new(Vec::new),
         draining: CancellationToken::new(),
-    }
+    })
 }
 
 #[tokio::test(start_paused = true)]
@@ -24,7 +27,8 @@ async fn the_servers_end_is_heard_though_something_else_was_heard_first() {
     let (context, (ours, _client)) = (context(), UnixStream::pair().unwrap());
     let peer = Peer::of(Uid::ROOT, Gid::new(0).unwrap(), []);
     let stream = Stream::new(ours, peer.uid).unwrap();
-    let mut conversation = Conversation::new(&context, &peer, &stream);
+    let judge = Judge { now: context.followed.now(), peer };
+    let mut conversation = Conversation::new(&context, judge, &stream);
     context.draining.cancel();
     let heard = tokio::time::timeout(Duration::from_secs(1), conversation.wake()).await;
     assert!(matches!(heard, Ok(Wake::Draining)));

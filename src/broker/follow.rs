@@ -1,0 +1,153 @@
+//! The server's policy, which follows the broker's. Keeps the one that it has for as long as the broker has no other.
+
+use super::force::{InForce, Standing, State, Version};
+use super::wire::{Order, Report};
+use super::{Packet, Packets, record, texts};
+use crate::accounts::Database;
+use crate::audit::Trail;
+use crate::policy::{Loaded, Policy};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+
+/// How long a request may wait for the policy that the broker has.
+const WAITING: Duration = Duration::from_secs(5);
+
+/// The pause before a broken connection is made again; doubled for each further one that tells nothing.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// The policy that the server judges by.
+#[derive(Debug)]
+pub struct Followed {
+    state: watch::Sender<State>,
+    hurry: Notify,
+}
+
+impl Followed {
+    /// Begins with a policy that the server has read by itself.
+    #[must_use]
+    pub fn new(first: InForce) -> Self {
+        Self { state: watch::Sender::new(State::of(first)), hurry: Notify::new() }
+    }
+
+    /// The policy in force. A request takes it once, for all of its steps.
+    #[must_use]
+    pub fn now(&self) -> Arc<InForce> {
+        Arc::clone(&self.state.borrow().now)
+    }
+
+    /// The policy in force, and how things stand.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state.borrow().clone()
+    }
+
+    /// Connects at once, where the broker is not being followed.
+    pub fn hurry(&self) {
+        self.hurry.notify_one();
+    }
+
+    /// Waits for another policy than the one of this version, for some seconds; false where none came.
+    pub async fn differs_from(&self, version: &Version) -> bool {
+        self.becomes(|now| now != version).await
+    }
+
+    /// Waits for the policy of this version, for some seconds; false where it did not come.
+    pub async fn is(&self, version: &Version) -> bool {
+        self.becomes(|now| now == version).await
+    }
+
+    async fn becomes(&self, wanted: impl Fn(&Version) -> bool) -> bool {
+        self.hurry();
+        let mut state = self.state.subscribe();
+        let come = state.wait_for(|state| wanted(&state.now.version));
+        matches!(timeout(WAITING, come).await, Ok(Ok(_)))
+    }
+
+    /// Follows the broker that listens there. Never ends.
+    pub async fn follow(&self, broker: &Path, trail: &Trail) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let (told, error) = self.follow_once(broker, trail).await;
+            // The first that fails finds a broker that is just being replaced.
+            if !told && pause == 2 * FIRST_PAUSE {
+                tracing::warn!("the broker can't be followed, the policy stays: {error}");
+            }
+            pause = if told { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+            tokio::select! { () = sleep(pause) => {}, () = self.hurry.notified() => {} }
+        }
+    }
+
+    /// Follows one connection to its end; whether it told anything, and why it ended.
+    async fn follow_once(&self, broker: &Path, trail: &Trail) -> (bool, io::Error) {
+        let mut told = false;
+        let error = async {
+            let packets = Packets::connect(broker)?;
+            packets.send(&Order::Follow, &[]).await?;
+            loop {
+                let (standing, texts) = next(&packets).await?;
+                told = true;
+                self.take(standing, texts, trail).await?;
+            }
+        };
+        let ended: io::Result<std::convert::Infallible> = error.await;
+        match ended {
+            Ok(never) => match never {},
+            Err(error) => (told, error),
+        }
+    }
+
+    /// Swaps to the policy in force at the broker; where it is the same, takes over how things stand.
+    async fn take(&self, standing: Standing, texts: OwnedFd, trail: &Trail) -> io::Result<()> {
+        let before = self.now();
+        let now = if before.version == standing.version {
+            before
+        } else {
+            let (path, now) = read(texts, standing.version).await?;
+            if now.version.digest() != before.version.digest() {
+                trail.note(&record::in_force(Path::new(&path), &now, ", as at the broker", &[])).await;
+            }
+            Arc::new(now)
+        };
+        self.state.send_replace(State { now, refused: standing.refused, until: standing.until });
+        Ok(())
+    }
+}
+
+async fn next(packets: &Packets) -> io::Result<(Standing, OwnedFd)> {
+    match packets.receive().await? {
+        Some(Packet { value: Report::InForce(standing), mut descriptors }) => {
+            let texts = descriptors.pop().ok_or(io::ErrorKind::InvalidData)?;
+            Ok((standing, texts))
+        }
+        Some(_) => Err(io::ErrorKind::InvalidData.into()),
+        None => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+/// Makes the policy of its files, off the event loop; also gives the name of the first. The broker has tested it already.
+async fn read(texts: OwnedFd, version: Version) -> io::Result<(String, InForce)> {
+    let make = move || {
+        let sources = texts::unseal(texts)?;
+        let Loaded { policy, warnings, .. } =
+            Policy::parse(&sources, &Database).map_err(|found| io::Error::other(first(&found)))?;
+        let path = sources.into_iter().next().map_or_else(String::new, |source| source.name);
+        Ok((path, InForce { policy, version, warnings: warnings.len() }))
+    };
+    spawn_blocking(make).await.map_err(io::Error::other)?
+}
+
+fn first(found: &[crate::policy::Diagnostic]) -> String {
+    found.first().map_or_else(String::new, ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! One request before one policy, on the server's side. Refuses early what the broker would refuse; permits nothing.
+
+use super::Context;
+use crate::accounts;
+use crate::audit::Event;
+use crate::broker::{Followed, InForce, NotRun};
+use crate::identity::Peer;
+use crate::policy::{Decision, Policy, Refusal, decide};
+use crate::protocol::reply::Final;
+use crate::request::Request;
+use std::io;
+use std::sync::Arc;
+
+/// The same words for a command that is not there and for one that is not for this peer.
+pub(super) const NO_SUCH: &str = "no such command for you; commands lists yours";
+
+/// A policy, and the peer with all that this policy needs to know of it.
+#[derive(Clone, Debug)]
+pub(super) struct Judge {
+    pub(super) now: Arc<InForce>,
+    pub(super) peer: Peer,
+}
+
+impl Judge {
+    pub(super) fn policy(&self) -> &Policy {
+        &self.now.policy
+    }
+
+    /// The same for the policy that is in force by now; `None` where that is still this one.
+    pub(super) async fn renewed(&self, followed: &Followed) -> Option<Self> {
+        let now = followed.now();
+        if Arc::ptr_eq(&now, &self.now) {
+            return None;
+        }
+        let mut peer = self.peer.clone();
+        if now.policy.needs_database_groups() {
+            let uid = peer.uid;
+            let look = tokio::task::spawn_blocking(move || accounts::groups_of(uid));
+            peer.database_groups = look.await.unwrap_or_default();
+        }
+        Some(Self { now, peer })
+    }
+
+    /// The refusal of a request that the policy does not permit, on the record; `None` where the broker is to decide.
+    pub(super) async fn refusal(&self, request: &Request, context: &Context) -> Option<NotRun> {
+        match decide(self.policy(), &self.peer, request, (context.clock)()) {
+            Decision::Permit(_) => None,
+            Decision::Deny(denial) => {
+                let event = Event::denied(&self.peer, &self.policy().shown(request), &denial);
+                context.trail.note(&event).await;
+                Some(match denial.refusal() {
+                    Refusal::Denied => NotRun::Denied,
+                    Refusal::NotNow(text) => NotRun::NotNow { text: text.clone() },
+                    Refusal::BadArgument { name, text } => {
+                        NotRun::BadArgument { name: name.clone(), text: text.clone() }
+                    }
+                })
+            }
+        }
+    }
+}
+
+/// The final line of a request that started nothing.
+pub(super) fn not_run(why: &NotRun) -> Final {
+    match why {
+        NotRun::Denied => Final::denied().text(NO_SUCH),
+        NotRun::BadArgument { name, text } => Final::bad_argument(name).text(text.as_str()),
+        NotRun::NotNow { text } => Final::denied().text(text.as_str()),
+        NotRun::CommandBusy { most } => {
+            Final::busy().text(format!("at most {most} of this command run at once; wait for one to end"))
+        }
+        NotRun::Rate { rate, retry_after } => {
+            Final::rate(*retry_after).text(format!("you may run this {rate}; try again in {retry_after} s"))
+        }
+        NotRun::Busy => Final::busy().text("too many of your commands run; wait for one to end"),
+        NotRun::ExecFailed { errno, job } => {
+            let error = io::Error::from_raw_os_error(*errno);
+            Final::exec_failed(errno)
+                .field("job", job.as_str())
+                .text(format!("the program could not be started: {error}"))
+        }
+        NotRun::AuditUnavailable => Final::audit_unavailable().text("nothing runs without its audit record"),
+        NotRun::Draining => Final::draining().text("the service is ending; try again"),
+        NotRun::Unavailable => Final::broker_unavailable()
+            .text("nothing was started; try again, or see systemctl status udsadmin-broker"),
+        NotRun::Internal => Final::internal().text("nothing was started; the journal says more"),
+        NotRun::OtherPolicy => Final::broker_unavailable()
+            .text("the policy is just being replaced; nothing was started, try again"),
+    }
+}
