@@ -35,8 +35,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A finding at a place. Control characters of the message are escaped: it stays one line.
     pub(super) fn new(severity: Severity, place: Place, message: &str) -> Self {
-        let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-        Self { severity, message: message.chars().map(escape).collect(), place }
+        Self { severity, message: one_line(message), place }
     }
 
     /// An error in any text, at these octets of it.
@@ -79,21 +78,34 @@ impl Diagnostic {
     /// The line of the policy with the place underlined, over several lines and without colours.
     #[must_use]
     pub fn picture(&self) -> String {
-        let (text, span) = self.place.line_text();
-        let number = usize::try_from(self.line()).unwrap_or(usize::MAX);
-        let annotation = AnnotationKind::Primary.span(span);
-        let snippet = Snippet::source(text).line_start(number).annotation(annotation);
-        let level = match self.severity {
-            Severity::Error => Level::ERROR,
-            Severity::Warning => Level::WARNING,
-        };
-        Renderer::plain().decor_style(DecorStyle::Ascii).render(&[Group::with_level(level).element(snippet)])
+        picture(&self.place)
+    }
+
+    /// Where it is.
+    pub(super) const fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Orders findings as a reader of the files meets them.
     pub(super) fn order(&self) -> (usize, usize) {
         self.place.order()
     }
+}
+
+/// The line of the place, underlined. No title is drawn, so the level changes nothing.
+pub(super) fn picture(place: &Place) -> String {
+    let (text, span) = place.line_text();
+    let number = usize::try_from(place.line()).unwrap_or(usize::MAX);
+    let annotation = AnnotationKind::Primary.span(span);
+    let snippet = Snippet::source(text).line_start(number).annotation(annotation);
+    let group = Group::with_level(Level::WARNING).element(snippet);
+    Renderer::plain().decor_style(DecorStyle::Ascii).render(&[group])
+}
+
+/// The text on one line: control characters are escaped.
+pub(super) fn one_line(text: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escape).collect()
 }
 
 impl fmt::Display for Diagnostic {

@@ -14,6 +14,7 @@ mod diagnostic;
 mod evaluate;
 mod kind;
 pub mod language;
+pub mod lint;
 mod load;
 mod lookup;
 mod moment;

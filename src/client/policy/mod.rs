@@ -2,6 +2,7 @@
 
 mod at;
 mod import_sudoers;
+mod lint;
 mod peer;
 mod schema;
 mod table;
@@ -52,6 +53,7 @@ enum Question {
     WhoCan(who_can::Arguments),
     Test(test::Arguments),
     ImportSudoers(import_sudoers::Arguments),
+    Lint(lint::Arguments),
     Schema(schema::Arguments),
 }
 
@@ -82,6 +84,9 @@ impl Question {
                 ask(&asked.common, check_untested, |loaded| Ok(test::answer(loaded)), out, err)
             }
             Self::ImportSudoers(asked) => import_sudoers::run(asked, out, err),
+            Self::Lint(asked) => {
+                ask(&asked.common, check, |loaded| Ok(lint::answer(asked, loaded)), out, err)
+            }
             Self::Schema(_) => writeln!(out, "{:#}", schema::schema()).map(|()| 0),
         }
     }
