@@ -93,7 +93,7 @@ fn the_host_is_the_one_that_is_named() {
 }
 
 #[test]
-fn by_wide_any_arguments_pass_and_that_is_told_as_unsafe() {
+fn by_wide_any_arguments_pass_and_the_danger_is_told() {
     let text = "#0 ALL = NOPASSWD: /no/such/program\n";
     assert!(!told("narrow", text, &[]).1.contains("[commands"));
     let (status, out, err) = told("wide", text, &["--wide"]);
