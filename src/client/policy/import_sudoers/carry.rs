@@ -30,6 +30,7 @@ const LOST_OPTIONS: [(&str, &str); 9] = [
 struct Carrier<'c> {
     sudoers: &'c Sudoers,
     world: &'c dyn Surroundings,
+    wide: bool,
     leaves: &'c [Leaf],
     /// Those of the leaves that may take back what an earlier one permits, with their numbers: by the last part of their
     /// program's path, where that tells them apart.
@@ -65,7 +66,12 @@ impl<'c> Restriction<'c> {
 }
 
 /// Carries over what can be. A row for the outcome of each command, and one for each danger in it.
-pub(super) fn carry(sudoers: &Sudoers, world: &dyn Surroundings, draft: &mut Draft) -> Vec<Row> {
+/// With `wide`, what says nothing of its arguments is carried with any.
+pub(super) fn carry(
+    sudoers: &Sudoers,
+    (world, wide): (&dyn Surroundings, bool),
+    draft: &mut Draft,
+) -> Vec<Row> {
     let leaves = leaves(sudoers, world);
     let mut overriding: BTreeMap<Option<&str>, Vec<(usize, &Leaf)>> = BTreeMap::new();
     for (number, leaf) in leaves.iter().enumerate().filter(|(_, leaf)| leaf.overrides()) {
@@ -73,7 +79,7 @@ pub(super) fn carry(sudoers: &Sudoers, world: &dyn Surroundings, draft: &mut Dra
     }
     let restricting = sudoers.settings.iter().filter(|setting| setting.restricts());
     let restrictions = restricting.map(|setting| Restriction::new(setting, sudoers)).collect();
-    let carrier = Carrier { sudoers, world, leaves: &leaves, overriding, restrictions };
+    let carrier = Carrier { sudoers, world, wide, leaves: &leaves, overriding, restrictions };
     let mut rows = Vec::new();
     for (number, leaf) in carrier.leaves.iter().enumerate() {
         let (status, message) = carrier.outcome(number, leaf, draft);
@@ -110,7 +116,7 @@ impl Carrier<'_> {
                         back is not carried over either"
                 .to_owned());
         }
-        let translated = translate(leaf, self.sudoers, self.world)?;
+        let translated = translate(leaf, self.sudoers, (self.world, self.wide))?;
         self.unrestricted(leaf)?;
         self.stands(number, leaf)?;
         Ok((principals, translated))
@@ -189,6 +195,10 @@ impl Carrier<'_> {
         let mut dangers: Vec<String> = danger_of(leaf).map(str::to_owned).into_iter().collect();
         if leaf.tag("SETENV") == Some(true) && !leaf.negated {
             dangers.push("SETENV: by LD_PRELOAD and its like, the caller runs what they like".to_owned());
+        }
+        let any = matches!(leaf.cmnd.as_ref().map(|cmnd| &cmnd.what), Ok(What::Program(_, Words::Any)));
+        if self.wide && any && !leaf.negated {
+            dangers.push("any arguments pass, options too, and by --wide here as well".to_owned());
         }
         dangers.extend(root_excluded(leaf).map(str::to_owned));
         dangers.extend(self.changeable(leaf));

@@ -6,7 +6,7 @@ use super::leaf::{Leaf, before_wildcard, has_wildcard};
 use super::resolve::Sudoers;
 use super::syntax::{Cmnd, Member, User, What, Words};
 use super::who;
-use super::write::{Argument, Command};
+use super::write::{Argument, Command, Kind};
 use crate::request::ArgumentName;
 use std::path::{Component, Path, PathBuf};
 
@@ -34,11 +34,15 @@ const DIGEST: &str = "sudo checks the digest of the program, which udsadmin does
                       declare it without";
 
 /// Why a command that says nothing of its arguments stays out.
-const ANY: &str = "any arguments whatever may follow it; declare those that are needed, or write \"\" behind it where none are";
+const ANY: &str = "any arguments whatever may follow it; declare those that are needed, or write \"\" behind it where none are, \
+                   or carry it with all by --wide";
 
 /// Why a command that runs as nobody in particular stays out.
 const CALLER: &str =
     "it runs as the caller, which needs no privilege, or with another group, which no policy can say";
+
+/// The name of an argument that is all that the caller gives.
+const ARGUMENTS: &str = "arguments";
 
 /// A command as a policy has it, and what to tell of it.
 pub(super) struct Translated {
@@ -54,14 +58,19 @@ pub(super) struct Translated {
 pub(super) fn translate(
     leaf: &Leaf,
     sudoers: &Sudoers,
-    world: &dyn Surroundings,
+    (world, wide): (&dyn Surroundings, bool),
 ) -> Result<Translated, String> {
     let cmnd = leaf.cmnd.as_ref().map_err(Clone::clone)?;
-    let (path, words) = program(cmnd)?;
+    let (path, words) = program(cmnd, wide)?;
     let mut narrower = Vec::new();
     let run_as = run_as(leaf, sudoers, world, &mut narrower)?;
     let timeout = timeout(leaf, sudoers)?;
-    let (exec, arguments) = elements(path, words, &mut narrower)?;
+    let (mut exec, mut arguments) = elements(path, words, &mut narrower)?;
+    if matches!(&cmnd.what, What::Program(_, Words::Any)) {
+        exec.push(format!("{{{ARGUMENTS}}}"));
+        arguments.push((ARGUMENTS.to_owned(), Kind::Anything));
+        narrower.push("with any arguments, but 64 at most".to_owned());
+    }
     let fault = world.fault(Path::new(path));
     if let Some((_, fault)) = fault.filter(|(is_missing, _)| !is_missing) {
         return Err(format!("udsadmin refuses to start it: {fault}"));
@@ -78,7 +87,7 @@ pub(super) fn translate(
 }
 
 /// The program and what follows it, of a command that is one program.
-fn program(cmnd: &Cmnd) -> Result<(&str, &[String]), String> {
+fn program(cmnd: &Cmnd, wide: bool) -> Result<(&str, &[String]), String> {
     let refused = |why: &str| Err(why.to_owned());
     let (path, words) = match &cmnd.what {
         What::Program(path, words) => (path, words),
@@ -96,6 +105,7 @@ fn program(cmnd: &Cmnd) -> Result<(&str, &[String]), String> {
     match words {
         Words::None => Ok((path, &[])),
         Words::These(words) => Ok((path, words)),
+        Words::Any if wide => Ok((path, &[])),
         Words::Any => refused(ANY),
         Words::Regex => {
             refused("its arguments are a regular expression; declare them one by one, each with a pattern")
@@ -155,7 +165,7 @@ fn element(word: Word, arguments: &mut Vec<Argument>) -> String {
         Word::Wild { before, pattern, behind } => {
             let name = argument_name(&before, arguments);
             let element = format!("{}{{{name}}}{}", doubled(&before), doubled(&behind));
-            arguments.push((name, pattern));
+            arguments.push((name, Kind::Pattern(pattern)));
             element
         }
     }
@@ -310,7 +320,7 @@ mod tests {
 
     #[test]
     fn an_argument_is_named_after_its_option() {
-        let taken = [("file".to_owned(), String::new())];
+        let taken = [("file".to_owned(), Kind::Anything)];
         assert_eq!(argument_name("--file=", &[]), "file");
         assert_eq!(argument_name("--file=", &taken), "file-2");
         assert_eq!(argument_name("/dev/", &taken), "value");

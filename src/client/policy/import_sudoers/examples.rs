@@ -2,7 +2,7 @@
 
 use super::properties::{Anywhere, any_sudoers_text_is_imported_whole_or_refused};
 use super::report::people;
-use super::{Imported, import};
+use super::{Choice, Imported, import};
 use crate::policy::Source;
 use proptest::prelude::*;
 use std::fs;
@@ -36,7 +36,9 @@ fn every_example_comes_out_as_written_down() {
         let text = fs::read_to_string(&path).unwrap();
         any_sudoers_text_is_imported_whole_or_refused(&text).unwrap();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let Ok(Imported { policy, rows }) = import(Source { name, text }, &Anywhere::default(), false) else {
+        let Ok(Imported { policy, rows }) =
+            import(Source { name, text }, &Anywhere::default(), Choice { follow: false, wide: false })
+        else {
             panic!("{}", path.display());
         };
         expect_file(&path.with_extension("toml"), &policy);

@@ -68,6 +68,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     host: Option<String>,
 
+    /// Carry a command that names no arguments, which is with any, with any: options of the program too. Dangerous
+    #[arg(long)]
+    wide: bool,
+
     /// Don't read what @include and @includedir name
     #[arg(long)]
     no_include: bool,
@@ -83,6 +87,15 @@ trait Surroundings: Names {
     fn text(&self, path: &Path) -> Result<String, String>;
     /// The names of a directory's files; `None` where there is no such directory.
     fn names_in(&self, directory: &Path) -> Result<Option<Vec<String>>, String>;
+}
+
+/// What the caller chose.
+#[derive(Clone, Copy, Debug)]
+struct Choice {
+    /// To read what the text includes.
+    follow: bool,
+    /// To carry a command that says nothing of its arguments with any.
+    wide: bool,
 }
 
 /// A policy, and what became of each piece of the text.
@@ -105,14 +118,14 @@ impl From<Failed> for End {
 }
 
 /// Imports a text.
-fn import(source: Source, world: &dyn Surroundings, follow: bool) -> Result<Imported, End> {
+fn import(source: Source, world: &dyn Surroundings, choice: Choice) -> Result<Imported, End> {
     let name = source.name.clone();
-    let gathered = gather(source, world, follow)?;
+    let gathered = gather(source, world, choice.follow)?;
     let mut rows = gathered.rows;
     let sudoers = Sudoers::new(gathered.entries).map_err(Failed::Wrong)?;
     rows.extend(defaults::rows(&sudoers, &name));
     let mut draft = Draft::default();
-    rows.extend(carry::carry(&sudoers, world, &mut draft));
+    rows.extend(carry::carry(&sudoers, (world, choice.wide), &mut draft));
     rows.extend(unused(&sudoers));
     report::sort(&mut rows);
     let policy = draft.text(&title(&name));
@@ -143,10 +156,11 @@ fn unused(sudoers: &Sudoers) -> Vec<Row> {
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let world = world::Machine::new(arguments.host.as_deref());
     let name = arguments.file.display().to_string();
+    let choice = Choice { follow: !arguments.no_include, wide: arguments.wide };
     let imported = world
         .text(&arguments.file)
         .map_err(|why| End::Input(Failed::Unreadable(format!("{name}: {why}"))))
-        .and_then(|text| import(Source { name, text }, &world, !arguments.no_include));
+        .and_then(|text| import(Source { name, text }, &world, choice));
     match imported {
         Ok(imported) => tell(arguments, &imported, out, err),
         Err(End::Input(Failed::Unreadable(why))) => {

@@ -3,7 +3,7 @@
 use super::gather::Failed;
 use super::report::{Row, Status};
 use super::syntax::Entry;
-use super::{End, Imported, Surroundings, import};
+use super::{Choice, End, Imported, Surroundings, import};
 use crate::identity::{Gid, Uid};
 use crate::policy::{LookupFailed, Names, Source};
 use std::path::Path;
@@ -52,8 +52,12 @@ impl Surroundings for Anywhere {
 /// What doesn't hold, in words.
 pub fn any_sudoers_text_is_imported_whole_or_refused(text: &str) -> Result<(), String> {
     let source = Source { name: "sudoers".to_owned(), text: text.to_owned() };
-    match import(source.clone(), &Anywhere::default(), false) {
-        Ok(imported) => is_accounted_for(&source, &imported),
+    [false, true].into_iter().try_for_each(|wide| is_whole_or_refused(&source, wide))
+}
+
+fn is_whole_or_refused(source: &Source, wide: bool) -> Result<(), String> {
+    match import(source.clone(), &Anywhere::default(), Choice { follow: false, wide }) {
+        Ok(imported) => is_accounted_for(source, &imported),
         Err(End::Fault(found)) => Err(format!("what was made is no policy: {found:?}")),
         Err(End::Input(Failed::Unreadable(why))) => Err(format!("nothing else is read: {why}")),
         Err(End::Input(Failed::Wrong(found))) => {

@@ -3,7 +3,7 @@
 use super::gather::Failed;
 use super::properties::Anywhere;
 use super::report::{Row, Status, people};
-use super::{End, Imported, import};
+use super::{Choice, End, Imported, import};
 use crate::identity::{Gid, Peer, Uid};
 use crate::policy::{Decision, Diagnostic, Policy, Source, decide};
 use crate::request::{Argument, Request, Value};
@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 fn imported(text: &str) -> Imported {
     let source = Source { name: "s".to_owned(), text: text.to_owned() };
-    match import(source, &Anywhere::default(), true) {
+    match import(source, &Anywhere::default(), Choice { follow: true, wide: false }) {
         Ok(imported) => imported,
         Err(End::Fault(found) | End::Input(Failed::Wrong(found))) => panic!("{text}\n{found:?}"),
         Err(End::Input(Failed::Unreadable(why))) => panic!("{text}\n{why}"),
@@ -21,7 +21,7 @@ fn imported(text: &str) -> Imported {
 /// What is wrong with a text, each with its place.
 fn errors(text: &str) -> Vec<String> {
     let source = Source { name: "s".to_owned(), text: text.to_owned() };
-    match import(source, &Anywhere::default(), true) {
+    match import(source, &Anywhere::default(), Choice { follow: true, wide: false }) {
         Err(End::Input(Failed::Wrong(found))) => found.iter().map(Diagnostic::to_string).collect(),
         Ok(Imported { policy, .. }) => panic!("{text}\n{policy}"),
         Err(End::Fault(_) | End::Input(Failed::Unreadable(_))) => panic!("{text}"),
@@ -267,7 +267,9 @@ fn what_is_unsafe_where_it_stands_is_told() {
 fn a_whole_configuration_without_secure_path_is_told() {
     let missing = |name: &str| {
         let source = Source { name: name.to_owned(), text: "Defaults env_reset\n".to_owned() };
-        let Ok(imported) = import(source, &Anywhere::default(), true) else { panic!("{name}") };
+        let Ok(imported) = import(source, &Anywhere::default(), Choice { follow: true, wide: false }) else {
+            panic!("{name}")
+        };
         imported.rows.iter().any(|row| row.what == "Defaults secure_path")
     };
     assert!(missing("/etc/sudoers") && !missing("/etc/sudoers.d/web"));
@@ -309,7 +311,11 @@ fn included_files_are_read_in_their_order_and_others_told() {
     ];
     let world = Anywhere { files };
     let run = |text: &str, follow| {
-        import(Source { name: "dir.sudoers".to_owned(), text: text.to_owned() }, &world, follow)
+        import(
+            Source { name: "dir.sudoers".to_owned(), text: text.to_owned() },
+            &world,
+            Choice { follow, wide: false },
+        )
     };
     let Ok(found) = run("@includedir dir\n#include dir/%h\n", true) else { panic!() };
     let at: Vec<String> = found.rows.iter().map(Row::at).collect();
@@ -328,7 +334,10 @@ fn included_files_are_read_in_their_order_and_others_told() {
 fn a_file_that_includes_itself_is_refused() {
     let world = Anywhere { files: vec![("a".to_owned(), "@include a\n".to_owned())] };
     let source = Source { name: "s".to_owned(), text: "@include dir/a\n".to_owned() };
-    let Err(End::Input(Failed::Wrong(found))) = import(source, &world, true) else { panic!() };
+    let Err(End::Input(Failed::Wrong(found))) = import(source, &world, Choice { follow: true, wide: false })
+    else {
+        panic!()
+    };
     assert!(found.first().unwrap().message().contains("without end"));
 }
 

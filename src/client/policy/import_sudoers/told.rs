@@ -91,3 +91,14 @@ fn the_host_is_the_one_that_is_named() {
     assert!(!told("host", text, &[]).1.contains("[commands"));
     assert!(told("host", text, &["--host", "elsewhere.example.org"]).1.contains("[commands"));
 }
+
+#[test]
+fn by_wide_any_arguments_pass_and_the_danger_is_told() {
+    let text = "#0 ALL = NOPASSWD: /no/such/program\n";
+    assert!(!told("narrow", text, &[]).1.contains("[commands"));
+    let (status, out, err) = told("wide", text, &["--wide"]);
+    assert_eq!(status, 1);
+    assert!(out.contains("exec = [\"/no/such/program\", \"{arguments}\"]"), "{out}");
+    assert!(out.contains("repeat = true, optional = true, dash = true"), "{out}");
+    assert!(err.contains("unsafe in the original: any arguments pass"), "{err}");
+}

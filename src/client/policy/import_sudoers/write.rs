@@ -6,8 +6,20 @@ use crate::request::{Builtin, CommandName, HTTP_METHODS, NAME_MAX};
 use std::collections::{BTreeMap, BTreeSet};
 use toml::Value;
 
-/// An argument of a command: its name, and the pattern of its values.
-pub(super) type Argument = (String, String);
+/// An argument that is anything.
+const ANYTHING: &str = "text = { max-length = 4096 }, repeat = true, optional = true, dash = true";
+
+/// What an argument may be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// Text that matches this pattern.
+    Pattern(String),
+    /// Any texts, as many as a policy lets there be, options too.
+    Anything,
+}
+
+/// An argument of a command: its name, and what it may be.
+pub(super) type Argument = (String, Kind);
 
 /// A command without its rules; two that are equal are one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,9 +126,12 @@ impl Entry {
 }
 
 fn arguments(arguments: &[Argument]) -> String {
-    let one = |(name, pattern): &Argument| {
-        let (name, pattern) = (Value::from(name.as_str()), Value::from(pattern.as_str()));
-        format!("    {{ name = {name}, pattern = {pattern} }},\n")
+    let one = |(name, kind): &Argument| {
+        let kind = match kind {
+            Kind::Pattern(pattern) => format!("pattern = {}", Value::from(pattern.as_str())),
+            Kind::Anything => ANYTHING.to_owned(),
+        };
+        format!("    {{ name = {}, {kind} }},\n", Value::from(name.as_str()))
     };
     let list: String = arguments.iter().map(one).collect();
     if list.is_empty() { list } else { format!("args = [\n{list}]\n") }
