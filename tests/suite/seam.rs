@@ -34,7 +34,8 @@ impl Seam {
 
     /// An order to run a command without arguments, under the policy in force.
     fn order(&self, run: u32, command: &str) -> Order {
-        Order::Run { run, version: self.version, request: request(command) }
+        let request = Request { command: command.parse().unwrap(), arguments: Vec::new() };
+        Order::Run { run, version: self.version, request }
     }
 
     fn path(&self) -> PathBuf {
@@ -66,10 +67,6 @@ impl Seam {
 
 async fn report(packets: &Packets) -> Option<Report> {
     packets.receive().await.ok().flatten().map(|packet: Packet<Report>| packet.value)
-}
-
-fn request(command: &str) -> Request {
-    Request { command: command.parse().unwrap(), arguments: Vec::new() }
 }
 
 /// Has a command run, and gives its exit code and what it wrote.
