@@ -10,6 +10,10 @@ mod policy;
 mod run;
 mod secret;
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use policy::any_sudoers_text_is_imported_whole_or_refused;
+
 use clap::{Parser, Subcommand};
 use std::io;
 use std::process::ExitCode;

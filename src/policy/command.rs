@@ -3,6 +3,7 @@
 use super::condition::{Condition, Matched, hours};
 use super::demand::Texts;
 use super::kind::{ArgumentSpec, Kind, Pass};
+use super::lint::Accepted;
 use super::origin::{Origin, Place};
 use super::rate::Limits;
 use super::template::Template;
@@ -43,6 +44,9 @@ pub struct Command {
     pub(super) rules: Vec<Rule>,
     pub(super) place: Place,
     pub(super) program_place: Place,
+    /// Where each element of `exec` stands.
+    pub(super) element_places: Vec<Place>,
+    pub(super) accepted: Vec<Accepted>,
 }
 
 impl Command {
@@ -128,6 +132,7 @@ pub(super) struct Rule {
     pub(super) condition: Condition,
     pub(super) when: Vec<(ArgumentName, Vec<Value>)>,
     pub(super) origin: Origin,
+    pub(super) place: Place,
 }
 
 impl Rule {

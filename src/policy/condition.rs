@@ -14,8 +14,8 @@ use toml::de::DeTable;
 /// Whom a rule names; being one of them is enough.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Principals {
-    own: Members,
-    roles: Vec<RoleUse>,
+    pub(super) own: Members,
+    pub(super) roles: Vec<RoleUse>,
 }
 
 /// The user or the group by which a rule names a peer.

@@ -55,6 +55,7 @@ impl Reader<'_> {
             table.get("timeout").map_or(Some(Limit(Some(TIMEOUT_DEFAULT))), |item| self.timeout(item));
         let limits = self.limits(table);
         let exec = self.required_exec(table, &item.span());
+        let accepted = table.get("accept").map_or_else(Vec::new, |item| self.accepted(item));
         let (arguments, exec) = (arguments?, exec?);
         self.placeholders(&exec.elements, &arguments);
         let program_place = self.place(&exec.elements.first()?.1);
@@ -62,6 +63,7 @@ impl Reader<'_> {
             name,
             summary: summary?,
             program: exec.program,
+            element_places: exec.elements.iter().map(|(_, span)| self.place(span)).collect(),
             exec: exec.elements.into_iter().map(|(element, _)| element).collect(),
             arguments,
             run_as: run_as?,
@@ -70,6 +72,7 @@ impl Reader<'_> {
             rules: Vec::new(),
             place: self.place(&item.span()),
             program_place,
+            accepted,
         })
     }
 

@@ -150,7 +150,7 @@ fn in_time(command: &Command, rules: &[&Rule], now: SystemTime, steps: &mut Step
     let mut closed: Vec<String> = Vec::new();
     for rule in rules {
         let during = &rule.condition.during;
-        if !during.is_always() {
+        if !during.is_always() || !closed.is_empty() {
             steps.note(|| Step::during(during, now, &rule.origin));
         }
         if during.holds(now) {

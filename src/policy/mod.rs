@@ -15,6 +15,7 @@ mod diff;
 mod evaluate;
 mod kind;
 pub mod language;
+pub mod lint;
 mod load;
 mod lookup;
 mod moment;

@@ -22,7 +22,7 @@ impl Reader<'_> {
             (Some(when), Some(arguments)) => self.when(when, arguments),
             _ => Vec::new(),
         };
-        Some(Rule { condition, when, origin: self.origin(&item.span()) })
+        Some(Rule { condition, when, origin: self.origin(&item.span()), place: self.place(&item.span()) })
     }
 
     /// Reads the allow rules of a built-in.

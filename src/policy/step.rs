@@ -63,11 +63,12 @@ impl Step {
         Self::of("allow", matched.fields(), "yes").with("at", matched.origin.short())
     }
 
-    /// A rule that permits at some times alone was looked at.
+    /// A rule that permits at some times alone was looked at, or one that always permits, after such.
     pub(super) fn during(during: &During, now: SystemTime, at: &Origin) -> Self {
         let result = if during.holds(now) { "yes" } else { "no" };
-        let fields = [("during", during.to_string()), ("at-time", during.clock(now))];
-        Self::of("during", fields, result).with("at", at.short())
+        let named = if during.is_always() { "always".to_owned() } else { during.to_string() };
+        let clock = (!during.is_always()).then(|| ("at-time", during.clock(now)));
+        Self::of("during", [("during", named)].into_iter().chain(clock), result).with("at", at.short())
     }
 
     /// An argument's value, if it has one, was looked at; where it was refused, what it must be.

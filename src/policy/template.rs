@@ -6,7 +6,7 @@ use std::fmt;
 
 /// A piece of an element.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
+pub(super) enum Piece {
     Literal(String),
     Placeholder(ArgumentName),
 }
@@ -82,6 +82,11 @@ impl Template {
         } else if !text.is_empty() {
             self.0.push(Piece::Literal(text.to_owned()));
         }
+    }
+
+    /// Its pieces, in order. No two literals are neighbours.
+    pub(super) fn pieces(&self) -> &[Piece] {
+        &self.0
     }
 
     /// The names of its placeholders.

@@ -40,14 +40,15 @@ impl Question<'_> {
     }
 
     /// The peer must be listed if, and only if, it may run the request, and by the rule that permits it. A request without
-    /// arguments asks who may run the command with some values at least.
+    /// arguments asks who may run the command with some values at some time at least.
     fn who_can_differs(&self, decision: &Decision, others: impl Iterator<Item = Peer>) -> Option<String> {
-        let listed = who_can(self.policy, others.chain([self.peer.clone()]), self.request, Some(self.now));
+        let at = Some(self.now).filter(|_| !self.request.arguments.is_empty());
+        let listed = who_can(self.policy, others.chain([self.peer.clone()]), self.request, at);
         let rule = listed.iter().find(|able| is_same(&able.peer, self.peer)).map(|able| &able.rule);
         let agrees = match decision {
             Decision::Permit(grant) => self.is_named_by(rule, grant.rule()),
             Decision::Deny(denial) if self.request.arguments.is_empty() => {
-                rule.is_some() == matches!(denial.refusal(), Refusal::BadArgument { .. })
+                rule.is_some() == (*denial.refusal() != Refusal::Denied)
             }
             Decision::Deny(_) => rule.is_none(),
         };

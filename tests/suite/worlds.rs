@@ -6,13 +6,20 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use udsadmin::identity::{DatabaseGroups, Gid, Peer, Uid};
+use udsadmin::identity::{DatabaseGroups, Gid, Namespace, Peer, Uid};
 use udsadmin::policy::{Decision, LookupFailed, Names, Policy, Refusal, Source, decide, who_can};
 use udsadmin::protocol::read_request;
 use udsadmin::request::Request;
 
 const USERS: [&str; 6] = ["u0", "u1", "u2", "u3", "u4", "u5"];
 const GROUPS: [&str; 5] = ["g0", "g1", "g2", "g3", "g4"];
+const ROLES: [&str; 2] = ["r0", "r1"];
+
+/// What else a gate or a rule may say.
+const CONDITIONS: [&str; 6] = ["", "", "", "", "groups-from = \"database\"\n", "foreign-namespace = true\n"];
+
+/// When a rule may hold: always, at the time of all decisions, and at another one.
+const TIMES: [&str; 5] = ["", "", "", "during = \"00:00-06:00 UTC\"\n", "during = \"12:00-18:00 UTC\"\n"];
 
 /// What there is to run, whoever may: without arguments, with one, with ones that may be left out.
 const COMMANDS: [(&str, &str); 4] = [
@@ -80,10 +87,11 @@ fn person(user: &'static str) -> impl Strategy<Value = Peer> {
         1 => Just(DatabaseGroups::Unavailable),
         8 => groups().prop_map(|groups| DatabaseGroups::Known(groups.into_iter().map(gid).collect())),
     ];
-    (groups(), database).prop_map(move |(groups, database_groups)| {
+    let namespace = prop_oneof![5 => Just(Namespace::Own), 1 => Just(Namespace::Foreign)];
+    (groups(), database, namespace).prop_map(move |(groups, database_groups, namespace)| {
         let uid = Database.uid_of(user).unwrap().unwrap();
         let own = Gid::new(uid.raw()).unwrap();
-        Peer { database_groups, ..Peer::of(uid, own, groups.into_iter().map(gid)) }
+        Peer { database_groups, namespace, ..Peer::of(uid, own, groups.into_iter().map(gid)) }
     })
 }
 
@@ -92,23 +100,37 @@ fn people() -> impl Strategy<Value = Vec<Peer>> {
 }
 
 /// `users` and `groups`, each with some of them.
-fn principals() -> impl Strategy<Value = String> {
+fn members() -> impl Strategy<Value = String> {
     (subsequence(&USERS[..], 0..=3), subsequence(&GROUPS[..], 0..=2))
         .prop_map(|(users, groups)| format!("users = {users:?}\ngroups = {groups:?}\n"))
+}
+
+/// The same, and perhaps a role.
+fn principals() -> impl Strategy<Value = String> {
+    let roles = prop_oneof![3 => Just(Vec::new()), 1 => subsequence(&ROLES[..], 1)];
+    (members(), roles).prop_map(|(members, roles)| format!("{members}roles = {roles:?}\n"))
+}
+
+/// The same, under some condition.
+fn conditions() -> impl Strategy<Value = String> {
+    (principals(), select(&CONDITIONS[..])).prop_map(|(who, condition)| who + condition)
 }
 
 /// An allow rule: of which command, and the rest.
 type Rule = (usize, String);
 
 fn rule() -> impl Strategy<Value = Rule> {
-    let narrowing = select(&NARROWINGS[..]);
-    (0..COMMANDS.len(), principals(), narrowing)
-        .prop_map(|(command, who, when)| (command, if command == 0 { who } else { who + when }))
+    let narrowed = (select(&NARROWINGS[..]), select(&TIMES[..]));
+    (0..COMMANDS.len(), conditions(), narrowed).prop_map(|(command, who, (when, during))| {
+        let when = if command == 0 { "" } else { when };
+        (command, who + during + when)
+    })
 }
 
 /// What a policy says, in no order and in no file yet.
 #[derive(Clone, Debug)]
 struct Draft {
+    roles: Vec<String>,
     allows: Vec<String>,
     denies: Vec<String>,
     rules: Vec<Rule>,
@@ -116,20 +138,20 @@ struct Draft {
 
 fn draft() -> impl Strategy<Value = Draft> {
     let denies = prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(principals(), 1..3)];
-    let allows = prop::collection::vec(principals(), 1..4);
-    (allows, denies, prop::collection::vec(rule(), 0..10)).prop_map(|(allows, denies, rules)| Draft {
-        allows,
-        denies,
-        rules,
-    })
+    let allows = prop::collection::vec(conditions(), 1..4);
+    let roles = prop::collection::vec(members(), ROLES.len());
+    let rules = prop::collection::vec(rule(), 0..10);
+    let all = (roles, allows, denies, rules);
+    all.prop_map(|(roles, allows, denies, rules)| Draft { roles, allows, denies, rules })
 }
 
 impl Draft {
-    /// The sections that say who may connect, each in a file of its own.
+    /// The roles, and the sections that say who may connect, each in a file of its own.
     fn gates(&self) -> Vec<String> {
         let section = |header: &'static str| move |who: &String| format!("[{header}]\n{who}");
         let allows = self.allows.iter().map(section("allow"));
-        allows.chain(self.denies.iter().map(section("deny"))).collect()
+        let roles = ROLES.iter().zip(&self.roles).map(|(name, who)| format!("[roles.{name}]\n{who}"));
+        roles.chain(allows).chain(self.denies.iter().map(section("deny"))).collect()
     }
 
     /// Every piece in a file of its own.
@@ -175,7 +197,8 @@ fn outcome(policy: &Policy, peer: &Peer, request: &Request) -> Result<Vec<Vec<u8
     match decide(policy, peer, request, NOW) {
         Decision::Permit(grant) => Ok(grant.argv().to_vec()),
         Decision::Deny(denial) => Err(match denial.refusal() {
-            Refusal::Denied | Refusal::NotNow(_) => None,
+            Refusal::Denied => None,
+            Refusal::NotNow(_) => Some("at another time".to_owned()),
             Refusal::BadArgument { name, .. } => Some(name.clone()),
         }),
     }
@@ -215,7 +238,7 @@ proptest! {
             for command in policy.commands() {
                 let seen = policy.visible_commands(peer).any(|visible| visible.name() == command.name());
                 let request = Request { command: command.name().clone(), arguments: Vec::new() };
-                prop_assert_eq!(seen, !who_can(&policy, [peer.clone()], &request, Some(NOW)).is_empty());
+                prop_assert_eq!(seen, !who_can(&policy, [peer.clone()], &request, None).is_empty());
                 prop_assert_eq!(seen, policy.command(peer, command.name()).is_some());
             }
         }
@@ -247,7 +270,7 @@ proptest! {
 
     #[test]
     fn one_more_allow_never_narrows(
-        people in people(), draft in draft(), gate in principals(), rule in rule()
+        people in people(), draft in draft(), gate in conditions(), rule in rule()
     ) {
         let before = load(&draft.in_files());
         let more = vec![format!("[allow]\n{gate}"), Draft::rule(&rule)];

@@ -2,6 +2,8 @@
 
 mod at;
 mod diff;
+mod import_sudoers;
+mod lint;
 mod peer;
 mod review;
 mod schema;
@@ -10,6 +12,9 @@ mod table;
 mod test;
 mod who_can;
 mod why;
+
+#[cfg(any(test, fuzzing))]
+pub use import_sudoers::any_sudoers_text_is_imported_whole_or_refused;
 
 use super::check as checking;
 use super::check::Load;
@@ -52,6 +57,8 @@ enum Question {
     Test(test::Arguments),
     Diff(diff::Arguments),
     Show(show::Arguments),
+    Lint(lint::Arguments),
+    ImportSudoers(import_sudoers::Arguments),
     Schema(schema::Arguments),
 }
 
@@ -83,6 +90,10 @@ impl Question {
             }
             Self::Diff(asked) => diff::run(asked, out, err),
             Self::Show(asked) => show::run(&asked.common, out, err),
+            Self::Lint(asked) => {
+                ask(&asked.common, check, |loaded| Ok(lint::answer(asked, loaded)), out, err)
+            }
+            Self::ImportSudoers(asked) => import_sudoers::run(asked, out, err),
             Self::Schema(_) => writeln!(out, "{:#}", schema::schema()).map(|()| 0),
         }
     }

@@ -1,5 +1,7 @@
 //! Questions to small policies, as a caller asks them.
 
+mod linting;
+
 use super::*;
 use clap::Parser;
 use serde_json::Value;

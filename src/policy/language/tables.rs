@@ -138,6 +138,12 @@ pub(in crate::policy) const COMMAND: Section = Section {
             Shape::Text,
         ),
         key("max-running", "How many of it may run at once, whoever asked.", Shape::Integer(1, 1000)),
+        key(
+            "accept",
+            "Findings of udsadmin policy lint about it that the author takes, each with a reason: \"NAME: why\" takes those of one \
+             name, any other text takes all.",
+            Shape::Some(&Shape::Text),
+        ),
         key("allow", "Who may run it, and with which values.", Shape::List(&Shape::Table(&COMMAND_RULE))),
     ],
     needs: Needs::SomeOf(&["exec", "allow"]),
