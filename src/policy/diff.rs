@@ -14,6 +14,7 @@ pub use change::{Change, LeftOut, Values};
 pub use crowd::Principal;
 
 use super::Policy;
+use super::command::Command;
 use crate::request::Builtin;
 use change::What;
 use crowd::World;
@@ -46,27 +47,29 @@ fn gained_in(world: World, old: &Policy, new: &Policy) -> Vec<Change> {
     if gates.new.is_empty() {
         return Vec::new();
     }
-    let compare = |what, note, old: &Offer<'_>, new: &Offer<'_>| {
-        Comparison { gates: &gates, what, note, old, new }.gains()
-    };
-    let (before, after) = (Offer::plain(gates.old.clone()), Offer::plain(gates.new.clone()));
-    let mut gains = compare(What::Connect, None, &before, &after);
+    let compare =
+        |what, old, new| Comparison { gates: &gates, what, note: None, old: &old, new: &new }.gains();
+    let [before, after] = [&gates.old, &gates.new].map(|crowd| Offer::plain(crowd.clone()));
+    let mut gains = compare(What::Connect, before, after);
     for (builtin, _) in Builtin::ALL {
         let [before, after] = [old, new].map(|policy| granted(policy, builtin, world));
-        gains.extend(compare(What::Builtin(builtin), None, &before, &after));
+        gains.extend(compare(What::Builtin(builtin), before, after));
     }
-    for (name, command) in &new.commands {
-        let before = old.commands.get(name);
-        if gates.open_nothing_to(command) && before.is_some_and(|before| operation::are_same(before, command))
-        {
-            continue;
-        }
-        let note = before.and_then(|before| operation::more(before, command));
-        let before = before.filter(|_| note.is_none());
-        let before = before.map_or_else(Offer::default, |before| Offer::command(before, world));
-        gains.extend(compare(What::Command(name.clone()), note, &before, &Offer::command(command, world)));
-    }
+    gains.extend(new.commands.values().flat_map(|command| by_command(&gates, old, command)));
     gains
+}
+
+/// What the new policy's command gives that the old one's of the same name, if any, doesn't.
+fn by_command(gates: &Gates, old: &Policy, command: &Command) -> Vec<Change> {
+    let before = old.commands.get(&command.name);
+    if gates.open_nothing_to(command) && before.is_some_and(|before| operation::are_same(before, command)) {
+        return Vec::new();
+    }
+    let note = before.and_then(|before| operation::more(before, command));
+    let before = before.filter(|_| note.is_none());
+    let before = before.map_or_else(Offer::default, |before| Offer::command(before, gates.world));
+    let (what, new) = (What::Command(command.name.clone()), Offer::command(command, gates.world));
+    Comparison { gates, what, note, old: &before, new: &new }.gains()
 }
 
 fn granted(policy: &Policy, builtin: Builtin, world: World) -> Offer<'_> {

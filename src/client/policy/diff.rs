@@ -18,9 +18,9 @@ Examples:
   udsadmin policy diff --json old.toml new.toml | jq -r '.gains[] | .peer + \" \" + .command'
 
 A line with + is a gain, one with - a loss:
-  +  group webops                         restart    unit=sshd.service
-  +  group webops, if also in group staff  restart    unit=nginx.service   where [allow] names staff, not webops
-  -  user dave                            (connect)                        may not even connect any more
+  +  group webops                          restart    unit=sshd.service
+  +  group webops, if also in group staff  restart    unit=nginx.service   [allow] names staff, and not webops
+  -  user dave                             (connect)                       may not even connect any more
 Values are told one by one where they can be listed, and else by their type; where neither of two types is known to hold
 the other, the one is a loss and the other a gain. \"(left out)\" is a request without the argument, with what then stands
 for it. A command whose program, exec, args or run-as has changed runs something else: whoever may run it gains that, and

@@ -1,6 +1,9 @@
 //! Types of arguments: whether one is known to hold all values of another. Two that it doesn't know together don't.
 
-use super::super::kind::{Kind, Limit, Users};
+use super::super::kind::{Kind, Limit, Pass, Users};
+use super::super::principal::Member;
+use regex::Regex;
+use std::time::Duration;
 
 /// Whether every value of `inner` is one of `outer`.
 pub(super) fn holds(outer: &Kind, inner: &Kind) -> bool {
@@ -11,15 +14,11 @@ pub(super) fn holds(outer: &Kind, inner: &Kind) -> bool {
         (Kind::Pattern(_, one), Kind::Pattern(_, other)) => one == other,
         (Kind::Integer(first, last), Kind::Integer(from, to)) => first <= from && to <= last,
         (Kind::Text(longest, class), Kind::Text(length, narrow)) => {
-            let same = |wide: &str| narrow.as_ref().is_some_and(|(_, narrow)| narrow == wide);
-            length <= longest && class.as_ref().is_none_or(|(_, wide)| same(wide))
+            length <= longest && class.as_ref().is_none_or(|wide| is_same_class(wide, narrow.as_ref()))
         }
         (Kind::Duration(first, last), Kind::Duration(from, to)) => {
-            let ends = |end: &Limit, other: &Option<Limit>, within: fn(&Limit, &Limit) -> bool| {
-                other.as_ref().is_some_and(|other| within(other, end))
-            };
-            first.as_ref().is_none_or(|first| ends(first, from, |from, first| first.length <= from.length))
-                && last.as_ref().is_none_or(|last| ends(last, to, |to, last| to.length <= last.length))
+            ends(first.as_ref(), from.as_ref(), |first, from| first <= from)
+                && ends(last.as_ref(), to.as_ref(), |last, to| to <= last)
         }
         (Kind::Unit(types), Kind::Unit(some)) => some.iter().all(|one| types.contains(one)),
         (Kind::Path(outer), Kind::Path(inner)) => {
@@ -34,9 +33,18 @@ pub(super) fn holds(outer: &Kind, inner: &Kind) -> bool {
     }
 }
 
+fn is_same_class((_, wide): &(Regex, String), narrow: Option<&(Regex, String)>) -> bool {
+    narrow.is_some_and(|(_, narrow)| narrow == wide)
+}
+
+/// Whether the outer end of a range of durations is none, or leaves the inner one inside.
+fn ends(outer: Option<&Limit>, inner: Option<&Limit>, inside: fn(Duration, Duration) -> bool) -> bool {
+    outer.is_none_or(|outer| inner.is_some_and(|inner| inside(outer.length, inner.length)))
+}
+
 fn users(outer: &Users, inner: &Users) -> bool {
     let within = |groups: &Vec<_>| {
-        let is_one = |id| groups.iter().any(|group: &super::super::principal::Member<_>| group.id == id);
+        let is_one = |id| groups.iter().any(|group: &Member<_>| group.id == id);
         inner.groups.as_ref().is_some_and(|inner| inner.iter().all(|group| is_one(group.id)))
     };
     outer.min_uid <= inner.min_uid && outer.groups.as_ref().is_none_or(within)
@@ -44,11 +52,13 @@ fn users(outer: &Users, inner: &Users) -> bool {
 
 /// How a program gets the values, where that is otherwise than in its arguments' text.
 pub(super) fn way(kind: &Kind) -> &'static str {
-    use super::super::kind::Pass;
-    match kind {
-        Kind::Path(paths) if paths.handed => "descriptor",
-        Kind::Secret(_, Pass::Memory) => "memory",
-        Kind::Secret(_, Pass::Input) => "input",
-        _ => "text",
+    if matches!(kind, Kind::Path(paths) if paths.handed) {
+        "descriptor"
+    } else if matches!(kind, Kind::Secret(_, Pass::Memory)) {
+        "memory"
+    } else if kind.is_secret() {
+        "input"
+    } else {
+        "text"
     }
 }

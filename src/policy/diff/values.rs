@@ -38,9 +38,10 @@ impl<'a> Given<'a> {
     /// The values to which a rule narrows the argument.
     fn narrowed(spec: &ArgumentSpec, values: &'a [Value]) -> Self {
         let values = values.iter().filter_map(Value::as_text);
-        match &spec.kind {
-            Kind::Duration(..) => Self::Durations(values.filter_map(duration).collect()),
-            _ => Self::Listed(values.collect()),
+        if matches!(spec.kind, Kind::Duration(..)) {
+            Self::Durations(values.filter_map(duration).collect())
+        } else {
+            Self::Listed(values.collect())
         }
     }
 
@@ -84,12 +85,7 @@ impl<'a> Given<'a> {
             (Self::Durations(values), other) if other.takes_durations() => {
                 Self::durations(values.iter().filter(|value| !other.has(&written(**value))))
             }
-            (Self::Integers(first, last), Self::Integers(from, to)) => {
-                let below = from.checked_sub(1).map(|end| (*first, end.min(*last)));
-                let above = to.checked_add(1).map(|start| (start.max(*first), *last));
-                let ranges = [below, above].into_iter().flatten();
-                ranges.filter(|(first, last)| first <= last).map(|(a, b)| Self::Integers(a, b)).collect()
-            }
+            (Self::Integers(first, last), Self::Integers(from, to)) => outside((*first, *last), (*from, *to)),
             (Self::Integers(first, last), Self::Listed(values)) => {
                 let numbers =
                     values.iter().filter(|text| self.has(text)).filter_map(|text| text.parse().ok());
@@ -119,6 +115,14 @@ impl<'a> Given<'a> {
             (Self::Durations(_) | Self::Integers(..) | Self::Typed(_), _) => self.clone(),
         }
     }
+}
+
+/// The parts of the first range that are below and above the second.
+fn outside<'a>((first, last): (i64, i64), (from, to): (i64, i64)) -> Vec<Given<'a>> {
+    let below = from.checked_sub(1).map(|end| (first, end.min(last)));
+    let above = to.checked_add(1).map(|start| (start.max(first), last));
+    let ranges = [below, above].into_iter().flatten().filter(|(first, last)| first <= last);
+    ranges.map(|(first, last)| Given::Integers(first, last)).collect()
 }
 
 /// The ranges that these numbers, all from the first to the last, leave between them.
