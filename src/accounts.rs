@@ -103,6 +103,26 @@ fn complete_groups(user: &User) -> Result<Groups, NoAccount> {
     Ok(listed.into_iter().filter_map(|gid| Gid::new(gid.as_raw()).ok()).collect())
 }
 
+/// The user of exactly this name.
+///
+/// # Errors
+/// [`LookupFailed`] where the database gave no answer, or the id stands for nobody.
+pub fn find_user(name: &str) -> Result<Option<Uid>, LookupFailed> {
+    let found = User::from_name(name).map_err(|errno| failed(&errno))?;
+    let exact = found.filter(|user| user.name == name);
+    exact.map(|user| Uid::new(user.uid.as_raw())).transpose().map_err(|unusable| failed(&unusable))
+}
+
+/// The group of exactly this name.
+///
+/// # Errors
+/// [`LookupFailed`] where the database gave no answer, or the id stands for nobody.
+pub fn find_group(name: &str) -> Result<Option<Gid>, LookupFailed> {
+    let found = Group::from_name(name).map_err(|errno| failed(&errno))?;
+    let exact = found.filter(|group| group.name == name);
+    exact.map(|group| Gid::new(group.gid.as_raw())).transpose().map_err(|unusable| failed(&unusable))
+}
+
 /// Why a program can't be run as the user whom the policy names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoAccount {
@@ -184,6 +204,16 @@ mod tests {
     fn a_name_that_nobody_has_is_no_failure() {
         assert_eq!(Database.uid_of("no such user"), Ok(None));
         assert_eq!(Database.gid_of("no such group"), Ok(None));
+    }
+
+    #[test]
+    fn a_user_and_a_group_are_found_by_exactly_their_names() {
+        assert_eq!(find_user("root"), Ok(Some(Uid::ROOT)));
+        assert_eq!(find_group("root"), Ok(Some(Gid::new(0).unwrap())));
+        assert_eq!(find_user("no such user"), Ok(None));
+        assert_eq!(find_group("no such group"), Ok(None));
+        let nobody = User::from_uid(unistd::Uid::from_raw(65_534)).unwrap();
+        assert!(nobody.is_none_or(|nobody| find_user(&nobody.name).is_err()));
     }
 
     #[test]

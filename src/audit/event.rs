@@ -1,8 +1,9 @@
 //! One event: its kind, a sentence for people, and fields for programs. Formats nothing for any particular trail.
 
 use crate::identity::Peer;
-use crate::policy::Denial;
-use crate::request::{ArgumentName, Request, Value};
+use crate::policy::{Denial, Shown};
+use crate::protocol;
+use crate::request::{ArgumentName, Value};
 use std::fmt::Display;
 
 /// Longest name of a field that journald takes, in octets (systemd's journal-file; longer ones are dropped there).
@@ -105,10 +106,16 @@ impl Event {
             .optional("UDSADMIN_LABEL", known.label.as_ref())
     }
 
-    /// What was asked: the command, and the request in its canonical spelling.
+    /// An event about a request, with what of it may be known: the command, the request in its canonical spelling, and
+    /// the arguments by name.
     #[must_use]
-    pub fn request(self, request: &Request, spelling: &str) -> Self {
-        self.field("UDSADMIN_COMMAND", &request.command).field("UDSADMIN_REQUEST", spelling)
+    pub fn about(kind: Kind, peer: &Peer, shown: &Shown, what: &str) -> Self {
+        let spelling = protocol::spell(shown.request());
+        Self::new(kind, format!("{peer}: {spelling}: {what}"))
+            .peer(peer)
+            .field("UDSADMIN_COMMAND", &shown.request().command)
+            .field("UDSADMIN_REQUEST", spelling)
+            .arguments(shown.arguments())
     }
 
     /// A peer whom the policy does not let connect.
@@ -122,16 +129,13 @@ impl Event {
 
     /// A request that the policy refuses, in full.
     #[must_use]
-    pub fn denied(peer: &Peer, request: &Request, spelling: &str, denial: &Denial) -> Self {
-        Self::new(Kind::Denied, format!("{peer}: {spelling}: denied: {}", denial.reason()))
-            .peer(peer)
-            .request(request, spelling)
-            .arguments(denial.arguments())
+    pub fn denied(peer: &Peer, shown: &Shown, denial: &Denial) -> Self {
+        Self::about(Kind::Denied, peer, shown, &format!("denied: {}", denial.reason()))
             .decision("deny", denial.rule())
             .field("UDSADMIN_REASON", denial.reason())
     }
 
-    /// The arguments by name, one field each.
+    /// The arguments by name, one field for each value.
     #[must_use]
     pub fn arguments(mut self, arguments: &[(ArgumentName, Value)]) -> Self {
         for (name, value) in arguments {

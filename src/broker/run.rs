@@ -4,11 +4,10 @@ use super::quota::Share;
 use super::service::{Ordered, Service, Session};
 use super::wire::{NotRun, Report};
 use crate::audit::{Event, Kind};
-use crate::execution::{self, Job, JobId, Outcome, plan};
+use crate::execution::{self, Job, JobId, NotProven, Outcome, Proven, plan, prove};
 use crate::identity::{Account, Peer};
 use crate::limits::{Place, Places};
-use crate::policy::{Decision, Grant, Refusal, decide};
-use crate::protocol;
+use crate::policy::{Decision, Denial, Grant, Refusal, Shown, decide};
 use crate::request::{CommandName, Request};
 use crate::{accounts, files};
 use rustix::fs::{FsWord, OFlags, fcntl_getfl, fstatfs};
@@ -55,21 +54,16 @@ struct Entry<'a> {
     run: u32,
     peer: &'a Peer,
     request: &'a Request,
-    spelling: String,
+    shown: Shown,
 }
 
 impl Entry<'_> {
     fn event(&self, kind: Kind, what: &str) -> Event {
-        Event::new(kind, format!("{}: {}: {what}", self.peer, self.spelling))
-            .peer(self.peer)
-            .request(self.request, &self.spelling)
+        Event::about(kind, self.peer, &self.shown, what)
     }
 
     fn granted(&self, kind: Kind, what: &str, grant: &Grant, job: &JobId) -> Event {
-        self.event(kind, what)
-            .arguments(grant.arguments())
-            .decision("permit", grant.rule())
-            .field("UDSADMIN_JOB", job)
+        self.event(kind, what).decision("permit", grant.rule()).field("UDSADMIN_JOB", job)
     }
 }
 
@@ -77,8 +71,8 @@ impl Service {
     /// Carries out one order to run, and reports on it.
     pub(super) async fn run(&self, session: &Session, ordered: Ordered, cancel: &CancellationToken) {
         let Ordered { run, request, pipes } = ordered;
-        let (peer, spelling) = (self.peer_now(session).await, protocol::spell(&request));
-        let entry = Entry { session, run, peer: &peer, request: &request, spelling };
+        let (peer, shown) = (self.peer_now(session).await, self.policy.shown(&request));
+        let entry = Entry { session, run, peer: &peer, request: &request, shown };
         let end = match self.start(&entry, pipes).await {
             Err(why) => Report::NotRun { run, why },
             Ok((job, grant, _held)) => self.see_to_its_end(job, &entry, &grant, cancel).await.report(run),
@@ -97,7 +91,8 @@ impl Service {
         peer
     }
 
-    async fn start(&self, entry: &Entry<'_>, pipes: Vec<OwnedFd>) -> Result<(Job, Grant, Held), NotRun> {
+    async fn start(&self, entry: &Entry<'_>, pipes: Vec<OwnedFd>) -> Result<(Job, Arc<Grant>, Held), NotRun> {
+        let has_input = pipes.len() > 2;
         let stdio = stdio(pipes).map_err(|error| internal("the pipes of a run", &error))?;
         if self.draining.is_cancelled() {
             return Err(NotRun::Draining);
@@ -109,27 +104,53 @@ impl Service {
             self.trail.note(&event.field("UDSADMIN_REASON", why)).await;
             return Err(NotRun::Denied);
         }
-        let grant = self.judge(entry).await?;
-        let share = self.share(entry, &grant).await?;
+        let grant = Arc::new(self.judge(entry).await?);
         let place = self.runs.take(entry.peer.uid).ok_or(NotRun::Busy)?;
+        let proven = self.prove(entry, &grant, has_input).await?;
         let id = JobId::draw().map_err(|error| internal("an id for a run", &error))?;
-        let job = self.execute(entry, &grant, id, stdio).await?;
+        let share = self.share(entry, &grant).await?;
+        let job = self.execute(entry, proven, id, stdio).await?;
         Ok((job, grant, Held { _place: place, _share: share.spend() }))
     }
 
     async fn judge(&self, entry: &Entry<'_>) -> Result<Grant, NotRun> {
         match decide(&self.policy, entry.peer, entry.request, (self.clock)()) {
             Decision::Permit(grant) => Ok(grant),
-            Decision::Deny(denial) => {
-                self.trail.note(&Event::denied(entry.peer, entry.request, &entry.spelling, &denial)).await;
-                Err(match denial.refusal() {
-                    Refusal::Denied => NotRun::Denied,
-                    Refusal::NotNow(text) => NotRun::NotNow { text: text.clone() },
-                    Refusal::BadArgument { name, text } => {
-                        NotRun::BadArgument { name: name.clone(), text: text.clone() }
-                    }
-                })
+            Decision::Deny(denial) => Err(self.refuse(entry, &entry.shown, &denial).await),
+        }
+    }
+
+    async fn refuse(&self, entry: &Entry<'_>, shown: &Shown, denial: &Denial) -> NotRun {
+        self.trail.note(&Event::denied(entry.peer, shown, denial)).await;
+        match denial.refusal() {
+            Refusal::Denied => NotRun::Denied,
+            Refusal::NotNow(text) => NotRun::NotNow { text: text.clone() },
+            Refusal::BadArgument { name, text } => {
+                NotRun::BadArgument { name: name.clone(), text: text.clone() }
             }
+        }
+    }
+
+    /// What the grant demands of the world outside, proven. What is not so is refused like any other value, and what it was
+    /// is not on the record where it could have been a secret in another's place.
+    async fn prove(&self, entry: &Entry<'_>, grant: &Arc<Grant>, has_input: bool) -> Result<Proven, NotRun> {
+        if has_input && !grant.takes_input() {
+            return Err(self.refuse(entry, &entry.shown, &grant.unwanted_input()).await);
+        }
+        let demanding = Arc::clone(grant);
+        let proven = if grant.demands().is_empty() {
+            prove(demanding)
+        } else {
+            let looked = tokio::task::spawn_blocking(move || prove(demanding)).await;
+            looked.unwrap_or_else(|error| Err(NotProven::Failed(io::Error::other(error))))
+        };
+        match proven {
+            Ok(proven) => Ok(proven),
+            Err(NotProven::Unmet(denial)) if grant.has_secrets() => {
+                Err(self.refuse(entry, &entry.shown.withheld(), &denial).await)
+            }
+            Err(NotProven::Unmet(denial)) => Err(self.refuse(entry, &entry.shown, &denial).await),
+            Err(NotProven::Failed(error)) => Err(internal("the last look before a run", &error)),
         }
     }
 
@@ -138,8 +159,7 @@ impl Service {
         match self.quotas.take(entry.peer.uid, grant) {
             Ok(share) => Ok(share),
             Err(exceeded) => {
-                let denied =
-                    entry.event(Kind::Denied, &format!("denied: {exceeded}")).arguments(grant.arguments());
+                let denied = entry.event(Kind::Denied, &format!("denied: {exceeded}"));
                 self.trail.note(&exceeded.on(denied)).await;
                 Err(exceeded.into())
             }
@@ -149,10 +169,11 @@ impl Service {
     async fn execute(
         &self,
         entry: &Entry<'_>,
-        grant: &Grant,
+        proven: Proven,
         id: JobId,
         stdio: [OwnedFd; 3],
     ) -> Result<Job, NotRun> {
+        let grant = &*Arc::clone(proven.grant());
         let recorded = self
             .trail
             .record(&entry.granted(Kind::Started, "starts", grant, &id))
@@ -162,7 +183,7 @@ impl Service {
             Ok(account) => account,
             Err(error) => return Err(self.not_started(entry, grant, id, &error).await),
         };
-        let plan = plan(grant, &account, entry.peer, id.clone());
+        let plan = plan(proven, &account, entry.peer, id.clone());
         let starts = Report::Starts { run: entry.run, job: id.clone() };
         let started = match try_to_report(entry.session, &starts).await {
             Ok(()) => execution::launch(plan, stdio, &self.surroundings, recorded).await,

@@ -181,8 +181,15 @@ fn check_text(sources: &[Source], reader: Option<&Reader>, names: &dyn Names, lo
     };
     let fault = |program: &Path| Some((Severity::Error, files::unreachable(program, reader?)?.to_string()));
     let faults = loaded.policy.program_faults(fault);
-    let findings = faults.iter().chain(&loaded.warnings).map(Finding::from).collect();
+    let roots = loaded.policy.root_faults(root_fault);
+    let findings = faults.iter().chain(&loaded.warnings).chain(&roots).map(Finding::from).collect();
     Outcome { findings, loaded: faults.is_empty().then_some(loaded) }
+}
+
+/// Why no path under this directory will be taken. What the caller may not see counts for nothing.
+fn root_fault(root: &Path) -> Option<String> {
+    let error = files::open_root(root).err().filter(|error| !error.is_hidden())?;
+    Some(format!("{error}; no path under it is taken"))
 }
 
 fn read_one(path: &Path) -> Result<Vec<Source>, FileError> {

@@ -7,10 +7,14 @@ use crate::protocol::reply::Final;
 const FAILED: u8 = 1;
 /// `EX_USAGE`: the request is wrong.
 pub(super) const USAGE: u8 = 64;
+/// `EX_DATAERR`: what was read is no such text.
+pub(super) const DATA: u8 = 65;
+/// `EX_NOINPUT`: it can't be read.
+pub(super) const NO_INPUT: u8 = 66;
 /// `EX_UNAVAILABLE`: the service can't be reached.
 pub(super) const UNAVAILABLE: u8 = 69;
-/// `EX_SOFTWARE`: the service failed, and nothing was started.
-const SOFTWARE: u8 = 70;
+/// `EX_SOFTWARE`: the service failed, and nothing was started; or this program did.
+pub(super) const SOFTWARE: u8 = 70;
 /// `EX_IOERR`: what happened is unknown.
 pub(super) const IO: u8 = 74;
 /// `EX_TEMPFAIL`: nothing was started; try again later.

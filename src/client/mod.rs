@@ -8,6 +8,11 @@ mod demo_trail;
 mod exit;
 mod policy;
 mod run;
+mod secret;
+
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub use policy::any_sudoers_text_is_imported_whole_or_refused;
 
 use clap::{Parser, Subcommand};
 use std::io;

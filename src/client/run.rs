@@ -1,6 +1,7 @@
 //! `udsadmin run`: one request, its output on our own streams, its end as our exit status. Decides and retries nothing.
 
 use super::exit;
+use super::secret::Source;
 use crate::protocol::decoder::{INPUT_MAX, LINE_MAX};
 use crate::protocol::reply::{Final, Kind, Part, parse_reply_line};
 use crate::protocol::write_request;
@@ -18,6 +19,8 @@ Examples:
   udsadmin run restart nginx.service
   udsadmin run restart unit=nginx.service        the same, by the argument's name
   udsadmin run --input restore < dump.sql        our standard input becomes the command's
+  udsadmin run --secret password set-password alice    asks for the password on the terminal
+  udsadmin run --secret token=key.txt register   reads the token from a file
   udsadmin run restart -- --help                 -- ends our own options: what follows is the command's
 
 Exit status: the command's own; 128 and the signal's number where a signal ended it; 124 where its time limit did, 125 where
@@ -37,6 +40,12 @@ pub(super) struct Arguments {
     /// Pass our standard input on to the command; read whole before the command starts, at most 1 MiB
     #[arg(long)]
     input: bool,
+
+    /// A secret argument: asked for on the terminal, or read from a file; - is our standard input
+    ///
+    /// A secret among the ARGs would be for everybody to see in the list of processes. The last line's end is not part of it.
+    #[arg(long = "secret", value_name = "NAME[=FILE]")]
+    secrets: Vec<Source>,
 
     /// The command's name
     name: CommandName,
@@ -76,7 +85,17 @@ pub(super) fn request_of(name: &CommandName, words: &[OsString]) -> Result<Reque
 /// The octets of the request: its line, and the input that follows it.
 fn request(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
     let mut line = Vec::new();
-    write_request(&request_of(&arguments.name, &arguments.words)?, &mut line);
+    let mut asked = request_of(&arguments.name, &arguments.words)?;
+    if arguments.input && arguments.secrets.iter().any(Source::is_standard_input) {
+        return Err((
+            exit::USAGE,
+            "standard input can't be both a secret and the command's input".to_owned(),
+        ));
+    }
+    for source in &arguments.secrets {
+        asked.arguments.push(source.argument()?);
+    }
+    write_request(&asked, &mut line);
     let fed = if arguments.input { Some(input(&mut io::stdin())?) } else { None };
     if let Some(octets) = &fed {
         line.extend_from_slice(format!(" <{}", octets.len()).as_bytes());

@@ -139,6 +139,8 @@ mod tests {
             program: "/bin/true".into(),
             argv: vec![b"true".to_vec()],
             environment: Vec::new(),
+            handed: Vec::new(),
+            input: None,
             credentials: Credentials { uid: 0, gid: 0, groups: Vec::new() },
             no_new_privileges: true,
             timeout: None,

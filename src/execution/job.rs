@@ -65,11 +65,13 @@ pub async fn launch(
 }
 
 fn prepared(plan: Plan, stdio: [OwnedFd; 3], descriptors: (u64, u64), cgroup: Option<File>) -> Launch {
+    let [given, stdout, stderr] = stdio;
     Launch {
         program: plan.program,
         argv: plan.argv,
         environment: plan.environment,
-        stdio,
+        stdio: [plan.input.unwrap_or(given), stdout, stderr],
+        handed: plan.handed,
         credentials: (!is_already(&plan.credentials)).then_some(plan.credentials),
         directory: c"/".to_owned(),
         umask: UMASK,
@@ -221,6 +223,7 @@ mod tests {
             argv: vec![b"true".to_vec()],
             environment: Vec::new(),
             stdio: [null(), null(), null()],
+            handed: Vec::new(),
             credentials: None,
             directory: c"/".to_owned(),
             umask: UMASK,

@@ -1,12 +1,14 @@
-//! From a grant to a process and its end. Takes nothing but a grant, knows no peer's word, starts no shell.
+//! From a grant to a process and its end. Takes nothing but a proven grant, knows no peer's word, starts no shell.
 
 mod cgroup;
 mod job;
 mod plan;
+mod proof;
 
 pub use cgroup::Delegation;
 pub use job::{Job, Surroundings, launch};
 pub use plan::{Plan, plan};
+pub use proof::{Gift, NotProven, Obstacle, Proven, look, prove};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

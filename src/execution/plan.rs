@@ -1,10 +1,11 @@
-//! What exactly will run: a grant and the account to run as become one plan. Pure: starts nothing, looks nothing up.
+//! What exactly will run: a proven grant and the account to run as become one plan. Pure: starts nothing, looks nothing up.
 
-use super::JobId;
+use super::{JobId, Proven};
 use crate::identity::{Account, Peer, Uid};
 use crate::policy::Grant;
 use crate::sys::Credentials;
 use std::ffi::OsString;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,16 +34,24 @@ pub struct Plan {
     /// The whole environment.
     pub(super) environment: Vec<(OsString, OsString)>,
     pub(super) credentials: Credentials,
+    /// The program's descriptors from 3 on.
+    pub(super) handed: Vec<OwnedFd>,
+    /// What takes the place of the standard input that a client gives.
+    pub(super) input: Option<OwnedFd>,
     /// Whether setuid programs are without effect for it: they are, for all but root.
     pub(super) no_new_privileges: bool,
     /// `None` is without limit.
     pub(super) timeout: Option<Duration>,
 }
 
-/// The plan of a grant. The account is that of the grant's `run-as` user.
+/// The plan of a proven grant. The account is that of the grant's `run-as` user.
 #[must_use]
-pub fn plan(grant: &Grant, account: &Account, peer: &Peer, job: JobId) -> Plan {
+pub fn plan(proven: Proven, account: &Account, peer: &Peer, job: JobId) -> Plan {
+    let Proven { grant, handed, input } = proven;
+    let grant = &*grant;
     Plan {
+        handed,
+        input,
         program: grant.program().to_owned(),
         argv: grant.argv().to_vec(),
         environment: environment(grant, account, peer, &job),

@@ -25,6 +25,8 @@ pub enum Fault {
     NotRegular,
     /// It is something else than a directory.
     NotDirectory,
+    /// It is there, where nothing may be yet.
+    Exists,
     /// Nobody may execute it.
     NotExecutable,
     /// A program's path begins elsewhere than at the root.
@@ -59,6 +61,7 @@ impl fmt::Display for Fault {
             Self::SymbolicLink => f.write_str("a symbolic link; put the file itself in its place"),
             Self::NotRegular => f.write_str("not a regular file"),
             Self::NotDirectory => f.write_str("not a directory"),
+            Self::Exists => f.write_str("already exists"),
             Self::NotExecutable => f.write_str("not executable; chmod +x it"),
             Self::NotAbsolute => f.write_str("not an absolute path"),
             Self::TooManyLinks => f.write_str("too many symbolic links on the way"),
@@ -113,6 +116,12 @@ impl FileError {
     #[must_use]
     pub const fn fault(&self) -> Fault {
         self.fault
+    }
+
+    /// Whether it could not be seen at all, for lack of permission.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        self.fault == Fault::System(Errno::ACCESS)
     }
 
     /// Whether there is no such file.

@@ -2,12 +2,16 @@
 //!
 //! What is checked is what was opened: each component of a path is opened beneath the one before it.
 
+mod beneath;
 mod fault;
 mod reader;
+mod script;
 mod walk;
 
+pub use beneath::{open_beneath, open_root};
 pub use fault::{Fault, FileError};
 pub use reader::{Reader, unreachable, unreadable};
+pub use script::{Interpreter, interpreter};
 
 use crate::policy::Source;
 use rustix::fs::{Dir, OFlags};
@@ -15,7 +19,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use walk::{Directory, check_file, enter, enter_parent, enter_parent_of_target};
 
@@ -78,14 +82,39 @@ pub fn check_program(path: &Path, trust: Trust) -> Result<(), FileError> {
     if !path.is_absolute() {
         return Err(FileError::new(path, Fault::NotAbsolute));
     }
+    let (shown, mode) = checked_target(path, trust)?;
+    if mode & 0o111 == 0 {
+        return Err(FileError::new(&shown, Fault::NotExecutable));
+    }
+    Ok(())
+}
+
+/// The file to which the path leads, and its mode.
+fn checked_target(path: &Path, trust: Trust) -> Result<(PathBuf, u32), FileError> {
     let (directory, name) = enter_parent_of_target(path, trust)?;
     let (_, stat) = directory.open(&name, OFlags::PATH)?;
     let shown = directory.path().join(&name);
     check_file(&shown, &stat, trust)?;
-    if stat.st_mode & 0o111 == 0 {
-        return Err(FileError::new(&shown, Fault::NotExecutable));
-    }
-    Ok(())
+    Ok((shown, stat.st_mode))
+}
+
+/// Checks that nobody but those trusted can change a file, executable or not, by way of whatever directory or symbolic link.
+///
+/// # Errors
+/// The component of the path that is not as it must be.
+pub fn check_unchanged(path: &Path, trust: Trust) -> Result<(), FileError> {
+    checked_target(path, trust).map(drop)
+}
+
+/// The files of a directory that [`read_directory`] passes over, by name. What can't be listed is empty.
+#[must_use]
+pub fn unread_in(path: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_dir()));
+    let mut names: Vec<OsString> =
+        files.map(|entry| entry.file_name()).filter(|name| !is_policy(name)).collect();
+    names.sort();
+    names.iter().map(|name| path.join(name)).collect()
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, FileError> {
@@ -102,13 +131,18 @@ fn read_all(directory: &Directory, shown: &Path) -> Result<Vec<Source>, FileErro
 fn policy_names(directory: &OwnedFd) -> rustix::io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in Dir::read_from(directory.as_fd())? {
-        let name = entry?.file_name().to_bytes().to_vec();
-        if name.ends_with(b".toml") && !name.starts_with(b".") {
-            names.push(OsString::from_vec(name));
+        let name = OsString::from_vec(entry?.file_name().to_bytes().to_vec());
+        if is_policy(&name) {
+            names.push(name);
         }
     }
     names.sort();
     Ok(names)
+}
+
+fn is_policy(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    name.ends_with(b".toml") && !name.starts_with(b".")
 }
 
 /// Reads a file that may not be a symbolic link. A FIFO or a device must not block the opening, nor be read.

@@ -1,5 +1,6 @@
 //! Reads `args`: each argument has one name and exactly one type. Refuses defaults that the type would refuse.
 
+pub(super) mod outside;
 mod pattern;
 
 use super::kind::{ArgumentSpec, Kind, Limit, UNIT_TYPES, VALUE_MAX, duration, either};
@@ -7,10 +8,15 @@ use super::language::{self, ARGUMENT_TYPES};
 use super::nearest::did_you_mean;
 use super::reader::{Item, Reader, Word};
 use crate::request::{ArgumentName, Value};
+use outside::Repetition;
+pub(super) use pattern::may_begin_with_dash;
 use regex::Regex;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
+
+/// Names that the protocol itself gives to what comes with a request (udsadmin-protocol(7)).
+const TAKEN: [&str; 2] = ["id", "stdin"];
 
 impl Reader<'_> {
     /// Reads the list of arguments; `None` where one of them has an error.
@@ -35,8 +41,10 @@ impl Reader<'_> {
         let kind = self.kind(table, &item.span(), dash.unwrap_or(false));
         let optional = table.get("optional").map_or(Some(false), |optional| self.truth(optional));
         let (name, kind, dash, optional) = (name?, kind?, dash?, optional?);
+        let repeat =
+            table.get("repeat").map_or(Some(Repetition(None)), |repeat| self.repeat(repeat, &kind))?.0;
         let place = self.place(&item.span());
-        let spec = ArgumentSpec { name, kind, dash, default: None, optional, place };
+        let spec = ArgumentSpec { name, kind, dash, default: None, optional, repeat, place };
         match table.get("default") {
             Some(default) => self.with_default(spec, default),
             None => Some(spec),
@@ -46,6 +54,14 @@ impl Reader<'_> {
     fn with_default(&mut self, spec: ArgumentSpec, item: &Item<'_>) -> Option<ArgumentSpec> {
         if spec.optional {
             self.error(&item.span(), "an argument is optional or has a default, not both");
+            return None;
+        }
+        if spec.is_secret() {
+            self.error(&item.span(), "a secret in a policy is none: it has no default");
+            return None;
+        }
+        if spec.repeat.is_some_and(|repeat| repeat.min > 1) {
+            self.error(&item.span(), "a default is one value, and repeat asks for more");
             return None;
         }
         let default = Some(self.value(item, &spec)?);
@@ -58,6 +74,10 @@ impl Reader<'_> {
             return None;
         };
         let word = self.word(item)?;
+        if TAKEN.contains(&word.text.as_str()) {
+            self.error(&word.span, &format!("the protocol itself uses {:?}; choose another name", word.text));
+            return None;
+        }
         let name = word.text.parse();
         name.map_err(|error| self.error(&word.span, &format!("{:?} is no name: {error}", word.text))).ok()
     }
@@ -77,6 +97,10 @@ impl Reader<'_> {
             "duration" => self.durations(item),
             "hostname" => self.chosen(item, "hostname").then_some(Kind::Hostname),
             "unit" => self.unit(item).map(Kind::Unit),
+            "path" => self.path(item),
+            "user" => self.users(item),
+            "group" => self.chosen(item, "group").then_some(Kind::Group),
+            "secret" => self.secret(item),
             _ => self.length(item),
         }
     }
@@ -115,7 +139,7 @@ impl Reader<'_> {
         if regex.is_match("") {
             self.warning(&word.span, "the pattern matches the empty value too");
         }
-        if !dash && pattern::may_begin_with_dash(&word.text) {
+        if !dash && may_begin_with_dash(&word.text) {
             let message =
                 "the pattern matches values that begin with '-'; without dash = true they are refused";
             self.warning(&word.span, message);
@@ -142,16 +166,8 @@ impl Reader<'_> {
         let table = self.table(item)?;
         self.known_keys(table, &language::TEXT);
         let class = table.get("characters").map_or(Some(None), |class| self.characters(class).map(Some));
-        let Some(longest) = table.get("max-length") else {
-            self.error(&item.span(), "text needs max-length, in characters");
-            return None;
-        };
-        let number = self.integer(longest)?;
-        let length = usize::try_from(number).ok().filter(|length| (1..=VALUE_MAX).contains(length));
-        if length.is_none() {
-            self.error(&longest.span(), &format!("max-length is from 1 to {VALUE_MAX}"));
-        }
-        Some(Kind::Text(length?, class?))
+        let longest = self.max_length(table, item, "text");
+        Some(Kind::Text(longest?, class?))
     }
 
     fn characters(&mut self, item: &Item<'_>) -> Option<(Regex, String)> {

@@ -1,13 +1,16 @@
 //! A command of the policy as it stands after loading: checked, and not to be changed.
 
 use super::condition::{Condition, Matched, hours};
-use super::kind::ArgumentSpec;
+use super::demand::Texts;
+use super::kind::{ArgumentSpec, Kind, Pass};
+use super::lint::Accepted;
 use super::origin::{Origin, Place};
 use super::rate::Limits;
 use super::template::Template;
 use crate::identity::{Peer, Uid};
 use crate::request::{ArgumentName, CommandName, Value};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The user as whom a program runs.
@@ -37,10 +40,13 @@ pub struct Command {
     pub(super) arguments: Vec<ArgumentSpec>,
     pub(super) run_as: RunAs,
     pub(super) timeout: Option<Duration>,
-    pub(super) limits: Limits,
+    pub(super) limits: Arc<Limits>,
     pub(super) rules: Vec<Rule>,
     pub(super) place: Place,
     pub(super) program_place: Place,
+    /// Where each element of `exec` stands.
+    pub(super) element_places: Vec<Place>,
+    pub(super) accepted: Vec<Accepted>,
 }
 
 impl Command {
@@ -66,7 +72,8 @@ impl Command {
     #[must_use]
     pub fn usage(&self) -> String {
         let arguments = self.arguments.iter().map(|spec| {
-            let name = spec.name.as_str().to_uppercase();
+            let several = if spec.repeat.is_some() { "..." } else { "" };
+            let name = spec.name.as_str().to_uppercase() + several;
             if spec.is_required() { format!(" {name}") } else { format!(" [{name}]") }
         });
         std::iter::once(self.name.to_string()).chain(arguments).collect()
@@ -96,9 +103,14 @@ impl Command {
     }
 
     /// The argument vector: the program's path, then the filled elements, without those that no value fills.
-    pub(super) fn argv(&self, values: &[(ArgumentName, Value)]) -> Vec<Vec<u8>> {
-        let filled = self.exec.iter().filter(|element| element.is_filled_by(values));
-        filled.map(|element| element.fill(values)).collect()
+    pub(super) fn argv(&self, texts: &[Texts]) -> Vec<Vec<u8>> {
+        self.exec.iter().flat_map(|element| element.fill(texts)).collect()
+    }
+
+    /// Whether its standard input is a client's to give: a secret can come that way instead.
+    #[must_use]
+    pub fn takes_input(&self) -> bool {
+        !self.arguments.iter().any(|spec| matches!(spec.kind, Kind::Secret(_, Pass::Input)))
     }
 }
 
@@ -108,6 +120,7 @@ pub(super) struct Rule {
     pub(super) condition: Condition,
     pub(super) when: Vec<(ArgumentName, Vec<Value>)>,
     pub(super) origin: Origin,
+    pub(super) place: Place,
 }
 
 impl Rule {
@@ -117,7 +130,10 @@ impl Rule {
     }
 
     /// Whether the rule permits this value of the argument. Where it narrows the argument, one must be given.
-    pub(super) fn permits(&self, argument: &ArgumentName, value: Option<&Value>) -> bool {
-        self.narrowed(argument).is_none_or(|values| value.is_some_and(|value| values.contains(value)))
+    pub(super) fn permits(&self, argument: &ArgumentSpec, value: Option<&Value>) -> bool {
+        let given = value.and_then(Value::as_text);
+        let is_it = |text: &str| given.is_some_and(|given| argument.kind.is_same(text, given));
+        let among = |values: &[Value]| values.iter().filter_map(Value::as_text).any(is_it);
+        self.narrowed(&argument.name).is_none_or(among)
     }
 }

@@ -14,8 +14,8 @@ use toml::de::DeTable;
 /// Whom a rule names; being one of them is enough.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Principals {
-    own: Members,
-    roles: Vec<RoleUse>,
+    pub(super) own: Members,
+    pub(super) roles: Vec<RoleUse>,
 }
 
 /// The user or the group by which a rule names a peer.
@@ -55,7 +55,7 @@ impl<'a> Matched<'a> {
 
 impl Principals {
     /// The lists of the rule itself, then those of its roles.
-    fn lists(&self) -> impl Iterator<Item = (&Members, Option<&RoleUse>)> {
+    pub(super) fn lists(&self) -> impl Iterator<Item = (&Members, Option<&RoleUse>)> {
         let of_roles = self.roles.iter().map(|used| (&used.role.members, Some(used)));
         [(&self.own, None)].into_iter().chain(of_roles)
     }

@@ -1,11 +1,13 @@
 //! The verdict and what comes with it. A grant can be made by the policy alone, and nothing runs without one.
 
 use super::command::RunAs;
+use super::demand::{Demand, Need};
 use super::origin::Origin;
 use super::rate::{Limits, MaxRunning, Rate};
 use crate::request::{ArgumentName, CommandName, Value};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Whether a request may run.
@@ -52,9 +54,11 @@ pub struct Grant {
     pub(super) argv: Vec<Vec<u8>>,
     pub(super) run_as: RunAs,
     pub(super) timeout: Option<Duration>,
-    pub(super) limits: Limits,
+    pub(super) limits: Arc<Limits>,
     pub(super) rule: Origin,
     pub(super) arguments: Vec<(ArgumentName, Value)>,
+    pub(super) demands: Vec<Demand>,
+    pub(super) takes_input: bool,
 }
 
 impl Grant {
@@ -84,19 +88,19 @@ impl Grant {
 
     /// How long it may take; `None` is no limit.
     #[must_use]
-    pub const fn timeout(&self) -> Option<Duration> {
+    pub fn timeout(&self) -> Option<Duration> {
         self.timeout
     }
 
     /// How often the peer's user may run the command; `None` is as often as it likes.
     #[must_use]
-    pub const fn rate(&self) -> Option<&Rate> {
+    pub fn rate(&self) -> Option<&Rate> {
         self.limits.rate.as_ref()
     }
 
     /// How many runs of the command may be under way at once; `None` is as many as there is room for.
     #[must_use]
-    pub const fn max_running(&self) -> Option<&MaxRunning> {
+    pub fn max_running(&self) -> Option<&MaxRunning> {
         self.limits.max_running.as_ref()
     }
 
@@ -106,44 +110,76 @@ impl Grant {
         &self.rule
     }
 
-    /// The arguments in the order that the command declares, defaults filled in.
+    /// The arguments in the order that the command declares, defaults filled in, one entry for each value. Of a secret it
+    /// says only that it was given.
     #[must_use]
     pub fn arguments(&self) -> &[(ArgumentName, Value)] {
         &self.arguments
     }
+
+    /// What must be proven of the world outside just before it runs, in the order of the arguments. What the program is
+    /// handed is numbered in this order, too, from descriptor 3 on.
+    #[must_use]
+    pub fn demands(&self) -> &[Demand] {
+        &self.demands
+    }
+
+    /// Whether a secret is among its arguments: another of them could then be one, too, in the wrong place.
+    #[must_use]
+    pub fn has_secrets(&self) -> bool {
+        self.demands.iter().any(|demand| matches!(demand.need(), Need::Memory(_) | Need::Input(_)))
+    }
+
+    /// Whether its standard input is a client's to give.
+    #[must_use]
+    pub const fn takes_input(&self) -> bool {
+        self.takes_input
+    }
+
+    /// The refusal of this grant for a demand that is not met. What is told is what the policy says; `why` is for the
+    /// record.
+    pub fn unmet(&self, demand: &Demand, why: &str) -> Denial {
+        let denial = Denial::bad_argument(demand.argument.as_str(), &demand.must, demand.declared.clone());
+        let (name, text) = (demand.argument.to_string(), format!("{}: {why}", demand.must));
+        Denial { reason: Reason::BadArgument { name, text }, ..denial }
+    }
+
+    /// The refusal of an input that this grant has no use for.
+    pub fn unwanted_input(&self) -> Denial {
+        Denial::bad_argument(
+            "input",
+            "is not taken: the standard input of this command is a secret",
+            self.rule.clone(),
+        )
+    }
 }
 
 /// A refusal: what the peer is told, and what the record says.
+#[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
     refusal: Box<Refusal>,
     rule: Origin,
     reason: Reason,
-    arguments: Vec<(ArgumentName, Value)>,
 }
 
 impl Denial {
     /// A refusal that tells the peer nothing more.
     pub(super) fn denied(reason: Reason, rule: Origin) -> Self {
-        Self { refusal: Box::new(Refusal::Denied), rule, reason, arguments: Vec::new() }
+        Self { refusal: Box::new(Refusal::Denied), rule, reason }
     }
 
     /// A refusal of an argument, told to a peer that may run the command.
     pub(super) fn bad_argument(name: &str, text: &str, rule: Origin) -> Self {
         let (name, text) = (name.to_owned(), text.to_owned());
         let reason = Reason::BadArgument { name: name.clone(), text: text.clone() };
-        Self { refusal: Box::new(Refusal::BadArgument { name, text }), rule, reason, arguments: Vec::new() }
+        Self { refusal: Box::new(Refusal::BadArgument { name, text }), rule, reason }
     }
 
     /// A refusal for the time of day alone, told to a peer that may run the command at other times.
     pub(super) fn not_now(during: &str, rule: Origin) -> Self {
         let refusal = Box::new(Refusal::NotNow(format!("only during {during}")));
-        Self { refusal, rule, reason: Reason::NotNow(during.to_owned()), arguments: Vec::new() }
-    }
-
-    /// The same, with the arguments that it is about.
-    pub(super) fn about(self, arguments: Vec<(ArgumentName, Value)>) -> Self {
-        Self { arguments, ..self }
+        Self { refusal, rule, reason: Reason::NotNow(during.to_owned()) }
     }
 
     /// What the peer is told.
@@ -156,12 +192,6 @@ impl Denial {
     #[must_use]
     pub const fn rule(&self) -> &Origin {
         &self.rule
-    }
-
-    /// The arguments by name, as far as the request came to have them.
-    #[must_use]
-    pub fn arguments(&self) -> &[(ArgumentName, Value)] {
-        &self.arguments
     }
 
     /// Why, for the record.

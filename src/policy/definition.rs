@@ -1,16 +1,16 @@
 //! Reads what one command is: its program, arguments, user and time. Refuses what it doesn't know, place by place.
 
 use super::command::{Command, RunAs};
-use super::diagnostic::{Diagnostic, Severity};
 use super::kind::ArgumentSpec;
 use super::language;
 use super::nearest::did_you_mean;
+use super::placeholder::Element;
 use super::reader::{Item, Reader, Word};
 use super::template::Template;
-use crate::request::{ArgumentName, Builtin, CommandName, HTTP_METHODS};
-use std::collections::BTreeSet;
+use crate::request::{Builtin, CommandName, HTTP_METHODS};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeString, DeTable};
@@ -30,7 +30,7 @@ struct Limit(Option<Duration>);
 /// What `exec` says: the program, its place, and every element of the argument vector.
 struct Exec {
     program: PathBuf,
-    elements: Vec<(Template, Range<usize>)>,
+    elements: Vec<Element>,
 }
 
 impl Reader<'_> {
@@ -55,21 +55,24 @@ impl Reader<'_> {
             table.get("timeout").map_or(Some(Limit(Some(TIMEOUT_DEFAULT))), |item| self.timeout(item));
         let limits = self.limits(table);
         let exec = self.required_exec(table, &item.span());
+        let accepted = table.get("accept").map_or_else(Vec::new, |item| self.accepted(item));
         let (arguments, exec) = (arguments?, exec?);
-        self.placeholders(&exec, &arguments);
+        self.placeholders(&exec.elements, &arguments);
         let program_place = self.place(&exec.elements.first()?.1);
         Some(Command {
             name,
             summary: summary?,
             program: exec.program,
+            element_places: exec.elements.iter().map(|(_, span)| self.place(span)).collect(),
             exec: exec.elements.into_iter().map(|(element, _)| element).collect(),
             arguments,
             run_as: run_as?,
             timeout: timeout?.0,
-            limits: limits?,
+            limits: Arc::new(limits?),
             rules: Vec::new(),
             place: self.place(&item.span()),
             program_place,
+            accepted,
         })
     }
 
@@ -130,7 +133,7 @@ impl Reader<'_> {
         }
     }
 
-    fn element(&mut self, word: &Word) -> Option<(Template, Range<usize>)> {
+    fn element(&mut self, word: &Word) -> Option<Element> {
         let template =
             Template::parse(&word.text).map_err(|error| self.error(&word.span, &error.to_string()));
         template.ok().map(|template| (template, word.span.clone()))
@@ -138,9 +141,8 @@ impl Reader<'_> {
 
     fn program(&mut self, word: &Word) -> Option<PathBuf> {
         let Ok(template) = Template::parse(&word.text) else { return None };
-        let literal = String::from_utf8(template.fill(&[])).ok()?;
-        let path = Path::new(&literal);
-        let message = if template.placeholders().next().is_some() {
+        let path = Path::new(template.prefix());
+        let message = if template.text().is_none() {
             "the program is fixed: no placeholder in its path"
         } else if !path.is_absolute() {
             "the program's path is absolute: it begins with '/'"
@@ -151,20 +153,6 @@ impl Reader<'_> {
         };
         self.error(&word.span, message);
         None
-    }
-
-    fn placeholders(&mut self, exec: &Exec, arguments: &[ArgumentSpec]) {
-        let used: BTreeSet<&ArgumentName> =
-            exec.elements.iter().flat_map(|(element, _)| element.placeholders()).collect();
-        for (element, span) in &exec.elements {
-            for name in element.placeholders() {
-                self.declared(name.as_str(), span, arguments);
-            }
-        }
-        for spec in arguments.iter().filter(|spec| !used.contains(&spec.name)) {
-            let message = format!("argument {:?} is never used in exec", spec.name.as_str());
-            self.findings.push(Diagnostic::new(Severity::Error, spec.place.clone(), &message));
-        }
     }
 
     /// The argument of that name; notes an error where there is none.

@@ -1,8 +1,10 @@
 //! What is wrong with a policy, and where. Tells; decides nothing by itself and prints nothing.
 
-use super::origin::Place;
+use super::origin::{Document, Place, Source};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +35,14 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A finding at a place. Control characters of the message are escaped: it stays one line.
     pub(super) fn new(severity: Severity, place: Place, message: &str) -> Self {
-        let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-        Self { severity, message: message.chars().map(escape).collect(), place }
+        Self { severity, message: one_line(message), place }
+    }
+
+    /// An error in any text, at these octets of it.
+    #[must_use]
+    pub fn error_in(source: &Source, span: &Range<usize>, message: &str) -> Self {
+        let document = Arc::new(Document::new(source, 0));
+        Self::new(Severity::Error, Place::new(&document, span), message)
     }
 
     /// How bad it is.
@@ -70,21 +78,34 @@ impl Diagnostic {
     /// The line of the policy with the place underlined, over several lines and without colours.
     #[must_use]
     pub fn picture(&self) -> String {
-        let (text, span) = self.place.line_text();
-        let number = usize::try_from(self.line()).unwrap_or(usize::MAX);
-        let annotation = AnnotationKind::Primary.span(span);
-        let snippet = Snippet::source(text).line_start(number).annotation(annotation);
-        let level = match self.severity {
-            Severity::Error => Level::ERROR,
-            Severity::Warning => Level::WARNING,
-        };
-        Renderer::plain().decor_style(DecorStyle::Ascii).render(&[Group::with_level(level).element(snippet)])
+        picture(&self.place)
+    }
+
+    /// Where it is.
+    pub(super) const fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Orders findings as a reader of the files meets them.
     pub(super) fn order(&self) -> (usize, usize) {
         self.place.order()
     }
+}
+
+/// The line of the place, underlined. No title is drawn, so the level changes nothing.
+pub(super) fn picture(place: &Place) -> String {
+    let (text, span) = place.line_text();
+    let number = usize::try_from(place.line()).unwrap_or(usize::MAX);
+    let annotation = AnnotationKind::Primary.span(span);
+    let snippet = Snippet::source(text).line_start(number).annotation(annotation);
+    let group = Group::with_level(Level::WARNING).element(snippet);
+    Renderer::plain().decor_style(DecorStyle::Ascii).render(&[group])
+}
+
+/// The text on one line: control characters are escaped.
+pub(super) fn one_line(text: &str) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    text.chars().map(escape).collect()
 }
 
 impl fmt::Display for Diagnostic {
@@ -96,14 +117,11 @@ impl fmt::Display for Diagnostic {
 
 #[cfg(test)]
 mod tests {
-    use super::super::origin::{Document, Source};
     use super::*;
-    use std::sync::Arc;
 
-    fn finding(text: &str, span: std::ops::Range<usize>, message: &str) -> Diagnostic {
+    fn finding(text: &str, span: Range<usize>, message: &str) -> Diagnostic {
         let source = Source { name: "p.toml".to_owned(), text: text.to_owned() };
-        let place = Place::new(&Arc::new(Document::new(&source, 0)), &span);
-        Diagnostic::new(Severity::Error, place, message)
+        Diagnostic::error_in(&source, &span, message)
     }
 
     #[test]

@@ -5,8 +5,10 @@ use super::bind::{self, Given};
 use super::command::{Command, Rule};
 use super::condition::{Matched, listed};
 use super::decision::{Admission, Decision, Denial, Grant, Reason};
+use super::demand::lay_out;
 use super::kind::{ArgumentSpec, one_of};
 use super::origin::Origin;
+use super::shown::told;
 use super::step::{Explanation, Step, Steps};
 use crate::identity::{DatabaseGroups, Peer};
 use crate::request::{CommandName, Request, Value};
@@ -44,23 +46,21 @@ fn evaluate(
 ) -> Result<Grant, Denial> {
     gate(policy, peer, steps)?;
     let (command, rules) = visible(policy, peer, &request.command, steps)?;
-    let given = bind::given(command, &request.arguments, steps)?;
-    let checked = check(rules, &given, steps).and_then(|rules| in_time(command, &rules, now, steps));
-    let arguments: Vec<_> =
-        given.into_iter().filter_map(|(spec, value)| Some((spec.name.clone(), value?))).collect();
-    let rule = match checked {
-        Ok(rule) => rule,
-        Err(denial) => return Err(denial.about(arguments)),
-    };
+    let given = bind::given(policy, command, &request.arguments, steps)?;
+    let rules = check(rules, &given, steps)?;
+    let rule = in_time(command, &rules, now, steps)?;
+    let (texts, demands) = lay_out(&given);
     Ok(Grant {
         command: command.name.clone(),
         program: command.program.clone(),
-        argv: command.argv(&arguments),
+        argv: command.argv(&texts),
         run_as: command.run_as.clone(),
         timeout: command.timeout,
         limits: command.limits.clone(),
         rule,
-        arguments,
+        arguments: told(&given),
+        demands,
+        takes_input: command.takes_input(),
     })
 }
 
@@ -134,11 +134,13 @@ fn check<'a>(
     given: &[Given<'_>],
     steps: &mut Steps,
 ) -> Result<Vec<&'a Rule>, Denial> {
-    for (spec, value) in given {
-        let (name, value) = (spec.name.as_str(), value.as_ref());
-        let checked = typed(spec, value).and_then(|()| narrowed(&rules, spec, value));
-        steps.note(|| Step::value(name, value, checked.as_ref().err()));
-        rules = checked?;
+    for Given { spec, values } in given {
+        let left_out = values.is_empty().then_some(None);
+        for value in values.iter().copied().map(Some).chain(left_out) {
+            let checked = typed(spec, value).and_then(|()| narrowed(&rules, spec, value));
+            steps.note(|| Step::value(spec, value, checked.as_ref().err()));
+            rules = checked?;
+        }
     }
     Ok(rules)
 }
@@ -174,7 +176,7 @@ fn narrowed<'a>(
     spec: &ArgumentSpec,
     value: Option<&Value>,
 ) -> Result<Vec<&'a Rule>, Denial> {
-    let left: Vec<&Rule> = rules.iter().copied().filter(|rule| rule.permits(&spec.name, value)).collect();
+    let left: Vec<&Rule> = rules.iter().copied().filter(|rule| rule.permits(spec, value)).collect();
     if !left.is_empty() {
         return Ok(left);
     }

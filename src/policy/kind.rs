@@ -1,14 +1,19 @@
 //! The types of arguments: which values there are. Refuses what is not declared, and changes no value.
 
 mod grammar;
+mod path;
 
 use super::origin::Place;
+use super::principal::Member;
+use crate::identity::Gid;
 use crate::request::{ArgumentName, Value};
 use regex::Regex;
 use std::fmt;
 use std::time::Duration;
 
 pub(super) use grammar::{UNIT_TYPES, duration};
+pub use path::Target;
+pub(super) use path::{Paths, is_canonical};
 
 /// Octets in a value at most, of whatever type.
 pub(super) const VALUE_MAX: usize = 4096;
@@ -21,6 +26,24 @@ const ALTERNATIVES_SHOWN: usize = 16;
 pub(super) struct Limit {
     pub(super) length: Duration,
     pub(super) written: String,
+}
+
+/// The users that an argument takes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Users {
+    /// No id below this one.
+    pub(super) min_uid: u32,
+    /// In one of these groups, where there is a list.
+    pub(super) groups: Option<Vec<Member<Gid>>>,
+}
+
+/// How a secret comes to the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// As a file in memory.
+    Memory,
+    /// As its standard input.
+    Input,
 }
 
 /// What an argument's values are.
@@ -42,11 +65,19 @@ pub(super) enum Kind {
     Hostname,
     /// A name of a unit of one of these types, which need not exist.
     Unit(Vec<&'static str>),
+    /// A path below a root; what is there, the run proves.
+    Path(Paths),
+    /// A name of a user, who must exist when it runs.
+    User(Users),
+    /// A name of a group, which must exist when it runs.
+    Group,
+    /// Text of one to that many characters, which nobody else may come to know.
+    Secret(usize, Pass),
 }
 
 impl Kind {
     /// Whether the text is a value of this type. Integers have one spelling each.
-    fn has(&self, text: &str) -> bool {
+    pub(super) fn has(&self, text: &str) -> bool {
         match self {
             Self::OneOf(values) => values.iter().any(|value| value == text),
             Self::Pattern(regex, _) => regex.is_match(text),
@@ -65,16 +96,42 @@ impl Kind {
             }
             Self::Hostname => grammar::is_hostname(text),
             Self::Unit(types) => grammar::is_unit(text, types),
+            Self::Path(paths) => paths.split(text).is_some(),
+            Self::User(_) | Self::Group => grammar::is_account_name(text),
+            Self::Secret(longest, _) => is_one_line(text, *longest),
         }
     }
 
+    /// Whether two of its values mean the same.
+    pub(super) fn is_same(&self, one: &str, other: &str) -> bool {
+        let spans = matches!(self, Self::Duration(..)).then(|| (duration(one), duration(other)));
+        spans.map_or(one == other, |(one, other)| one.is_some() && one == other)
+    }
+
+    /// Whether nobody but the program may come to know its values.
+    pub(super) const fn is_secret(&self) -> bool {
+        matches!(self, Self::Secret(..))
+    }
+
     /// Whether a dash in front is already accounted for by the type itself.
-    const fn settles_dashes(&self) -> bool {
+    pub(super) const fn settles_dashes(&self) -> bool {
         match self {
-            Self::OneOf(_) | Self::Integer(..) | Self::Boolean | Self::Duration(..) | Self::Hostname => true,
             Self::Pattern(..) | Self::Text(..) | Self::Unit(_) => false,
+            Self::OneOf(_)
+            | Self::Integer(..)
+            | Self::Boolean
+            | Self::Duration(..)
+            | Self::Hostname
+            | Self::Path(_)
+            | Self::User(_)
+            | Self::Group
+            | Self::Secret(..) => true,
         }
     }
+}
+
+fn is_one_line(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&text.chars().count()) && !text.contains(char::is_control)
 }
 
 impl fmt::Display for Kind {
@@ -82,10 +139,7 @@ impl fmt::Display for Kind {
         match self {
             Self::OneOf(values) => f.write_str(&one_of(values.iter().map(String::as_str))),
             Self::Pattern(_, written) => write!(f, "text that matches {written}"),
-            Self::Integer(i64::MIN, i64::MAX) => f.write_str("an integer"),
-            Self::Integer(i64::MIN, last) => write!(f, "an integer of at most {last}"),
-            Self::Integer(first, i64::MAX) => write!(f, "an integer of at least {first}"),
-            Self::Integer(first, last) => write!(f, "an integer from {first} to {last}"),
+            Self::Integer(first, last) => f.write_str(&integers(*first, *last)),
             Self::Text(longest, class) => {
                 let class =
                     class.as_ref().map_or_else(String::new, |(_, written)| format!(", each of {written}"));
@@ -96,7 +150,33 @@ impl fmt::Display for Kind {
             Self::Duration(first, last) => f.write_str(&durations(first.as_ref(), last.as_ref())),
             Self::Hostname => f.write_str("a host name"),
             Self::Unit(types) => f.write_str(&units(types)),
+            Self::Path(paths) => paths.fmt(f),
+            Self::User(users) => f.write_str(&users.words()),
+            Self::Group => f.write_str("the name of an existing group"),
+            Self::Secret(longest, _) => {
+                write!(f, "a secret of 1 to {longest} characters, no control among them")
+            }
         }
+    }
+}
+
+impl Users {
+    fn words(&self) -> String {
+        let least = (self.min_uid > 0).then(|| format!(" with a uid of at least {}", self.min_uid));
+        let within = self.groups.as_ref().map(|groups| {
+            let names: Vec<&str> = groups.iter().map(|group| &*group.name).collect();
+            format!(" in group {}", either(&names))
+        });
+        ["the name of an existing user", &least.unwrap_or_default(), &within.unwrap_or_default()].concat()
+    }
+}
+
+fn integers(first: i64, last: i64) -> String {
+    match (first, last) {
+        (i64::MIN, i64::MAX) => "an integer".to_owned(),
+        (i64::MIN, last) => format!("an integer of at most {last}"),
+        (first, i64::MAX) => format!("an integer of at least {first}"),
+        (first, last) => format!("an integer from {first} to {last}"),
     }
 }
 
@@ -139,7 +219,17 @@ pub struct ArgumentSpec {
     pub(super) dash: bool,
     pub(super) default: Option<Value>,
     pub(super) optional: bool,
+    pub(super) repeat: Option<Repeat>,
     pub(super) place: Place,
+}
+
+/// How many values an argument takes that takes several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeat {
+    /// The fewest; never 0.
+    pub min: usize,
+    /// The most.
+    pub max: usize,
 }
 
 impl ArgumentSpec {
@@ -161,10 +251,28 @@ impl ArgumentSpec {
         self.default.as_ref()
     }
 
+    /// How many values it takes, where it takes several.
+    #[must_use]
+    pub const fn repeat(&self) -> Option<Repeat> {
+        self.repeat
+    }
+
+    /// Whether its values are nobody's to know but the program's.
+    #[must_use]
+    pub const fn is_secret(&self) -> bool {
+        self.kind.is_secret()
+    }
+
     /// Whether the peer has to give it: there is no default, and nothing of the command can do without.
     #[must_use]
     pub const fn is_required(&self) -> bool {
         self.default.is_none() && !self.optional
+    }
+
+    /// The directories that its paths may be in.
+    pub(super) fn roots(&self) -> impl Iterator<Item = &str> {
+        let roots = if let Kind::Path(paths) = &self.kind { paths.roots.as_slice() } else { &[] };
+        roots.iter().map(String::as_str)
     }
 
     /// Whether the value may be passed on; otherwise what is allowed, for people.
@@ -181,86 +289,4 @@ impl ArgumentSpec {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::origin::{Document, Source};
-    use super::*;
-    use std::sync::Arc;
-
-    fn spec(kind: Kind, dash: bool) -> ArgumentSpec {
-        let source = Source { name: "p.toml".to_owned(), text: String::new() };
-        let place = Place::new(&Arc::new(Document::new(&source, 0)), &(0..0));
-        ArgumentSpec { name: "x".parse().unwrap(), kind, dash, default: None, optional: false, place }
-    }
-
-    fn verdict(spec: &ArgumentSpec, text: &str) -> Result<(), String> {
-        spec.check(&Value::try_from(text).unwrap())
-    }
-
-    fn must(text: &str) -> Result<(), String> {
-        Err(format!("must {text}"))
-    }
-
-    #[test]
-    fn an_integer_has_one_spelling() {
-        let port = spec(Kind::Integer(-5, 65_535), false);
-        for good in ["0", "1", "65535", "-5"] {
-            assert_eq!(verdict(&port, good), Ok(()), "{good}");
-        }
-        for bad in ["", "+1", "01", "-0", " 1", "1 ", "1\n", "0x1", "1_0", "1e3", "65536", "-6", "１"] {
-            assert_eq!(verdict(&port, bad), must("be an integer from -5 to 65535"), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn an_integer_without_bounds_ends_where_64_bits_do() {
-        let any = spec(Kind::Integer(i64::MIN, i64::MAX), false);
-        for (text, expected) in [
-            ("-9223372036854775808", Ok(())),
-            ("9223372036854775807", Ok(())),
-            ("9223372036854775808", must("be an integer")),
-        ] {
-            assert_eq!(verdict(&any, text), expected);
-        }
-    }
-
-    #[test]
-    fn text_is_counted_in_characters() {
-        let note = spec(Kind::Text(3, None), false);
-        assert_eq!(verdict(&note, "äöü"), Ok(()));
-        assert_eq!(verdict(&note, ""), Ok(()));
-        assert_eq!(verdict(&note, "abcd"), must("be text of at most 3 characters"));
-    }
-
-    #[test]
-    fn a_dash_in_front_needs_a_declaration() {
-        assert_eq!(verdict(&spec(Kind::Text(9, None), false), "-rf"), must("not begin with '-'"));
-        assert_eq!(verdict(&spec(Kind::Text(9, None), true), "-rf"), Ok(()));
-        assert_eq!(verdict(&spec(Kind::OneOf(vec!["-v".to_owned()]), false), "-v"), Ok(()));
-        assert_eq!(verdict(&spec(Kind::OneOf(vec!["v".to_owned()]), true), "-v"), must("be one of v"));
-    }
-
-    #[test]
-    fn octets_that_are_not_utf_8_are_no_value_of_any_type() {
-        let value = Value::try_from(vec![0xff]).unwrap();
-        for kind in
-            [Kind::Text(9, None), Kind::Pattern(Regex::new(r"(?s)\A(?:.*)\z").unwrap(), ".*".to_owned())]
-        {
-            assert_eq!(spec(kind, true).check(&value), must("be UTF-8 text"));
-        }
-    }
-
-    #[test]
-    fn a_value_is_at_most_4096_octets() {
-        let pattern = Kind::Pattern(Regex::new(r"\A(?:ö*)\z").unwrap(), "ö*".to_owned());
-        assert_eq!(verdict(&spec(pattern.clone(), false), &"ö".repeat(VALUE_MAX / 2)), Ok(()));
-        let longer = "ö".repeat(VALUE_MAX / 2 + 1);
-        assert_eq!(verdict(&spec(pattern, false), &longer), must("have at most 4096 octets"));
-    }
-
-    #[test]
-    fn a_long_list_of_alternatives_is_cut_for_people() {
-        let numbers: Vec<String> = (1..=20).map(|n| n.to_string()).collect();
-        let shown = Kind::OneOf(numbers).to_string();
-        assert_eq!(shown, "one of 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 and 4 more");
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 use super::case::Case;
 use super::condition::{Condition, Principals};
 use super::diagnostic::{Diagnostic, Severity};
+use super::kind::ArgumentSpec;
 use super::language;
 use super::lookup::Asked;
 use super::nearest::{did_you_mean, meant};
@@ -130,6 +131,8 @@ impl Draft {
         }
         self.defined.insert(name.clone(), reader.place(&key.span()));
         if let Some(command) = reader.definition(name.clone(), item) {
+            self.policy.has_secrets |= command.arguments.iter().any(ArgumentSpec::is_secret);
+            self.policy.argument_names.extend(command.arguments.iter().map(|spec| spec.name.clone()));
             self.policy.commands.insert(name, command);
         }
     }

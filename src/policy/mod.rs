@@ -9,15 +9,18 @@ mod command;
 mod condition;
 mod decision;
 mod definition;
+mod demand;
 mod diagnostic;
 mod evaluate;
 mod kind;
 pub mod language;
+pub mod lint;
 mod load;
 mod lookup;
 mod moment;
 mod nearest;
 mod origin;
+mod placeholder;
 mod principal;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
@@ -26,6 +29,7 @@ mod rate;
 mod reader;
 mod role;
 mod rule;
+mod shown;
 mod step;
 mod syntax;
 mod template;
@@ -38,20 +42,22 @@ mod window;
 pub use case::Case;
 pub use command::{Command, RunAs};
 pub use decision::{Admission, Decision, Denial, Grant, Reason, Refusal};
+pub use demand::{Demand, Need, PathNeed, Secret, UserNeed};
 pub use diagnostic::{Diagnostic, Severity};
 pub use evaluate::{decide, why};
-pub use kind::ArgumentSpec;
+pub use kind::{ArgumentSpec, Repeat, Target};
 pub use moment::moment;
 pub use origin::{Origin, Source};
 pub use principal::{LookupFailed, Names};
 pub use rate::{MaxRunning, Rate};
+pub use shown::Shown;
 pub use step::{Explanation, Step};
 pub use who_can::{Able, who_can};
 
 use crate::identity::Peer;
-use crate::request::{Builtin, CommandName};
+use crate::request::{ArgumentName, Builtin, CommandName};
 use condition::{Condition, Principals};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -63,6 +69,10 @@ pub struct Policy {
     builtins: Vec<(Builtin, Condition)>,
     commands: BTreeMap<CommandName, Command>,
     needs_database_groups: bool,
+    /// Whether some command takes a secret.
+    has_secrets: bool,
+    /// The names of all arguments of all commands.
+    argument_names: BTreeSet<ArgumentName>,
 }
 
 /// A policy without errors.
@@ -167,6 +177,19 @@ impl Policy {
             Some(Diagnostic::new(severity, command.program_place.clone(), &message))
         };
         let mut faults: Vec<Diagnostic> = self.commands.values().filter_map(found).collect();
+        faults.sort_by_key(Diagnostic::order);
+        faults
+    }
+
+    /// What `fault` finds wrong with the directories under which arguments take paths, as warnings at those arguments.
+    #[must_use]
+    pub fn root_faults(&self, fault: impl Fn(&Path) -> Option<String>) -> Vec<Diagnostic> {
+        let specs = self.commands.values().flat_map(|command| &command.arguments);
+        let roots = specs.flat_map(|spec| spec.roots().map(move |root| (spec, root)));
+        let found = roots.filter_map(|(spec, root)| {
+            Some(Diagnostic::new(Severity::Warning, spec.place.clone(), &fault(Path::new(root))?))
+        });
+        let mut faults: Vec<Diagnostic> = found.collect();
         faults.sort_by_key(Diagnostic::order);
         faults
     }

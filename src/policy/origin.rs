@@ -123,6 +123,18 @@ impl Place {
         (self.document.rank, self.span.start)
     }
 
+    /// The start of a file of which nothing is known but its name.
+    pub(super) fn of_file(name: &str) -> Self {
+        let source = Source { name: name.to_owned(), text: String::new() };
+        Self::new(&Arc::new(Document::new(&source, usize::MAX)), &(0..0))
+    }
+
+    /// Whether the other place lies within this one.
+    pub(super) fn holds(&self, other: &Self) -> bool {
+        let within = self.span.start <= other.span.start && other.span.end <= self.span.end;
+        Arc::ptr_eq(&self.document, &other.document) && within
+    }
+
     /// The file and line alone.
     pub(super) fn origin(&self) -> Origin {
         Origin(Some((Arc::clone(self.file()), self.line())))

@@ -1,6 +1,6 @@
 //! Users and groups as a policy lists them. Turns each name into its id once, and matches on ids alone.
 
-use super::origin::Origin;
+use super::origin::{Origin, Place};
 use super::reader::{Item, Reader};
 use crate::identity::{Gid, Groups, Uid, UnusableId};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
@@ -68,9 +68,10 @@ pub(super) enum Purpose {
 /// One user or group of a list.
 #[derive(Clone, Debug)]
 pub(super) struct Member<Id> {
-    id: Id,
+    pub(super) id: Id,
     pub(super) name: String,
     pub(super) origin: Origin,
+    pub(super) place: Place,
 }
 
 /// Users and groups; being one of them is enough.
@@ -168,7 +169,7 @@ impl Reader<'_> {
             let name = self.word(item)?;
             (self.named(&name.span, &name.text, kind)?, name.text)
         };
-        Some(Member { id, name, origin: self.origin(&item.span()) })
+        Some(Member { id, name, origin: self.origin(&item.span()), place: self.place(&item.span()) })
     }
 
     fn numbered<Id>(

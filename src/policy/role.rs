@@ -24,6 +24,7 @@ pub(super) struct Role {
 pub(super) struct RoleUse {
     pub(super) role: Arc<Role>,
     pub(super) origin: Origin,
+    pub(super) place: Place,
 }
 
 /// A role of some file, also where its definition has errors.
@@ -100,7 +101,7 @@ impl Reader<'_> {
 
     fn role_use(&mut self, word: &Word) -> Option<RoleUse> {
         if let Some(role) = self.roles.take(&word.text) {
-            return Some(RoleUse { role, origin: self.origin(&word.span) });
+            return Some(RoleUse { role, origin: self.origin(&word.span), place: self.place(&word.span) });
         }
         let close = did_you_mean(&word.text, self.roles.defined.keys().map(String::as_str));
         self.error(&word.span, &format!("no file defines role {:?}{close}", word.text));

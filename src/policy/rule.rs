@@ -22,7 +22,7 @@ impl Reader<'_> {
             (Some(when), Some(arguments)) => self.when(when, arguments),
             _ => Vec::new(),
         };
-        Some(Rule { condition, when, origin: self.origin(&item.span()) })
+        Some(Rule { condition, when, origin: self.origin(&item.span()), place: self.place(&item.span()) })
     }
 
     /// Reads the allow rules of a built-in.
@@ -48,6 +48,10 @@ impl Reader<'_> {
         let Some(table) = self.table(item) else { return Vec::new() };
         let narrowed = table.iter().filter_map(|(key, values)| {
             let spec = self.declared(key.get_ref(), &key.span(), arguments)?;
+            if spec.is_secret() {
+                self.error(&key.span(), "a rule can't narrow a secret: it would stand in the policy");
+                return None;
+            }
             Some((spec.name.clone(), self.when_values(values, spec)))
         });
         narrowed.collect()

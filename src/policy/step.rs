@@ -2,6 +2,7 @@
 
 use super::condition::Matched;
 use super::decision::{Denial, Refusal};
+use super::kind::ArgumentSpec;
 use super::origin::Origin;
 use super::window::During;
 use crate::request::Value;
@@ -71,10 +72,10 @@ impl Step {
     }
 
     /// An argument's value, if it has one, was looked at; where it was refused, what it must be.
-    pub(super) fn value(name: &str, value: Option<&Value>, refused: Option<&Denial>) -> Self {
+    pub(super) fn value(spec: &ArgumentSpec, value: Option<&Value>, refused: Option<&Denial>) -> Self {
         let result = if refused.is_some() { "no" } else { "yes" };
-        let value = value.map(|value| ("value", shown(value)));
-        let step = Self::of("argument", [("name", name.to_owned())].into_iter().chain(value), result);
+        let value = value.filter(|_| !spec.is_secret()).map(|value| ("value", shown(value)));
+        let step = Self::of("argument", [("name", spec.name.to_string())].into_iter().chain(value), result);
         match refused.map(|denial| (denial.refusal(), denial.rule())) {
             Some((Refusal::BadArgument { text, .. }, rule)) => {
                 step.with("reason", text.clone()).with("at", rule.short())

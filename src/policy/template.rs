@@ -1,11 +1,12 @@
-//! Elements of `exec` with their placeholders. One element stays one element, whatever the values hold.
+//! Elements of `exec` with their placeholders. One value stays within one element, whatever it holds.
 
-use crate::request::{ArgumentName, Value};
+use super::demand::Texts;
+use crate::request::ArgumentName;
 use std::fmt;
 
 /// A piece of an element.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
+pub(super) enum Piece {
     Literal(String),
     Placeholder(ArgumentName),
 }
@@ -73,6 +74,11 @@ impl Template {
         }
     }
 
+    /// Its pieces, in order. No two literals are neighbours.
+    pub(super) fn pieces(&self) -> &[Piece] {
+        &self.0
+    }
+
     /// The names of its placeholders.
     pub(super) fn placeholders(&self) -> impl Iterator<Item = &ArgumentName> {
         self.0.iter().filter_map(|piece| match piece {
@@ -81,26 +87,57 @@ impl Template {
         })
     }
 
-    /// Whether each of its placeholders has a value.
-    pub(super) fn is_filled_by(&self, values: &[(ArgumentName, Value)]) -> bool {
-        self.placeholders().all(|name| values.iter().any(|(bound, _)| bound == name))
+    /// The text that it begins with, up to a first placeholder.
+    pub(super) fn prefix(&self) -> &str {
+        match self.0.first() {
+            Some(Piece::Literal(text)) => text,
+            Some(Piece::Placeholder(_)) | None => "",
+        }
     }
 
-    /// The element with its placeholders replaced.
-    pub(super) fn fill(&self, values: &[(ArgumentName, Value)]) -> Vec<u8> {
-        self.0.iter().flat_map(|piece| piece.octets(values)).copied().collect()
+    /// Its text, where it has no placeholder.
+    pub(super) fn text(&self) -> Option<&str> {
+        self.placeholders().next().is_none().then(|| self.prefix())
+    }
+
+    /// Whether nothing comes behind its last placeholder.
+    pub(super) fn ends_with_placeholder(&self) -> bool {
+        matches!(self.0.last(), Some(Piece::Placeholder(_)))
+    }
+
+    /// The placeholder that it is, and nothing else.
+    pub(super) fn alone(&self) -> Option<&ArgumentName> {
+        match self.0.as_slice() {
+            [Piece::Placeholder(name)] => Some(name),
+            [..] => None,
+        }
+    }
+
+    /// The element with its placeholders replaced: once for each value of the one that has several, and not at all where
+    /// one has none.
+    pub(super) fn fill(&self, texts: &[Texts]) -> Vec<Vec<u8>> {
+        let counts = self.placeholders().map(|name| of(texts, name).len());
+        let (least, most) = counts.fold((1, 1), |(least, most), count| (count.min(least), count.max(most)));
+        let times = if least == 0 { 0 } else { most };
+        let nth = |n| self.0.iter().flat_map(|piece| piece.octets(texts, n)).copied().collect();
+        (0..times).map(nth).collect()
     }
 }
 
+/// The texts of the argument.
+fn of<'a>(texts: &'a [Texts], name: &ArgumentName) -> &'a [Vec<u8>] {
+    texts.iter().find(|(bound, _)| bound == name).map_or(&[], |(_, texts)| texts)
+}
+
 impl Piece {
-    fn octets<'a>(&'a self, values: &'a [(ArgumentName, Value)]) -> &'a [u8] {
+    /// The octets of the n-th filling. What has one value has it in each.
+    fn octets<'a>(&'a self, texts: &'a [Texts], n: usize) -> &'a [u8] {
         match self {
             Self::Literal(text) => text.as_bytes(),
-            Self::Placeholder(name) => values
-                .iter()
-                .find(|(bound, _)| bound == name)
-                .map(|(_, value)| value.as_bytes())
-                .unwrap_or_default(),
+            Self::Placeholder(name) => {
+                let texts = of(texts, name);
+                texts.get(n).or(texts.first()).map_or(&[], Vec::as_slice)
+            }
         }
     }
 }
@@ -109,10 +146,27 @@ impl Piece {
 mod tests {
     use super::*;
 
+    fn all(template: &str) -> Vec<String> {
+        let texts = [("a", vec!["x y"]), ("b", vec!["{a}"]), ("c", vec!["1", "2"]), ("d", vec![])].map(
+            |(name, values)| {
+                (name.parse().unwrap(), values.iter().map(|value| value.as_bytes().to_vec()).collect())
+            },
+        );
+        let filled = Template::parse(template).unwrap().fill(&texts);
+        filled.into_iter().map(|element| String::from_utf8(element).unwrap()).collect()
+    }
+
     fn filled(template: &str) -> Vec<u8> {
-        let values = [("a", "x y"), ("b", "{a}")]
-            .map(|(name, value)| (name.parse::<ArgumentName>().unwrap(), Value::try_from(value).unwrap()));
-        Template::parse(template).unwrap().fill(&values)
+        let [one] = all(template).try_into().unwrap();
+        String::into_bytes(one)
+    }
+
+    #[test]
+    fn an_element_is_there_once_for_each_value() {
+        assert_eq!(all("{c}"), ["1", "2"]);
+        assert_eq!(all("--file={c}"), ["--file=1", "--file=2"]);
+        assert_eq!(all("{d}"), Vec::<String>::new());
+        assert_eq!(all("{a}{d}"), Vec::<String>::new());
     }
 
     #[test]

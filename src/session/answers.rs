@@ -2,10 +2,10 @@
 
 use super::conversation::Conversation;
 use crate::audit::{Event, Kind};
-use crate::policy::{Command, Decision, Refusal, decide, why};
+use crate::policy::{ArgumentSpec, Command, Decision, Refusal, decide, why};
+use crate::protocol::Tag;
 use crate::protocol::decoder::{Ask, Hello, Mode, VERSION};
 use crate::protocol::reply::{self, Final};
-use crate::protocol::{self, Tag};
 use crate::request::{Builtin, CommandName, Request};
 use std::time::SystemTime;
 
@@ -50,8 +50,7 @@ impl Conversation<'_> {
             let Some(builtin) = Builtin::from_verb(name) else { continue };
             let during = self.context.policy.builtin_hours(self.peer, builtin);
             if during.is_some() || self.may(builtin) {
-                let fields = [("name", name), ("kind", "builtin"), ("usage", usage), ("summary", summary)];
-                self.row(tag, &timed(fields.map(|(name, value)| (name, value.to_owned())), during));
+                self.row(tag, &served((name, usage, summary), during));
             }
         }
         for fields in self.visible(Some("command")) {
@@ -83,7 +82,9 @@ impl Conversation<'_> {
 
     fn help_with(&mut self, tag: Option<&Tag>, name: &CommandName) -> Final {
         if let Some((verb, usage, summary)) = SERVED.iter().find(|(verb, ..)| *verb == name.as_str()) {
-            self.row(tag, &[("name", *verb), ("kind", "builtin"), ("usage", *usage), ("summary", *summary)]);
+            let hours = |builtin| self.context.policy.builtin_hours(self.peer, builtin);
+            let during = Builtin::from_verb(verb).and_then(hours);
+            self.row(tag, &served((verb, usage, summary), during));
             return Final::ok();
         }
         let policy = &self.context.policy;
@@ -94,15 +95,7 @@ impl Conversation<'_> {
         let out = self.out.writer();
         reply::row(tag, &fields, out);
         for argument in command.arguments() {
-            let kind = argument.kind();
-            let mut fields =
-                vec![("argument", argument.name().as_str().as_bytes()), ("takes", kind.as_bytes())];
-            match argument.default() {
-                Some(value) => fields.push(("default", value.as_bytes())),
-                None if argument.is_required() => fields.push(("required", b"yes")),
-                None => fields.push(("optional", b"yes")),
-            }
-            reply::row(tag, &fields, out);
+            argument_row(tag, argument, out);
         }
         Final::ok()
     }
@@ -179,7 +172,7 @@ impl Conversation<'_> {
         match decide(&self.context.policy, self.peer, request, self.now()) {
             Decision::Permit(_) => None,
             Decision::Deny(denial) => {
-                let event = Event::denied(self.peer, request, &protocol::spell(request), &denial);
+                let event = Event::denied(self.peer, &self.context.policy.shown(request), &denial);
                 self.context.trail.note(&event).await;
                 Some(match denial.refusal() {
                     Refusal::Denied => Final::denied().text(NO_SUCH),
@@ -194,9 +187,29 @@ impl Conversation<'_> {
 /// A row's field.
 type Field = (&'static str, String);
 
+/// The row of a built-in.
+fn served((name, usage, summary): (&str, &str, &str), during: Option<String>) -> Vec<Field> {
+    let fields = [("name", name), ("kind", "builtin"), ("usage", usage), ("summary", summary)];
+    timed(fields.map(|(field, value)| (field, value.to_owned())), during)
+}
+
 /// The fields, and when they hold, if only at some times.
 fn timed(fields: impl IntoIterator<Item = Field>, during: Option<String>) -> Vec<Field> {
     fields.into_iter().chain(during.map(|during| ("during", during))).collect()
+}
+
+/// What an argument takes, and what of it must be given.
+fn argument_row(tag: Option<&Tag>, argument: &ArgumentSpec, out: &mut Vec<u8>) {
+    let kind = argument.kind();
+    let mut fields = vec![("argument", argument.name().as_str().as_bytes()), ("takes", kind.as_bytes())];
+    match argument.default() {
+        Some(value) => fields.push(("default", value.as_bytes())),
+        None if argument.is_required() => fields.push(("required", b"yes")),
+        None => fields.push(("optional", b"yes")),
+    }
+    let times = argument.repeat().map(|repeat| format!("{}-{}", repeat.min, repeat.max));
+    fields.extend(times.as_ref().map(|times| ("times", times.as_bytes())));
+    reply::row(tag, &fields, out);
 }
 
 /// The same words for a command that is not there and for one that is not for this peer.

@@ -38,8 +38,10 @@ pub struct Launch {
     pub argv: Vec<Vec<u8>>,
     /// The whole environment.
     pub environment: Vec<(OsString, OsString)>,
-    /// Descriptors 0, 1 and 2. Every other one is closed.
+    /// Descriptors 0, 1 and 2.
     pub stdio: [OwnedFd; 3],
+    /// Descriptors from 3 on, in this order. Every other one is closed.
+    pub handed: Vec<OwnedFd>,
     /// The ids to take; `None` keeps the ones of this process.
     pub credentials: Option<Credentials>,
     /// The working directory, entered with the new ids.
@@ -175,16 +177,24 @@ pub fn verdict(line: BorrowedFd<'_>) -> io::Result<()> {
 /// What the new process needs of descriptors, all numbered so high that none is in another's way.
 struct Stage {
     stdio: [OwnedFd; 3],
+    handed: Vec<OwnedFd>,
     line: OwnedFd,
 }
 
-/// Above every number that a program's own descriptors may have (0 to 2), and ours while they are put there.
-const ASIDE: i32 = 10;
+/// The first number after the three streams.
+const FIRST: i32 = 3;
 
 impl Stage {
-    fn set([stdin, stdout, stderr]: &[OwnedFd; 3], line: &OwnedFd) -> io::Result<Self> {
-        let aside = |descriptor: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(descriptor, ASIDE);
-        Ok(Self { stdio: [aside(stdin)?, aside(stdout)?, aside(stderr)?], line: aside(line)? })
+    fn set(launch: &Launch, line: &OwnedFd) -> io::Result<Self> {
+        // Above every number that the program's own descriptors will have, so that none is overwritten before its turn.
+        let above = i32::try_from(launch.handed.len()).unwrap_or(i32::MAX).saturating_add(FIRST);
+        let aside = |descriptor: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(descriptor, above);
+        let [stdin, stdout, stderr] = &launch.stdio;
+        Ok(Self {
+            stdio: [aside(stdin)?, aside(stdout)?, aside(stderr)?],
+            handed: launch.handed.iter().map(aside).collect::<Result<_, _>>()?,
+            line: aside(line)?,
+        })
     }
 }
 
@@ -195,7 +205,7 @@ impl Stage {
 pub fn hold(launch: &Launch) -> io::Result<Held> {
     let image = Image::of(launch)?;
     let (line, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    let stage = Stage::set(&launch.stdio, &theirs)?;
+    let stage = Stage::set(launch, &theirs)?;
     rustix::io::ioctl_fionbio(&line, true)?;
     // SAFETY: the child is a copy of a process that may have threads. `become_program` makes system calls alone: it
     // allocates nothing, takes no lock, reads only memory that was filled before the fork, and never returns.
@@ -247,7 +257,8 @@ fn enter(launch: &Launch, stage: &Stage) -> io::Result<()> {
     rustix::stdio::dup2_stdin(stdin)?;
     rustix::stdio::dup2_stdout(stdout)?;
     rustix::stdio::dup2_stderr(stderr)?;
-    close_all_but(&stage.line)?;
+    let first_of_ours = hand_over(&stage.handed)?;
+    close_all_but(&stage.line, first_of_ours)?;
     reset_signals()?;
     unistd::setsid()?;
     leave_session_keyring()?;
@@ -304,10 +315,24 @@ fn reset_signals() -> io::Result<()> {
     Ok(SigSet::empty().thread_set_mask()?)
 }
 
-/// Closes every descriptor from 3 on but this one, which closes itself when the program begins.
-fn close_all_but(kept: &OwnedFd) -> io::Result<()> {
+/// Gives what the program is handed its numbers, from 3 on. Tells the first number after them.
+fn hand_over(handed: &[OwnedFd]) -> io::Result<u32> {
+    let mut number = FIRST;
+    for descriptor in handed {
+        // SAFETY: a system call on numbers; what has the new number is closed, and its owner is in the process that this
+        // one is a copy of, and is not used here.
+        if unsafe { libc::dup2(descriptor.as_raw_fd(), number) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        number += 1;
+    }
+    Ok(number.unsigned_abs())
+}
+
+/// Closes every descriptor from this number on but this one, which closes itself when the program begins.
+fn close_all_but(kept: &OwnedFd, first: u32) -> io::Result<()> {
     let kept = kept.as_raw_fd().unsigned_abs();
-    for (first, last) in [(3, kept - 1), (kept + 1, u32::MAX)] {
+    for (first, last) in [(first, kept - 1), (kept + 1, u32::MAX)] {
         // SAFETY: closes descriptors whose owners live in the process that this one is a copy of, and are not used here.
         let status = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
         if status != 0 {

@@ -6,8 +6,9 @@
 //!
 //! WHO is a user and its groups, by name, or by number behind a `+`; and what else is known: `database=GROUP,...` for its
 //! groups of the user database (none, if nothing is said), `database=unknown`, `namespace=foreign`. REQUEST is a line of the
-//! protocol. VERDICT is `USER TIMEOUT: ARGUMENT...` of what would run, `denied`, `not-now WHEN`, `bad-argument NAME TEXT`,
-//! `no-request TEXT`; `granted` or `denied` of a built-in; and of `commands` their names, or `nothing`.
+//! protocol. VERDICT is `USER TIMEOUT: ARGUMENT...` of what would run, with ` & DEMAND` for each thing that must be so
+//! outside; `denied`, `not-now WHEN`, `bad-argument NAME TEXT`, `no-request TEXT`; `granted` or `denied` of a built-in; and
+//! of `commands` their names, or `nothing`.
 
 use crate::agreement::{NOW, Question};
 use crate::people::{self, People, everyone, person};
@@ -17,7 +18,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use udsadmin::identity::{DatabaseGroups, Groups, Namespace, Peer};
-use udsadmin::policy::{Decision, Grant, Loaded, Policy, Refusal, Source, decide, moment};
+use udsadmin::policy::{Decision, Grant, Loaded, Need, Policy, Refusal, Source, decide, moment};
 use udsadmin::protocol;
 use udsadmin::request::{Builtin, Request};
 
@@ -156,7 +157,26 @@ fn permitted(grant: &Grant) -> String {
     let argv: Vec<_> =
         grant.argv().iter().map(|element| element_shown(&String::from_utf8_lossy(element))).collect();
     let limit = grant.timeout().map(|limit| humantime::format_duration(limit).to_string());
-    format!("{} {}: {}", grant.run_as().name, limit.as_deref().unwrap_or("infinity"), argv.join(" "))
+    let demands = grant.demands().iter().map(|demand| format!(" & {}", needed(demand.need())));
+    let limit = limit.as_deref().unwrap_or("infinity");
+    format!("{} {limit}: {}{}", grant.run_as().name, argv.join(" "), demands.collect::<String>())
+}
+
+fn needed(need: &Need) -> String {
+    match need {
+        Need::Path(path) => {
+            let handed = if path.handed { " handed" } else { "" };
+            format!("{:?} {}:{}{handed}", path.target, path.root.display(), path.below.display())
+                .to_lowercase()
+        }
+        Need::User(user) => {
+            let groups = user.groups.iter().flatten().map(|group| format!(" {group}"));
+            format!("user {} {}{}", user.name, user.min_uid, groups.collect::<String>())
+        }
+        Need::Group(name) => format!("group {name}"),
+        Need::Memory(_) => "memory".to_owned(),
+        Need::Input(_) => "input".to_owned(),
+    }
 }
 
 /// An element of an argument vector, in quotes where it would not be seen as one.

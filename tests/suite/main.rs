@@ -27,6 +27,8 @@ mod limits;
 #[cfg(test)]
 mod lines;
 #[cfg(test)]
+mod outside;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod process;

@@ -187,10 +187,11 @@ const NEVER: &str = "2199-12-31";
 
 #[test]
 fn what_is_for_other_times_is_seen_and_refused_with_the_times() {
+    let never = format!("{NEVER} UTC");
     let policy = with("echo", "").replace(
         "[[commands.echo.allow]]\nusers = [\"USER\"]",
         &format!("[[commands.echo.allow]]\nusers = [\"USER\"]\nduring = [\"{NEVER} 08:00-18:00 UTC\", \"{NEVER} 20:00-21:00 UTC\"]"),
-    ) + &format!("\n[[builtins.status.allow]]\nusers = [\"USER\"]\nduring = \"{NEVER}\"\n");
+    ) + &format!("\n[[builtins.status.allow]]\nusers = [\"USER\"]\nduring = \"{never}\"\n");
     let world = World::with(&policy);
     let mut client = world.client();
     let times = format!("{NEVER} 08:00-18:00 UTC; {NEVER} 20:00-21:00 UTC");
@@ -202,7 +203,8 @@ fn what_is_for_other_times_is_seen_and_refused_with_the_times() {
         ("commands", "echo", &*times),
         ("help", "echo", &*times),
         ("help echo", "echo", &*times),
-        ("help", "status", NEVER),
+        ("help", "status", &*never),
+        ("help status", "status", &*never),
     ] {
         let rows = rows(&client.ask(asked));
         let (name, during) = (format!("name={name}"), format!("during={during}"));
@@ -211,7 +213,7 @@ fn what_is_for_other_times_is_seen_and_refused_with_the_times() {
     }
     let status = client.ask("status");
     let text = String::from_utf8(status.last.text.clone()).unwrap();
-    assert_eq!((status.code(), text), (403, format!("only during {NEVER}")));
+    assert_eq!((status.code(), text), (403, format!("only during {never}")));
     assert_eq!(client.ask("why echo").field("decision"), "deny");
     assert_eq!(client.ask("cat").code(), 200, "others run at any time");
 }

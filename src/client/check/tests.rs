@@ -228,3 +228,22 @@ fn a_failing_test_of_its_author_refuses_the_policy() {
         );
     }
 }
+
+#[test]
+fn a_directory_of_paths_that_is_no_directory_is_a_warning() {
+    let scratch = Scratch::new("roots");
+    std::os::unix::fs::symlink("/", scratch.0.join("link")).unwrap();
+    let path = |under: &Path| format!("path = {{ under = [{under:?}] }}");
+    let text = format!(
+        "[allow]\nusers = [\"root\"]\n[commands.one]\nexec = [\"/bin/true\", \"{{a}}\", \"{{b}}\", \"{{c}}\"]\nargs = [\n\
+         {{ name = \"a\", {} }},\n{{ name = \"b\", {} }},\n{{ name = \"c\", {} }}]\n[[commands.one.allow]]\nusers = [\"root\"]\n",
+        path(&scratch.0),
+        path(&scratch.0.join("link")),
+        path(&scratch.0.join("none")),
+    );
+    let (code, out, err) = scratch.check(&[&scratch.file("p.toml", &text)], false);
+    assert_eq!((code, out.trim()), (ExitCode::SUCCESS, "p.toml: ok, 1 command, 2 warnings"));
+    let link = "p.toml:7:1: warning: link: a symbolic link; put the file itself in its place; no path under it is taken";
+    let none = "p.toml:8:1: warning: none: does not exist; no path under it is taken";
+    assert!(err.contains(link) && err.contains(none), "{err}");
+}

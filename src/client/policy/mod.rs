@@ -1,12 +1,17 @@
 //! `udsadmin policy`: questions to a policy, answered by the evaluator that the daemons use. Asks no daemon, changes nothing.
 
 mod at;
+mod import_sudoers;
+mod lint;
 mod peer;
 mod schema;
 mod table;
 mod test;
 mod who_can;
 mod why;
+
+#[cfg(any(test, fuzzing))]
+pub use import_sudoers::any_sudoers_text_is_imported_whole_or_refused;
 
 use super::check as checking;
 use super::check::Load;
@@ -47,6 +52,8 @@ enum Question {
     Why(why::Arguments),
     WhoCan(who_can::Arguments),
     Test(test::Arguments),
+    Lint(lint::Arguments),
+    ImportSudoers(import_sudoers::Arguments),
     Schema(schema::Arguments),
 }
 
@@ -76,6 +83,10 @@ impl Question {
             Self::Test(asked) => {
                 ask(&asked.common, check_untested, |loaded| Ok(test::answer(loaded)), out, err)
             }
+            Self::Lint(asked) => {
+                ask(&asked.common, check, |loaded| Ok(lint::answer(asked, loaded)), out, err)
+            }
+            Self::ImportSudoers(asked) => import_sudoers::run(asked, out, err),
             Self::Schema(_) => writeln!(out, "{:#}", schema::schema()).map(|()| 0),
         }
     }

@@ -1,5 +1,7 @@
 //! Questions to small policies, as a caller asks them.
 
+mod linting;
+
 use super::*;
 use clap::Parser;
 use serde_json::Value;
@@ -69,6 +71,41 @@ fn why_answers_programs_in_json_with_the_same_verdict() {
         let answer: Value = serde_json::from_str(&out).unwrap();
         assert_eq!((answer["decision"].as_str(), code), (Some(decision), status), "{who} {value}");
         assert!(answer["steps"].as_array().is_some_and(|steps| !steps.is_empty()));
+    }
+}
+
+/// A policy with one command of an argument of this type.
+fn with(argument: &str) -> String {
+    let command = format!(
+        "[commands.one]\nexec = [\"/bin/true\", \"{{x}}\"]\nargs = [{{ name = \"x\", {argument} }}]\n"
+    );
+    format!("{POLICY}{command}[[commands.one.allow]]\nusers = [\"root\"]\n")
+}
+
+#[test]
+fn why_looks_at_what_must_be_so_on_the_machine() {
+    for (argument, value, result, status) in [
+        ("path = { under = [\"/etc\"] }", "/etc/passwd", "yes", 0),
+        ("path = { under = [\"/etc\"] }", "/etc/no-such-file", "no", 1),
+        ("user = true", "root", "yes", 0),
+        ("user = { min-uid = 1 }", "root", "no", 1),
+        ("group = true", "no-such-group", "no", 1),
+    ] {
+        let (code, out, _) =
+            asked("demand", &with(argument), &["why", "--json", "--as", "root", "one", value]);
+        let answer: Value = serde_json::from_str(&out).unwrap();
+        let last = answer["steps"].as_array().unwrap().last().unwrap();
+        let found = (last["step"].as_str(), last["name"].as_str(), last["result"].as_str(), code);
+        assert_eq!(found, (Some("demand"), Some("x"), Some(result), status), "{argument} {value}");
+    }
+}
+
+#[test]
+fn why_tells_nothing_of_a_secret() {
+    let policy = with("secret = { max-length = 7 }");
+    for (value, status) in [("hunter2", 0), ("hunter22", 1), ("x=hunter2", 0), ("hunter2=x", 1)] {
+        let (code, out, err) = asked("secret", &policy, &["why", "--as", "root", "one", value]);
+        assert_eq!((code, out.contains("hunter") || err.contains("hunter")), (status, false), "{out}{err}");
     }
 }
 

@@ -61,7 +61,7 @@ fn last_line(text: &str) -> &str {
 
 /// Whether the pattern matches a whole value that begins with a dash. Never misses one; where nothing but an anchor
 /// or a word boundary behind the first character keeps the pattern from matching (`-^`), it says yes too.
-pub(super) fn may_begin_with_dash(pattern: &str) -> bool {
+pub(in crate::policy) fn may_begin_with_dash(pattern: &str) -> bool {
     regex_syntax::parse(pattern).is_ok_and(|pattern| takes_dash(&pattern))
 }
 

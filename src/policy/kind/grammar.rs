@@ -12,6 +12,9 @@ const HOSTNAME_MAX: usize = 253;
 /// Octets in a unit's name at most (`UNIT_NAME_MAX`, 256 with the NUL, of systemd's src/basic/unit-name.h).
 const UNIT_NAME_MAX: usize = 255;
 
+/// Octets in a name of a user or a group at most (`LOGIN_NAME_MAX` of limits.h, 256 with the NUL; useradd(8) of shadow 4.14).
+const ACCOUNT_NAME_MAX: usize = 255;
+
 /// The types of units (systemd.unit(5)).
 pub(in crate::policy) const UNIT_TYPES: [&str; 11] = [
     "service",
@@ -48,6 +51,18 @@ pub(super) fn is_unit(text: &str, types: &[&str]) -> bool {
         .split_once('@')
         .map_or(!name.is_empty(), |(prefix, instance)| !prefix.is_empty() && !instance.is_empty());
     text.len() <= UNIT_NAME_MAX && types.contains(&suffix) && name.bytes().all(spelt) && named
+}
+
+/// Whether the text is spelt like a user or a group (useradd(8) and groupadd(8) of shadow, `is_valid_name()` of its
+/// lib/chkname.c): letters, digits, `_`, `.` and `-`, no dash in front, perhaps a `$` at the end. Digits alone are an id, and
+/// no name.
+pub(super) fn is_account_name(text: &str) -> bool {
+    let name = text.strip_suffix('$').unwrap_or(text);
+    let spelt = |octet: u8| octet.is_ascii_alphanumeric() || b"_.-".contains(&octet);
+    let numeric = name.bytes().all(|octet| octet.is_ascii_digit());
+    let reserved = matches!(text, "." | "..");
+    let sized = text.len() <= ACCOUNT_NAME_MAX;
+    sized && name.bytes().all(spelt) && !name.starts_with('-') && !numeric && !reserved
 }
 
 /// The duration, spelt as the `timeout` of a command is, in ASCII and with no blanks but spaces between its parts.
@@ -128,6 +143,38 @@ mod tests {
     fn a_unit_name_has_255_octets_at_most() {
         assert!(is_unit(&format!("{}.service", "a".repeat(247)), &UNIT_TYPES));
         assert!(!is_unit(&format!("{}.service", "a".repeat(248)), &UNIT_TYPES));
+    }
+
+    #[test]
+    fn a_name_of_a_user_or_a_group_is_one_that_useradd_takes() {
+        for good in ["root", "www-data", "_apt", "A.b", "host$", "9p", "1a", "systemd-network", "a-", ".a"] {
+            assert!(is_account_name(good), "{good}");
+        }
+        let long = "a".repeat(256);
+        for bad in [
+            "",
+            "$",
+            "0",
+            "1000",
+            "65534$",
+            "-a",
+            "-",
+            ".",
+            "..",
+            "a b",
+            "a:b",
+            "a/b",
+            "ä",
+            "a\n",
+            "a$b",
+            "+",
+            "a,b",
+            "a@b",
+            "DOMAIN\\a",
+            &long,
+        ] {
+            assert!(!is_account_name(bad), "{bad:?}");
+        }
     }
 
     #[test]

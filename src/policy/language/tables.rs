@@ -1,5 +1,6 @@
 //! The tables of the policy language, one entry a key. Data alone.
 
+use super::super::argument::outside::REPEAT_MAX;
 use super::super::kind::VALUE_MAX;
 use super::{Key, Names, Needs, Section, Shape, UNIT_WORD};
 
@@ -137,6 +138,12 @@ pub(in crate::policy) const COMMAND: Section = Section {
             Shape::Text,
         ),
         key("max-running", "How many of it may run at once, whoever asked.", Shape::Integer(1, 1000)),
+        key(
+            "accept",
+            "Findings of udsadmin policy lint about it that the author takes, each with a reason: \"NAME: why\" takes those of one \
+             name, any other text takes all.",
+            Shape::Some(&Shape::Text),
+        ),
         key("allow", "Who may run it, and with which values.", Shape::List(&Shape::Table(&COMMAND_RULE))),
     ],
     needs: Needs::SomeOf(&["exec", "allow"]),
@@ -159,11 +166,28 @@ pub(in crate::policy) const ARGUMENT: Section = Section {
         ),
         key("hostname", "Type: a host name, well spelt.", Shape::True),
         key("unit", "Type: a unit name, well spelt.", Shape::Either(&[Shape::True, Shape::Table(&UNIT)])),
+        key(
+            "path",
+            "Type: a file below one of some directories, as it is when the command runs.",
+            Shape::Table(&PATH),
+        ),
+        key(
+            "user",
+            "Type: the name of a user who exists when the command runs.",
+            Shape::Either(&[Shape::True, Shape::Table(&USER)]),
+        ),
+        key("group", "Type: the name of a group that exists when the command runs.", Shape::True),
+        key("secret", "Type: text that is on no record, and in no argument vector.", Shape::Table(&SECRET)),
         key("default", "The value that stands where none is given.", Shape::Value),
         key(
             "optional",
             "Whether it may be left out, and with it each element of exec that mentions it.",
             Shape::Truth,
+        ),
+        key(
+            "repeat",
+            "Whether it may be given several times; each element of exec that mentions it stands there once for each.",
+            Shape::Either(&[Shape::Truth, Shape::Table(&REPEAT)]),
         ),
         key(
             "dash",
@@ -175,8 +199,10 @@ pub(in crate::policy) const ARGUMENT: Section = Section {
 };
 
 /// The keys that give an argument its type.
-pub(in crate::policy) const ARGUMENT_TYPES: [&str; 8] =
-    ["one-of", "pattern", "integer", "text", "boolean", "duration", "hostname", "unit"];
+pub(in crate::policy) const ARGUMENT_TYPES: [&str; 12] = [
+    "one-of", "pattern", "integer", "text", "boolean", "duration", "hostname", "unit", "path", "user",
+    "group", "secret",
+];
 
 /// `integer` of an argument.
 pub(in crate::policy) const INTEGER: Section = Section {
@@ -191,15 +217,18 @@ pub(in crate::policy) const INTEGER: Section = Section {
 /// `text` of an argument.
 pub(in crate::policy) const TEXT: Section = Section {
     of: "text",
-    keys: &[
-        key("max-length", "How many characters at most.", Shape::Integer(1, LENGTH_MAX)),
-        key("characters", "The class of which each character is: \"[a-z ]\".", Shape::Text),
-    ],
+    keys: &[MAX_LENGTH, key("characters", "The class of which each character is: \"[a-z ]\".", Shape::Text)],
     needs: Needs::All(&["max-length"]),
 };
 
 #[expect(clippy::as_conversions, clippy::cast_possible_wrap, reason = "a small constant; From is not const")]
 const LENGTH_MAX: i64 = VALUE_MAX as i64;
+
+#[expect(clippy::as_conversions, clippy::cast_possible_wrap, reason = "a small constant; From is not const")]
+const TIMES_MAX: i64 = REPEAT_MAX as i64;
+
+/// How long a text may be.
+const MAX_LENGTH: Key = key("max-length", "How many characters at most.", Shape::Integer(1, LENGTH_MAX));
 
 /// `duration` of an argument.
 pub(in crate::policy) const DURATION: Section = Section {
@@ -212,6 +241,60 @@ pub(in crate::policy) const DURATION: Section = Section {
 pub(in crate::policy) const UNIT: Section = Section {
     of: "unit",
     keys: &[key("types", "The types of units that it may be.", Shape::Some(&UNIT_WORD))],
+    needs: Needs::Nothing,
+};
+
+/// `path` of an argument.
+pub(in crate::policy) const PATH: Section = Section {
+    of: "path",
+    keys: &[
+        key("under", "The directories below which it is.", Shape::Some(&Shape::Text)),
+        key("exists", "Whether it is there when the command runs, or is not.", Shape::Truth),
+        key(
+            "kind",
+            "What it is; a file, if nothing else is said.",
+            Shape::Word(&["file", "directory", "any"]),
+        ),
+        key(
+            "pass",
+            "How the program gets it: as a path, or as a descriptor that nobody can exchange, by a path below /proc/self/fd.",
+            Shape::Word(&["path", "fd"]),
+        ),
+    ],
+    needs: Needs::All(&["under"]),
+};
+
+/// `user` of an argument.
+pub(in crate::policy) const USER: Section = Section {
+    of: "user",
+    keys: &[
+        key("min-uid", "The smallest id.", Shape::Integer(0, 4_294_967_295)),
+        key("groups", "Groups of which the user is in one.", Shape::Some(&Shape::Principal)),
+    ],
+    needs: Needs::Nothing,
+};
+
+/// `secret` of an argument.
+pub(in crate::policy) const SECRET: Section = Section {
+    of: "secret",
+    keys: &[
+        MAX_LENGTH,
+        key(
+            "pass",
+            "How the program gets it: in a file in memory, by its path below /proc/self/fd, or as standard input.",
+            Shape::Word(&["memfd", "stdin"]),
+        ),
+    ],
+    needs: Needs::All(&["max-length"]),
+};
+
+/// `repeat` of an argument.
+pub(in crate::policy) const REPEAT: Section = Section {
+    of: "repeat",
+    keys: &[
+        key("min", "How often at least.", Shape::Integer(1, TIMES_MAX)),
+        key("max", "How often at most; 64, if nothing else is said.", Shape::Integer(1, TIMES_MAX)),
+    ],
     needs: Needs::Nothing,
 };
 

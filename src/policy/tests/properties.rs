@@ -136,7 +136,17 @@ fn almost_a_policy() -> impl Strategy<Value = String> {
             "args = [{ name = \"x\", pattern = \"-*\", optional = true }]\n",
             "args = [{ name = \"x\", unit = { types = [\"path\"] }, default = \"a\" }]\n",
             "args = [{ name = \"x\", duration = { max = \"1s\" }, optional = true }]\n",
+            "args = [{ name = \"x\", path = { under = [\"/a\"], pass = \"fd\" }, repeat = { min = 2 } }]\n",
+            "args = [{ name = \"x\", secret = { max-length = 9 }, optional = true }]\n",
+            "args = [{ name = \"x\", secret = { max-length = 9, pass = \"stdin\" } }]\n",
+            "args = [{ name = \"x\", user = { min-uid = 5, groups = [\"g\"] }, repeat = true, default = \"a\" }]\n",
             "timeout = \"1s\"\n",
+            "exec = [\"/bin/sh\", \"-c\", \"{x}\", \"{x}/{x}\"]\n",
+            "exec = [\"/usr/bin/env\", \"{x}\", \"--\", \"tar\", \"x{x}\"]\n",
+            "exec = [\"/usr/bin/systemctl\", \"{x}\", \"--y={x}\"]\n",
+            "args = [{ name = \"x\", pattern = \"(?i)[^a-\\\\w].*|a\", dash = true }]\n",
+            "args = [{ name = \"x\", text = { max-length = 4 } }]\n",
+            "accept = [\"free-value: a\", \"b\"]\n",
             "when.x = [\"a\"]\n",
             "[roles.r]\n",
             "roles = [\"r\"]\n",
@@ -273,6 +283,72 @@ proptest! {
     #[test]
     fn anything_like_a_policy_is_one_or_is_refused(text in almost_a_policy()) {
         prop_assert_eq!(any_text_is_a_policy_or_is_refused_with_a_place(&text), Ok(()));
+    }
+}
+
+/// What no text about a request may hold.
+const SECRET: &str = "S3CRET";
+
+/// A request to some command, with the secret in any of its places, alone or in longer words.
+fn with_a_secret() -> impl Strategy<Value = Request> {
+    let name = select(&["", "", "pw=", "who=", "unit=", "n0ne="][..]);
+    let word = select(&["S3CRET", "xS3CRET", "S3CRET=x", "who", "nginx", "S3CRETS3CRET"][..]);
+    let argument = (name, word).prop_map(|(name, word)| format!(" {name}{word}"));
+    let command = select(&["set", "set", "feed", "restart", "hidden", "unknown"][..]);
+    (command, prop::collection::vec(argument, 0..4))
+        .prop_map(|(command, rest)| request(&(command.to_owned() + &rest.concat())))
+}
+
+/// Commands with secrets, and one without that takes no word like the secret.
+const SECRETIVE: &str = r#"
+[allow]
+users = ["alice"]
+[commands.set]
+exec = ["/bin/set", "{pw}", "{who}"]
+args = [{ name = "pw", secret = { max-length = 9 } }, { name = "who", pattern = "[a-z]+", default = "me" }]
+[[commands.set.allow]]
+users = ["alice"]
+[commands.feed]
+exec = ["/bin/feed", "{who}"]
+args = [{ name = "who", pattern = "[a-z]+", repeat = true, optional = true }, { name = "pw", secret = { max-length = 9, pass = "stdin" } }]
+[[commands.feed.allow]]
+users = ["alice"]
+[commands.hidden]
+exec = ["/bin/hidden"]
+[[commands.hidden.allow]]
+users = ["bob"]
+[commands.restart]
+exec = ["/bin/restart"]
+[[commands.restart.allow]]
+users = ["alice"]
+"#;
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_shown_of_a_request_holds_no_secret(request in with_a_secret()) {
+        let (policy, alice) = (policy(SECRETIVE), peer("alice", &[]));
+        let shown = policy.shown(&request);
+        let decision = decide(&policy, &alice, &request, NOW);
+        let reason = match &decision {
+            Decision::Permit(_) => String::new(),
+            Decision::Deny(denial) => denial.reason().to_string(),
+        };
+        let explained = why(&policy, &alice, &request, NOW);
+        let steps: Vec<_> = explained.steps.iter().filter(|_| explained.permitted).collect();
+        let octets = |value: &crate::request::Value| String::from_utf8(value.as_bytes().to_vec()).unwrap();
+        let told: Vec<String> = shown.arguments().iter().map(|(_, value)| octets(value)).collect();
+        let spelt: Vec<String> = shown.request().arguments.iter().map(|argument| match argument {
+            crate::request::Argument::Positional(value) => octets(value),
+            crate::request::Argument::Named(name, value) => format!("{name}={}", octets(value)),
+        }).collect();
+        let argv: Vec<String> = match &decision {
+            Decision::Permit(grant) => grant.argv().iter().map(|text| String::from_utf8(text.clone()).unwrap()).collect(),
+            Decision::Deny(_) => Vec::new(),
+        };
+        let all = format!("{told:?} {spelt:?} {argv:?} {decision:?} {reason} {steps:?}");
+        prop_assert!(!all.contains(SECRET), "{}", all);
     }
 }
 

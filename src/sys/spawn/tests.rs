@@ -22,6 +22,7 @@ fn launch(argv: &[&str]) -> Launch {
         argv: argv.iter().map(|word| word.as_bytes().to_vec()).collect(),
         environment: Vec::new(),
         stdio: [null(), null(), null()],
+        handed: Vec::new(),
         credentials: None,
         directory: c"/".to_owned(),
         umask: 0o027,
@@ -55,6 +56,40 @@ fn a_program_gets_its_mask_directory_and_limit_and_no_descriptor_of_ours() {
     let (text, _) = run(&["/bin/sh", "-c", "umask; pwd; ulimit -n; echo /proc/self/fd/*"], &[]);
     // The shell's own listing of the directory is the fourth.
     assert_eq!(text, "0027\n/\n64\n/proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/self/fd/3\n");
+}
+
+/// A pipe's end with this text in the pipe.
+fn filled(text: &str) -> OwnedFd {
+    let (reader, mut writer) = io::pipe().unwrap();
+    writer.write_all(text.as_bytes()).unwrap();
+    reader.into()
+}
+
+#[test]
+fn a_program_is_handed_descriptors_in_their_order_from_three_on() {
+    let (mut reader, writer) = io::pipe().unwrap();
+    let mut launch = launch(&["/bin/sh", "-c", "cat <&5; cat <&3; cat <&4; echo /proc/self/fd/*"]);
+    launch.handed = vec![filled("a"), filled("b"), filled("c")];
+    launch.stdio[1] = writer.into();
+    let child = spawn(launch).unwrap();
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).unwrap();
+    let numbers = (0..=6).map(|number| format!("/proc/self/fd/{number}")).collect::<Vec<_>>().join(" ");
+    assert_eq!(text, format!("cab{numbers}\n"));
+}
+
+#[test]
+fn more_than_a_handful_of_descriptors_keep_their_places() {
+    let (mut reader, writer) = io::pipe().unwrap();
+    let mut launch = launch(&["/bin/sh", "-c", "for n in 3 12 13 42; do cat /proc/self/fd/$n; done"]);
+    launch.handed = (3..=42).map(|number| filled(&format!("{number} "))).collect();
+    launch.stdio[1] = writer.into();
+    let child = spawn(launch).unwrap();
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).unwrap();
+    assert_eq!(text, "3 12 13 42 ");
 }
 
 /// A key that only its possessors see: whoever has the session keyring. `None` where the machine keeps no keys.

@@ -1,0 +1,128 @@
+//! Imports of the texts in tests/sudoers, with what becomes of them beside them, and of generated ones.
+
+use super::properties::{Anywhere, any_sudoers_text_is_imported_whole_or_refused};
+use super::report::people;
+use super::{Imported, import};
+use crate::policy::Source;
+use proptest::prelude::*;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The folder of texts with what becomes of them.
+fn examples() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sudoers");
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|it| it == "sudoers")).collect();
+    files.sort();
+    files
+}
+
+/// With `BLESS` set, what comes out is written down as what is expected.
+#[expect(clippy::disallowed_methods, reason = "a test's own switch")]
+fn expect_file(path: &Path, text: &str) {
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(path, text).unwrap();
+    }
+    let expected = fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(text, expected, "{}", path.display());
+}
+
+#[test]
+fn every_example_comes_out_as_written_down() {
+    let examples = examples();
+    assert!(examples.len() >= 12, "{examples:?}");
+    for path in examples {
+        let text = fs::read_to_string(&path).unwrap();
+        any_sudoers_text_is_imported_whole_or_refused(&text).unwrap();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let Ok(Imported { policy, rows }) = import(Source { name, text }, &Anywhere::default(), false) else {
+            panic!("{}", path.display());
+        };
+        expect_file(&path.with_extension("toml"), &policy);
+        expect_file(&path.with_extension("report"), &people(&rows));
+    }
+}
+
+/// Pieces of which sudoers texts are made.
+const PIECES: [&str; 60] = [
+    "alice",
+    "%ops",
+    "#1000",
+    "%#50",
+    "+net",
+    "%:x",
+    "ALL",
+    "!",
+    "OPS",
+    "WEB",
+    "=",
+    ":",
+    ",",
+    " ",
+    "\t",
+    "\\\n",
+    "\n",
+    "\n",
+    "NOPASSWD:",
+    "NOEXEC:",
+    "SETENV:",
+    "TIMEOUT=9",
+    "CWD=/",
+    "(root)",
+    "(ALL:ALL)",
+    "(",
+    ")",
+    "(a,b:c)",
+    "\"",
+    "\"\"",
+    "/bin/ls",
+    "/bin/ls -l",
+    "/bin/",
+    "/bin/*",
+    "*",
+    "?",
+    "[a-z]",
+    "[",
+    "]",
+    "\\*",
+    "\\,",
+    "\\",
+    "..",
+    "sudoedit",
+    "list",
+    "sha256:ab",
+    "^a$",
+    "User_Alias OPS = alice\n",
+    "Cmnd_Alias WEB = /bin/ls x",
+    "Host_Alias H = h",
+    "Runas_Alias R = r",
+    "Defaults ",
+    "Defaults!",
+    "env_keep",
+    "+=",
+    "# x",
+    "@include x\n",
+    "alice ALL = /bin/ls {x}\n",
+    "\u{1}",
+    "ö",
+];
+
+proptest! {
+    #[test]
+    fn any_mixture_of_pieces_is_imported_whole_or_refused(chosen in prop::collection::vec(0..PIECES.len(), 0..40)) {
+        let text: String = chosen.iter().map(|index| PIECES[*index]).collect();
+        any_sudoers_text_is_imported_whole_or_refused(&text).map_err(TestCaseError::fail)?;
+    }
+
+    #[test]
+    fn any_text_is_imported_whole_or_refused(text in ".{0,80}") {
+        any_sudoers_text_is_imported_whole_or_refused(&text).map_err(TestCaseError::fail)?;
+    }
+
+    #[test]
+    fn any_commands_behind_good_users_are_imported_whole_or_refused(chosen in prop::collection::vec(0..PIECES.len(), 1..12)) {
+        let text: String = chosen.iter().flat_map(|index| [PIECES[*index], " "]).collect();
+        any_sudoers_text_is_imported_whole_or_refused(&format!("alice ALL = {text}\n")).map_err(TestCaseError::fail)?;
+    }
+}

@@ -1,0 +1,205 @@
+//! `udsadmin policy import-sudoers`: a policy of sudoers rules, with a report. Runs no other program, and carries over
+//! nothing that would permit more than sudo does.
+
+mod carry;
+mod command;
+mod cursor;
+mod defaults;
+mod gather;
+mod glob;
+mod leaf;
+mod list;
+mod parse;
+#[cfg(any(test, fuzzing))]
+mod properties;
+mod report;
+mod resolve;
+mod syntax;
+mod who;
+mod world;
+mod write;
+
+#[cfg(any(test, fuzzing))]
+pub use properties::any_sudoers_text_is_imported_whole_or_refused;
+
+use super::super::exit::{DATA, IO, NO_INPUT, SOFTWARE, USAGE, shown};
+use crate::policy::{Diagnostic, Names, Policy, Source};
+use gather::{Failed, gather};
+use report::{Row, Status};
+use resolve::Sudoers;
+use serde_json::json;
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use write::Draft;
+
+const EXAMPLES: &str = "\
+Examples:
+  udsadmin policy import-sudoers /etc/sudoers                   the policy, and below it the report
+  udsadmin policy import-sudoers /etc/sudoers >new.toml         the policy into a file, the report on the terminal
+  udsadmin policy import-sudoers --host web1 --output new.toml sudoers
+                                                                what web1 makes of it, into a file that isn't there yet
+  udsadmin policy import-sudoers --json sudoers | jq '.report[] | select(.status == \"not carried\")'
+
+What is carried over permits the same or less, but for the password, which udsadmin never asks for. What isn't certain isn't
+carried over. The report has a row for every command of every rule, for every setting, and for what is unsafe where it stands.
+Then: udsadmin check new.toml, and udsadmin policy lint --policy new.toml
+
+Exit status: 0 everything is carried over, 1 something is not, or was unsafe before; 65 FILE is no sudoers text, 66 it can't be
+read, 64 a mistake on the command line.";
+
+/// Make a policy of sudoers rules, and tell what became of each
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The sudoers file
+    file: PathBuf,
+
+    /// Write the policy to this file, which must not be there yet [standard output]
+    #[arg(long, value_name = "PATH")]
+    output: Option<PathBuf>,
+
+    /// Print one JSON object with policy and report
+    #[arg(long, conflicts_with = "output")]
+    json: bool,
+
+    /// Which machine's rules to take [this one's]
+    #[arg(long, value_name = "NAME")]
+    host: Option<String>,
+
+    /// Don't read what @include and @includedir name
+    #[arg(long)]
+    no_include: bool,
+}
+
+/// What surrounds a sudoers text: the user database, the file system, the machine's name.
+trait Surroundings: Names {
+    /// The machine's name.
+    fn host(&self) -> &str;
+    /// What is wrong with a program, and whether it is only that there is none.
+    fn fault(&self, program: &Path) -> Option<(bool, String)>;
+    /// The text of a file, or why it can't be had.
+    fn text(&self, path: &Path) -> Result<String, String>;
+    /// The names of a directory's files; `None` where there is no such directory.
+    fn names_in(&self, directory: &Path) -> Result<Option<Vec<String>>, String>;
+}
+
+/// A policy, and what became of each piece of the text.
+struct Imported {
+    policy: String,
+    rows: Vec<Row>,
+}
+
+/// What ends an import.
+enum End {
+    Input(Failed),
+    /// The policy is none: a fault of this program.
+    Fault(Vec<Diagnostic>),
+}
+
+impl From<Failed> for End {
+    fn from(failed: Failed) -> Self {
+        Self::Input(failed)
+    }
+}
+
+/// Imports a text.
+fn import(source: Source, world: &dyn Surroundings, follow: bool) -> Result<Imported, End> {
+    let name = source.name.clone();
+    let gathered = gather(source, world, follow)?;
+    let mut rows = gathered.rows;
+    let sudoers = Sudoers::new(gathered.entries).map_err(Failed::Wrong)?;
+    rows.extend(defaults::rows(&sudoers, &name));
+    let mut draft = Draft::default();
+    rows.extend(carry::carry(&sudoers, world, &mut draft));
+    rows.extend(unused(&sudoers));
+    report::sort(&mut rows);
+    let policy = draft.text(&title(&name));
+    let source = Source { name: "policy".to_owned(), text: policy.clone() };
+    match Policy::parse(&[source], world) {
+        Ok(_) => Ok(Imported { policy, rows }),
+        Err(found) => Err(End::Fault(found)),
+    }
+}
+
+fn title(name: &str) -> String {
+    format!(
+        "Imported by udsadmin policy import-sudoers from {name}. Each command names the line that it comes from.\n\
+         sudo gives a command as long as it takes, a terminal, and its caller's working directory; udsadmin gives it 10\n\
+         minutes where no timeout says otherwise, and neither terminal nor directory."
+    )
+}
+
+/// Aliases that no rule uses, none of which may be left out in silence.
+fn unused(sudoers: &Sudoers) -> Vec<Row> {
+    let row = |(at, kind, name): (&syntax::At, &str, &str)| {
+        Row::new(at, &format!("{kind} {name}"), Status::Noted, "no rule uses it")
+    };
+    sudoers.unused().into_iter().map(row).collect()
+}
+
+/// Reads, imports, writes. Returns the exit status.
+pub(super) fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+    let world = world::Machine::new(arguments.host.as_deref());
+    let name = arguments.file.display().to_string();
+    let imported = world
+        .text(&arguments.file)
+        .map_err(|why| End::Input(Failed::Unreadable(format!("{name}: {why}"))))
+        .and_then(|text| import(Source { name, text }, &world, !arguments.no_include));
+    match imported {
+        Ok(imported) => tell(arguments, &imported, out, err),
+        Err(End::Input(Failed::Unreadable(why))) => {
+            writeln!(err, "udsadmin: {}", shown(&why)).map(|()| NO_INPUT)
+        }
+        Err(End::Input(Failed::Wrong(found))) => pictures(&found, err).map(|()| DATA),
+        Err(End::Fault(found)) => {
+            writeln!(err, "udsadmin: a fault of this program: what it made is no policy; please report it")?;
+            pictures(&found, err).map(|()| SOFTWARE)
+        }
+    }
+}
+
+fn pictures(found: &[Diagnostic], err: &mut dyn Write) -> io::Result<()> {
+    found.iter().try_for_each(|finding| writeln!(err, "{finding}\n{}", finding.picture()))
+}
+
+fn tell(
+    arguments: &Arguments,
+    imported: &Imported,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<u8> {
+    let Imported { policy, rows } = imported;
+    let status = u8::from(!report::is_clean(rows));
+    if arguments.json {
+        let answer = json!({ "policy": policy, "report": report::json(rows) });
+        return writeln!(out, "{answer:#}").map(|()| status);
+    }
+    let place = arguments.output.as_ref().map_or("FILE".into(), |path| path.to_string_lossy());
+    if let Err(error) = written(arguments.output.as_deref(), policy, out) {
+        let code = if error.kind() == ErrorKind::AlreadyExists { USAGE } else { IO };
+        return writeln!(err, "udsadmin: {}: {error}", shown(&place)).map(|()| code);
+    }
+    write!(err, "{}", report::people(rows))?;
+    writeln!(err, "now run: udsadmin policy lint --policy {}", shown(&place))?;
+    Ok(status)
+}
+
+/// Writes the policy out, or to a file that is not there yet.
+fn written(path: Option<&Path>, policy: &str, out: &mut dyn Write) -> io::Result<()> {
+    let Some(path) = path else {
+        out.write_all(policy.as_bytes())?;
+        return out.flush();
+    };
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)?;
+    file.write_all(policy.as_bytes())?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod told;

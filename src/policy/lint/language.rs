@@ -1,0 +1,326 @@
+//! What the values of a pattern can hold and how they can begin. Exact but for look-around, which it passes over.
+
+use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
+
+/// Characters in a text that is searched for at most.
+const NEEDLE_MAX: usize = 6;
+
+/// States of a search: how much of the text was just read, or for a beginning whether it was.
+const STATES: usize = NEEDLE_MAX + 1;
+
+/// What is asked about all values of a pattern.
+#[derive(Clone, Copy)]
+enum Question<'q> {
+    /// Whether one holds this text, of ASCII characters.
+    Holds(&'q str),
+    /// Whether one begins with this ASCII character.
+    Begins(char),
+}
+
+/// For each state, the set of states that what was read can lead to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Relation([u8; STATES]);
+
+impl Relation {
+    /// Nothing was read.
+    fn identity() -> Self {
+        Self(std::array::from_fn(|state| 1 << state))
+    }
+
+    /// Nothing can be read: no value.
+    const fn impossible() -> Self {
+        Self([0; STATES])
+    }
+
+    fn then(self, next: Self) -> Self {
+        let lead = |from: u8| {
+            let reached = next.0.iter().enumerate().filter(|(state, _)| from & (1 << state) != 0);
+            reached.fold(0, |all, (_, to)| all | to)
+        };
+        Self(self.0.map(lead))
+    }
+
+    fn or(self, other: Self) -> Self {
+        let mut all = self;
+        all.0.iter_mut().zip(other.0).for_each(|(one, two)| *one |= two);
+        all
+    }
+
+    /// So many times, one after another.
+    fn times(self, mut count: u32) -> Self {
+        let (mut all, mut power) = (Self::identity(), self);
+        while count > 0 {
+            if count & 1 == 1 {
+                all = all.then(power);
+            }
+            let squared = power.then(power);
+            count = if squared == power { (count >> 1).min(1) } else { count >> 1 };
+            power = squared;
+        }
+        all
+    }
+
+    fn leads(self, to: usize) -> bool {
+        self.0.first().is_some_and(|reached| reached & (1 << to) != 0)
+    }
+}
+
+impl Question<'_> {
+    /// The state that says yes, which is never left.
+    fn goal(self) -> usize {
+        match self {
+            Self::Holds(text) => text.len().min(NEEDLE_MAX),
+            Self::Begins(_) => 1,
+        }
+    }
+
+    /// What reading this character leads to.
+    fn character(self, read: char) -> Relation {
+        Relation(std::array::from_fn(|state| 1 << self.next(state, read)))
+    }
+
+    fn next(self, state: usize, read: char) -> usize {
+        match self {
+            _ if state == self.goal() => state,
+            Self::Begins(first) if state == 0 => {
+                if read == first {
+                    1
+                } else {
+                    2
+                }
+            }
+            Self::Begins(_) => 2,
+            Self::Holds(text) => {
+                let seen: String = text.chars().take(state).chain([read]).collect();
+                (0..=text.len())
+                    .rev()
+                    .find(|length| text.get(..*length).is_some_and(|head| seen.ends_with(head)))
+                    .unwrap_or(0)
+            }
+        }
+    }
+
+    /// The characters that are not like all others.
+    fn alphabet(self) -> Vec<char> {
+        match self {
+            Self::Holds(text) => text.chars().collect(),
+            Self::Begins(first) => vec![first],
+        }
+    }
+
+    fn read(self, pattern: &Hir) -> Relation {
+        match pattern.kind() {
+            HirKind::Empty | HirKind::Look(_) => Relation::identity(),
+            HirKind::Literal(literal) => {
+                let characters = literal.0.iter().map(|octet| self.character(char::from(*octet)));
+                characters.fold(Relation::identity(), Relation::then)
+            }
+            HirKind::Class(class) => self.class(class),
+            HirKind::Repetition(repeated) => self.repeated(repeated),
+            HirKind::Capture(group) => self.read(&group.sub),
+            HirKind::Concat(parts) => {
+                parts.iter().map(|part| self.read(part)).fold(Relation::identity(), Relation::then)
+            }
+            HirKind::Alternation(branches) => {
+                branches.iter().map(|branch| self.read(branch)).fold(Relation::impossible(), Relation::or)
+            }
+        }
+    }
+
+    fn repeated(self, repeated: &Repetition) -> Relation {
+        let once = self.read(&repeated.sub);
+        let more = repeated.max.map_or(u32::MAX, |max| max.saturating_sub(repeated.min));
+        once.times(repeated.min).then(Relation::identity().or(once).times(more))
+    }
+
+    fn class(self, class: &Class) -> Relation {
+        let alphabet = self.alphabet();
+        let named = alphabet.iter().filter(|character| has(class, **character));
+        let others = holds_others(class, &alphabet).then(|| self.character('\u{fffd}'));
+        named
+            .map(|character| self.character(*character))
+            .chain(others)
+            .fold(Relation::impossible(), Relation::or)
+    }
+}
+
+/// The ranges of a class, as characters' numbers.
+pub(super) fn ranges(class: &Class) -> Vec<(u32, u32)> {
+    match class {
+        Class::Unicode(class) => {
+            class.iter().map(|range| (range.start().into(), range.end().into())).collect()
+        }
+        Class::Bytes(class) => class.iter().map(|range| (range.start().into(), range.end().into())).collect(),
+    }
+}
+
+fn has(class: &Class, character: char) -> bool {
+    ranges(class).iter().any(|(first, last)| (*first..=*last).contains(&character.into()))
+}
+
+/// Whether the class has a character that is none of these.
+fn holds_others(class: &Class, these: &[char]) -> bool {
+    let mut distinct = these.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let known = distinct.iter().filter(|character| has(class, **character)).count();
+    let size = ranges(class).iter().map(|(first, last)| u64::from(last - first) + 1).sum::<u64>();
+    size > u64::try_from(known).unwrap_or(u64::MAX)
+}
+
+/// The values of a pattern.
+#[derive(Debug)]
+pub(super) struct Language(Hir);
+
+impl Language {
+    /// Those of a pattern; of text that is none, the empty value.
+    pub(super) fn of(pattern: &str) -> Self {
+        Self(regex_syntax::parse(pattern).unwrap_or_else(|_| Hir::empty()))
+    }
+
+    /// Whether a value can hold the text, which is short and ASCII.
+    pub(super) fn may_hold(&self, text: &str) -> bool {
+        self.answer(Question::Holds(text))
+    }
+
+    /// Whether a value can begin with the ASCII character.
+    pub(super) fn may_begin_with(&self, first: char) -> bool {
+        self.answer(Question::Begins(first))
+    }
+
+    fn answer(&self, question: Question<'_>) -> bool {
+        question.read(&self.0).leads(question.goal())
+    }
+
+    /// Whether one of the ASCII characters stands anywhere in the pattern, be it where no value comes by.
+    pub(super) fn mentions(&self, characters: &[char]) -> bool {
+        mentions(&self.0, characters)
+    }
+
+    /// Whether every value that holds a slash begins with what the pattern names before it: a directory, as `/srv/` in
+    /// `/srv/.*` or `web-` in `web-[a-z]+/.*`, or the scheme of a URL.
+    pub(super) fn names_its_directory(&self) -> bool {
+        is_rooted(&self.0)
+    }
+}
+
+fn mentions(pattern: &Hir, characters: &[char]) -> bool {
+    match pattern.kind() {
+        HirKind::Empty | HirKind::Look(_) => false,
+        HirKind::Literal(literal) => literal.0.iter().any(|octet| characters.contains(&char::from(*octet))),
+        HirKind::Class(class) => characters.iter().any(|character| has(class, *character)),
+        HirKind::Repetition(repeated) => mentions(&repeated.sub, characters),
+        HirKind::Capture(group) => mentions(&group.sub, characters),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().any(|part| mentions(part, characters))
+        }
+    }
+}
+
+fn is_rooted(pattern: &Hir) -> bool {
+    match pattern.kind() {
+        HirKind::Literal(literal) => literal.0.get(1..).is_some_and(|rest| rest.contains(&b'/')),
+        HirKind::Capture(group) => is_rooted(&group.sub),
+        HirKind::Repetition(repeated) => repeated.min > 0 && is_rooted(&repeated.sub),
+        HirKind::Concat(parts) => {
+            let mut parts = parts.iter().filter(|part| !matches!(part.kind(), HirKind::Look(_)));
+            parts.next().is_some_and(|first| is_rooted(first) || is_name(first) && !is_slash(first))
+        }
+        HirKind::Alternation(branches) => branches.iter().all(is_rooted),
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) => false,
+    }
+}
+
+/// Whether it is text that the author wrote out.
+fn is_name(pattern: &Hir) -> bool {
+    match pattern.kind() {
+        HirKind::Literal(_) => true,
+        HirKind::Capture(group) => is_name(&group.sub),
+        HirKind::Alternation(branches) => branches.iter().all(is_name),
+        HirKind::Concat(parts) => parts.iter().all(is_name),
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) | HirKind::Repetition(_) => false,
+    }
+}
+
+/// Whether it names nothing but the root directory.
+fn is_slash(pattern: &Hir) -> bool {
+    matches!(pattern.kind(), HirKind::Literal(literal) if &*literal.0 == b"/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_value_can_hold_is_seen() {
+        for (pattern, text, expected) in [
+            ("[a-z]+", "/", false),
+            ("[a-z/]+", "/", true),
+            ("a/b", "/", true),
+            (r"[a-z]+\.[a-z]+\.conf", "..", false),
+            (r"[a-z.]+", "..", true),
+            (r"[a-z.]", "..", false),
+            (r"[a-z.]{2}", "..", true),
+            (r"(?:\.a?){1,2}", "..", true),
+            (r"(?:\.a){1,9}", "..", false),
+            (r"\.a*\.", "..", true),
+            (r"\.a+\.", "..", false),
+            ("[a-z./]+", "/../", true),
+            ("(?:[a-z.]+/)*[a-z]+", "/../", true),
+            ("(?:[a-z]+/)*[a-z]+", "/../", false),
+            (r"a|b|\.\.", "..", true),
+            ("..", "..", true),
+            ("x{1000}/", "x/", true),
+            ("x{1000}/", "//", false),
+            (r"\.[a&&b]*\.", "..", true),
+            (r"[a&&b]\.\.", "..", false),
+            ("ö/", "/", true),
+            ("[^/]+", "/", false),
+            ("(?:ab)*", "aba", true),
+            ("(?:ab){2}", "abab", true),
+            ("(?:ab){1}", "abab", false),
+            ("", "a", false),
+            ("(?i)K", "k", true),
+        ] {
+            assert_eq!(Language::of(pattern).may_hold(text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn how_a_value_can_begin_is_seen() {
+        for (pattern, first, expected) in [
+            ("[a-z/]+", '/', true),
+            ("a?/b", '/', true),
+            ("a/b", '/', false),
+            ("[^a]", '/', true),
+            ("(?:-|b)+", '-', true),
+            ("b-", '-', false),
+            ("", '-', false),
+            ("a*[a&&b]-", '-', false),
+        ] {
+            assert_eq!(Language::of(pattern).may_begin_with(first), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_directory_in_front_is_seen() {
+        for (pattern, expected) in [
+            ("/srv/[a-z/]+", true),
+            ("(?:/srv/a|/srv/b)/.*", true),
+            ("/[a-z]+/x", false),
+            ("/srv[a-z/]+", true),
+            ("web-[a-z]+/[a-z/]+", true),
+            ("(?:a|b)[a-z/]+", false),
+            ("(?:aa|bb)[a-z/]+", true),
+            ("https?://[a-z/]+", true),
+            ("[a-z]+/[a-z]+", false),
+            ("/", false),
+            (".*", false),
+            ("^/srv/.*$", true),
+            ("(/srv/)+x", true),
+            ("(/srv/)*x", false),
+        ] {
+            assert_eq!(Language::of(pattern).names_its_directory(), expected, "{pattern}");
+        }
+    }
+}
