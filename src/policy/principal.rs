@@ -79,14 +79,20 @@ pub(super) struct Member<Id> {
 pub(super) struct Members {
     pub(super) users: Vec<Member<Uid>>,
     pub(super) groups: Vec<Member<Gid>>,
-    /// Where each id stands first in its list, by id: a list may be long.
+    /// Where each id stands first in its list, by id, of a list that is long.
     places: (Places<Uid>, Places<Gid>),
 }
+
+/// A list of so many is as quickly gone through as looked up in.
+const SHORT: usize = 8;
 
 /// Places in a list, sorted by id.
 type Places<Id> = Vec<(Id, usize)>;
 
 fn places<Id: Copy + Ord>(list: &[Member<Id>]) -> Places<Id> {
+    if list.len() <= SHORT {
+        return Places::new();
+    }
     let mut places: Places<Id> = list.iter().enumerate().map(|(place, member)| (member.id, place)).collect();
     places.sort_unstable();
     places.dedup_by_key(|(id, _)| *id);
@@ -107,12 +113,15 @@ impl Members {
 
     /// The user of that id.
     pub(super) fn user(&self, uid: Uid) -> Option<&Member<Uid>> {
+        if self.users.len() <= SHORT {
+            return self.users.iter().find(|member| member.id == uid);
+        }
         self.users.get(place_of(&self.places.0, uid)?)
     }
 
     /// The first group that is among these. Whichever list is shorter is gone through.
     pub(super) fn group_among(&self, groups: &Groups) -> Option<&Member<Gid>> {
-        if self.groups.len() <= groups.len() {
+        if self.groups.len() <= SHORT.max(groups.len()) {
             return self.groups.iter().find(|member| groups.contains(&member.id));
         }
         let first = groups.iter().filter_map(|gid| place_of(&self.places.1, *gid)).min()?;
@@ -219,5 +228,45 @@ fn hint(name: &str) -> &'static str {
         _ if name.starts_with(['%', '@']) => "; a group stands under groups, by its plain name",
         _ if name.parse::<u32>().is_ok() => "; a number is written without quotes",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member<Id>(id: Id, name: usize) -> Member<Id> {
+        Member { id, name: name.to_string(), origin: Origin::DEFAULT_DENY }
+    }
+
+    /// Of the ids from 0 up, the largest first, all of them twice.
+    fn listed(length: u32) -> Members {
+        let raw = |place: u32| (length - 1 - place) / 2;
+        let users = (0..length).zip(0..).map(|(at, name)| member(Uid::new(raw(at)).unwrap(), name));
+        let groups = (0..length).zip(0..).map(|(at, name)| member(Gid::new(raw(at)).unwrap(), name));
+        Members::new(users.collect(), groups.collect())
+    }
+
+    #[test]
+    fn the_first_of_a_list_is_found_however_long_the_list_is() {
+        for length in [2, 8, 10, 400] {
+            let last = length / 2 - 1;
+            for members in [listed(length), {
+                let mut united = listed(length);
+                united.extend(listed(length));
+                united
+            }] {
+                let found = |groups: &[u32]| {
+                    let groups = groups.iter().map(|raw| Gid::new(*raw).unwrap()).collect();
+                    members.group_among(&groups).map(|member| member.name.clone())
+                };
+                let user = members.user(Uid::new(0).unwrap()).map(|member| member.name.clone());
+                assert_eq!(user, Some((length - 2).to_string()));
+                assert!(members.user(Uid::new(last + 1).unwrap()).is_none());
+                assert_eq!(found(&[0, last, 9999]), Some("0".to_owned()), "{length}");
+                assert_eq!(found(&[0]), Some((length - 2).to_string()));
+                assert_eq!(found(&[last + 1, 9999]), None);
+            }
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! The table of verdicts, in tests/policies: each case is decided, explained and looked up, and all three agree.
 //!
-//! NAME.cases is judged by NAME.toml beside it, or by the files of the last line `policy FILE...` before a case. A case is
-//! a line `WHO : REQUEST -> VERDICT`, at the time of the last line `at TIME` before it; blank lines, and those that begin with `#`, are for people.
+//! NAME.cases is judged by NAME.toml beside it, or by the files of the last line `policy FILE...` before a case; at the time
+//! of the last line `at TIME` before it. A case is a line `WHO : REQUEST -> VERDICT`. Blank lines, and those that begin with
+//! `#`, are for people.
 //!
-//! WHO is a user and its groups, by name, or by number behind a `+`; and what else is known: `database=GROUP,...` for its groups of the user database (none, if
-//! nothing is said), `database=unknown`, `namespace=foreign`. REQUEST is a line of the protocol.
-//! VERDICT is `USER TIMEOUT: ARGUMENT...` of what would run, with ` & DEMAND` for each thing that must be so outside; `denied`, `not-now WHEN`, `bad-argument NAME TEXT`, `no-request TEXT`;
-//! `granted` or `denied` of a built-in; and of `commands` their names, or `nothing`.
+//! WHO is a user and its groups, by name, or by number behind a `+`; and what else is known: `database=GROUP,...` for its
+//! groups of the user database (none, if nothing is said), `database=unknown`, `namespace=foreign`. REQUEST is a line of the
+//! protocol. VERDICT is `USER TIMEOUT: ARGUMENT...` of what would run, with ` & DEMAND` for each thing that must be so
+//! outside; `denied`, `not-now WHEN`, `bad-argument NAME TEXT`, `no-request TEXT`; `granted` or `denied` of a built-in; and
+//! of `commands` their names, or `nothing`.
 
 use crate::agreement::{NOW, Question};
 use crate::people::{self, People, everyone, person};

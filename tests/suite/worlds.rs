@@ -140,8 +140,7 @@ fn draft() -> impl Strategy<Value = Draft> {
     let denies = prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(principals(), 1..3)];
     let allows = prop::collection::vec(conditions(), 1..4);
     let roles = prop::collection::vec(members(), ROLES.len());
-    let rules = prop::collection::vec(rule(), 0..10);
-    let all = (roles, allows, denies, rules);
+    let all = (roles, allows, denies, prop::collection::vec(rule(), 0..10));
     all.prop_map(|(roles, allows, denies, rules)| Draft { roles, allows, denies, rules })
 }
 
