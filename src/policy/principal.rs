@@ -233,10 +233,14 @@ fn hint(name: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::origin::{Document, Source};
     use super::*;
+    use std::sync::Arc;
 
     fn member<Id>(id: Id, name: usize) -> Member<Id> {
-        Member { id, name: name.to_string(), origin: Origin::DEFAULT_DENY }
+        let source = Source { name: "p.toml".to_owned(), text: String::new() };
+        let place = Place::new(&Arc::new(Document::new(&source, 0)), &(0..0));
+        Member { id, name: name.to_string(), origin: place.origin(), place }
     }
 
     /// Of the ids from 0 up, the largest first, all of them twice.
