@@ -26,7 +26,10 @@ fn lines(text: &str) -> Vec<&str> {
 
 /// Everything that a policy's commands and tests hold, but not where it stands.
 fn held(loaded: &Loaded) -> String {
-    let places = regex::Regex::new(r#"Origin\((None|Some\(\("[^"]*", \d+\)\))\)|place: [^ ,}]+"#).unwrap();
+    let places = regex::Regex::new(
+        r#"Origin\((None|Some\(\("[^"]*", \d+\)\))\)|place: [^ ,}]+|element_places: \[[^]]*\]"#,
+    )
+    .unwrap();
     let text = format!("{:?} {:?}", loaded.policy.commands().collect::<Vec<_>>(), loaded.tests);
     places.replace_all(&text, "").into_owned()
 }
