@@ -22,13 +22,36 @@ fn context() -> Arc<Context> {
     })
 }
 
+/// The server's end of a connection of root's.
+fn stream(ours: UnixStream) -> Stream {
+    Stream::new(ours, Uid::ROOT).unwrap()
+}
+
+fn conversation<'a>(context: &'a Arc<Context>, stream: &'a Stream) -> Conversation<'a> {
+    let peer = Peer::of(Uid::ROOT, Gid::new(0).unwrap(), []);
+    Conversation::new(context, Judge { now: context.followed.now(), peer }, stream)
+}
+
+#[tokio::test]
+async fn whoever_asks_without_end_leaves_others_their_turn() {
+    let (context, (ours, _client)) = (context(), UnixStream::pair().unwrap());
+    let stream = stream(ours);
+    for (asked, times) in [("ping\n", TURN), ("commands\n", 1), ("help\n", 1), ("why a\n", 1), ("a\n", 1)] {
+        let mut conversation = conversation(&context, &stream);
+        conversation.unread = asked.repeat(times).into_bytes();
+        tokio::select! {
+            biased;
+            () = conversation.answer_in_turn() => panic!("nobody else had a turn: {asked:?}"),
+            () = std::future::ready(()) => {}
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_servers_end_is_heard_though_something_else_was_heard_first() {
     let (context, (ours, _client)) = (context(), UnixStream::pair().unwrap());
-    let peer = Peer::of(Uid::ROOT, Gid::new(0).unwrap(), []);
-    let stream = Stream::new(ours, peer.uid).unwrap();
-    let judge = Judge { now: context.followed.now(), peer };
-    let mut conversation = Conversation::new(&context, judge, &stream);
+    let stream = stream(ours);
+    let mut conversation = conversation(&context, &stream);
     context.draining.cancel();
     let heard = tokio::time::timeout(Duration::from_secs(1), conversation.wake()).await;
     assert!(matches!(heard, Ok(Wake::Draining)));
