@@ -134,10 +134,10 @@ impl Event {
             .field("UDSADMIN_REASON", denial.reason())
     }
 
-    /// A request that the policy refuses, in full.
+    /// A request that is refused, before what it names outside of the policy was found or because it was not.
     #[must_use]
     pub fn denied(peer: &Peer, shown: &Shown, denial: &Denial) -> Self {
-        Self::about(Kind::Denied, peer, shown, &format!("denied: {}", denial.reason()))
+        Self::about(Kind::Denied, peer, &shown.before_proof(), &format!("denied: {}", denial.reason()))
             .decision("deny", denial.rule())
             .field("UDSADMIN_REASON", denial.reason())
     }
