@@ -8,6 +8,7 @@ use crate::policy::Source;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::os::fd::AsFd;
 use std::time::SystemTime;
+use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 fn sources(uid: u32) -> Vec<Source> {
@@ -90,7 +91,7 @@ fn listener(path: &Path) -> AsyncFd<OwnedFd> {
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
     rustix::net::bind(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
     rustix::net::listen(&socket, 1).unwrap();
-    AsyncFd::new(socket).unwrap()
+    crate::sys::watch(socket, Interest::READABLE).unwrap()
 }
 
 #[tokio::test(start_paused = true)]

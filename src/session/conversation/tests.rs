@@ -76,8 +76,7 @@ async fn whoever_has_left_a_group_of_the_user_database_is_soon_no_longer_taken_f
     peer.database_groups = DatabaseGroups::Known([Gid::new(61235).unwrap()].into());
     let judge = Judge::new(context.followed.now(), peer);
     let mut conversation = Conversation::new(&context, judge, &stream);
-    for expected in
-        ["200 ok\n", "403 denied : 0 (uid 0) may not connect; ask this machine's administrator\n"]
+    for expected in ["200 ok\n", "403 denied : 0 (uid 0) may not connect; ask this machine's administrator\n"]
     {
         conversation.unread = b"ping\n".to_vec();
         conversation.answer_in_turn().await;
