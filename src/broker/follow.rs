@@ -1,7 +1,7 @@
 //! The server's policy, which follows the broker's. Keeps the one that it has for as long as the broker has no other.
 
 use super::force::{InForce, Standing, State, Version};
-use super::wire::{Order, Report};
+use super::wire::{Answer, Order, Report};
 use super::{Packet, Packets, record, texts};
 use crate::accounts::Database;
 use crate::audit::Trail;
@@ -57,18 +57,27 @@ impl Followed {
 
     /// Waits for another policy than the one of this version, for some seconds; false where none came.
     pub async fn differs_from(&self, version: &Version) -> bool {
-        self.becomes(|now| now != version).await
+        self.becomes(|state| state.now.version != *version).await
     }
 
-    /// Waits for the policy of this version, for some seconds; false where it did not come.
-    pub async fn is(&self, version: &Version) -> bool {
-        self.becomes(|now| now == version).await
+    /// Waits until what the broker has answered is known here, for some seconds; false where it is not.
+    pub async fn knows_of(&self, answer: &Answer) -> bool {
+        self.becomes(|state| match answer {
+            Answer::Reloaded { version, .. } => state.now.version.since() >= version.since(),
+            Answer::Refused(this) => {
+                let refused = state.refused.as_ref().is_some_and(|refused| refused.at >= this.at);
+                refused || state.now.version.since() > this.at
+            }
+            Answer::Confirmed => state.until.is_none(),
+            Answer::NothingToConfirm | Answer::Busy | Answer::NotDone(_) => true,
+        })
+        .await
     }
 
-    async fn becomes(&self, wanted: impl Fn(&Version) -> bool) -> bool {
+    async fn becomes(&self, wanted: impl Fn(&State) -> bool) -> bool {
         self.hurry();
         let mut state = self.state.subscribe();
-        let come = state.wait_for(|state| wanted(&state.now.version));
+        let come = state.wait_for(wanted);
         matches!(timeout(WAITING, come).await, Ok(Ok(_)))
     }
 

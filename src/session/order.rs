@@ -3,7 +3,7 @@
 use super::Context;
 use super::judge::{Judge, NO_SUCH, not_run};
 use super::pipes::JobEnds;
-use crate::broker::{Answer, Connection, NotRun, OpenError, Report, Row};
+use crate::broker::{Answer, Connection, NotRun, OpenError, Refused, Report, Row};
 use crate::execution::JobId;
 use crate::protocol::reply::Final;
 use crate::request::{Builtin, Request};
@@ -179,12 +179,10 @@ impl Ordering {
         }
     }
 
-    /// What the client is told. Whoever reloads finds the new policy with the next request.
+    /// What the client is told. Whoever reloads finds what came of it with the next request.
     async fn answered(&self, answer: Answer) -> Final {
-        if let Answer::Reloaded { version, .. } = &answer
-            && !self.context.followed.is(version).await
-        {
-            tracing::warn!("{version} is in force at the broker, and has not come here yet");
+        if !self.context.followed.knows_of(&answer).await {
+            tracing::warn!("what the broker has in force has not come here yet");
         }
         told(answer)
     }
@@ -197,7 +195,7 @@ fn told(answer: Answer) -> Final {
             let [commands, warnings] = counts;
             on_trial(Final::ok().field("commands", commands).field("warnings", warnings), until)
         }
-        Answer::Refused { why } => Final::bad_argument("policy").text(why),
+        Answer::Refused(Refused { why, .. }) => Final::bad_argument("policy").text(why),
         Answer::Confirmed => Final::ok(),
         Answer::NothingToConfirm => Final::bad_argument("verb").text("no policy waits to be confirmed"),
         Answer::Busy => {

@@ -97,8 +97,13 @@ fn listener(path: &Path) -> AsyncFd<OwnedFd> {
 #[tokio::test(start_paused = true)]
 async fn whoever_waits_for_a_policy_that_does_not_come_waits_no_longer_than_a_while() {
     let followed = followed();
-    assert!(!followed.differs_from(&version(7)).await && !followed.is(&version(8)).await);
-    assert!(followed.is(&version(7)).await && followed.differs_from(&version(8)).await);
+    assert!(!followed.differs_from(&version(7)).await && followed.differs_from(&version(8)).await);
+    let reloaded = |version| Answer::Reloaded { version, commands: 0, warnings: 0, until: None };
+    let later = SystemTime::UNIX_EPOCH + LONGEST_PAUSE;
+    let other = reloaded(Version::of(&[], later));
+    assert!(!followed.knows_of(&other).await && followed.knows_of(&reloaded(version(7))).await);
+    let refused = Refused { at: later, why: "p.toml:1:2: no".to_owned() };
+    assert!(!followed.knows_of(&Answer::Refused(refused)).await && followed.knows_of(&Answer::Busy).await);
 }
 
 #[tokio::test(start_paused = true)]
