@@ -95,7 +95,7 @@ impl Followed {
         }
     }
 
-    /// Follows one connection to its end; whether it told anything, and why it ended.
+    /// Follows one connection to its end; whether it told anything that could be taken over, and why it ended.
     async fn follow_once(&self, broker: &Path, trail: &Trail) -> (bool, io::Error) {
         let mut told = false;
         let error = async {
@@ -103,8 +103,8 @@ impl Followed {
             packets.send(&Order::Follow, &[]).await?;
             loop {
                 let (standing, texts) = next(&packets).await?;
-                told = true;
                 self.take(standing, texts, trail).await?;
+                told = true;
             }
         };
         let ended: io::Result<std::convert::Infallible> = error.await;

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 const CONNECTIONS: usize = 64;
 
 /// Kibibytes that the server may have had in memory at most, whatever its clients do.
-const MEMORY: u64 = 16 * 1024;
+const MEMORY: u64 = 24 * 1024;
 
 /// The most memory that a process has had, in kibibytes (`VmHWM` of proc(5)).
 fn peak(daemon: &Daemon) -> u64 {
