@@ -140,7 +140,7 @@ impl State {
         let time = |time: SystemTime| format_rfc3339_seconds(time).to_string();
         let version = &self.now.version;
         let mut rows = vec![
-            ("commands", self.now.policy.commands().count().to_string()),
+            ("commands", self.now.policy.commands().len().to_string()),
             ("policy", version.digest()),
             ("policy-since", time(version.since)),
         ];

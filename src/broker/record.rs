@@ -11,7 +11,7 @@ use std::path::Path;
 /// The event of a policy in force, with every warning of which there is a text.
 #[must_use]
 pub fn in_force(path: &Path, now: &InForce, what: impl Display, warnings: &[Diagnostic]) -> Event {
-    let commands = now.policy.commands().count();
+    let commands = now.policy.commands().len();
     let facts = format!("commands: {commands}, warnings: {}", now.warnings);
     let event = Event::new(Kind::PolicyLoaded, format!("policy {} in force ({facts}){what}", path.display()))
         .field("UDSADMIN_POLICY", path.display())

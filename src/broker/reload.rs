@@ -240,7 +240,7 @@ impl Policies {
         let until = confirm.and_then(|time| (self.setup.clock)().checked_add(time));
         let answer = Answer::Reloaded {
             version: now.version,
-            commands: now.policy.commands().count(),
+            commands: now.policy.commands().len(),
             warnings: now.warnings,
             until,
         };
