@@ -1,5 +1,6 @@
 //! The server's policy, which follows the broker's. Keeps the one that it has for as long as the broker has no other.
 
+use super::changes::Told;
 use super::force::{InForce, Standing, State, Version};
 use super::wire::{Order, Report};
 use super::{Packet, Packets, record, texts};
@@ -113,7 +114,9 @@ impl Followed {
         } else {
             let (path, now) = read(texts, standing.version).await?;
             if now.version.digest() != before.version.digest() {
-                trail.note(&record::in_force(Path::new(&path), &now, ", as at the broker", &[])).await;
+                trail
+                    .note(&record::in_force(Path::new(&path), &now, ", as at the broker", &Told::default()))
+                    .await;
             }
             Arc::new(now)
         };

@@ -16,6 +16,7 @@ mod texts;
 mod wire;
 mod wish;
 
+pub use changes::Told;
 pub use client::{Connection, OpenError};
 pub use door::{Doors, Foreign};
 pub use follow::Followed;

@@ -1,6 +1,6 @@
 //! The broker's policies: the one in force, the one before it while the new one is on trial. Swaps whole, or not at all.
 
-use super::changes::{Changes, capped, cut};
+use super::changes::{Changes, Told, capped, cut};
 use super::force::{InForce, Refused, State, Version};
 use super::record;
 use super::texts;
@@ -104,8 +104,23 @@ impl fmt::Debug for Policies {
 struct Candidate {
     now: Arc<InForce>,
     texts: Arc<OwnedFd>,
-    warnings: Vec<Diagnostic>,
+    warnings: Told,
     changes: Changes,
+}
+
+/// What is told of a policy that is refused.
+pub(super) struct Rejection {
+    /// The first error.
+    pub(super) why: String,
+    pub(super) errors: Told,
+    rows: Vec<Row>,
+}
+
+impl Rejection {
+    fn of(unfit: &Unfit) -> Self {
+        let errors: Vec<String> = unfit.places().iter().map(|(at, what)| format!("{at}: {what}")).collect();
+        Self { why: cut(&unfit.first()), errors: Told::of(&errors), rows: unfit.rows() }
+    }
 }
 
 impl Unfit {
@@ -202,7 +217,7 @@ impl Policies {
     async fn load_and_swap(&self, by: &By<'_>, confirm: Option<Duration>) -> (Vec<Row>, Answer) {
         match self.candidate().await {
             Ok(Ok(candidate)) => self.swap(candidate, by, confirm).await,
-            Ok(Err(unfit)) => self.refuse(&unfit, by).await,
+            Ok(Err(rejection)) => self.refuse(rejection, by).await,
             Err(error) => {
                 tracing::error!("the policy can't be read again: {error}");
                 (Vec::new(), Answer::NotDone(NotRun::Internal))
@@ -210,20 +225,20 @@ impl Policies {
         }
     }
 
-    /// Reads the policy, off the event loop: a large one takes its time.
-    async fn candidate(&self) -> io::Result<Result<Candidate, Unfit>> {
+    /// Reads the policy, and makes of it all that is as long as it is, off the event loop: a large one takes its time.
+    async fn candidate(&self) -> io::Result<Result<Candidate, Rejection>> {
         let (load, clock, old) = (Arc::clone(&self.setup.load), self.setup.clock, self.now());
         let read = move || {
             let fresh = match load() {
                 Ok(fresh) => fresh,
-                Err(unfit) => return Ok(Err(unfit)),
+                Err(unfit) => return Ok(Err(Rejection::of(&unfit))),
             };
             let texts = Arc::new(texts::seal(&fresh.sources)?);
             let version = Version::of(&fresh.sources, clock());
             let Loaded { policy, warnings, .. } = fresh.loaded;
             let changes = Changes::between(&old.policy, &policy);
             let now = Arc::new(InForce { policy, version, warnings: warnings.len() });
-            Ok(Ok(Candidate { now, texts, warnings, changes }))
+            Ok(Ok(Candidate { now, texts, warnings: Told::of(&warnings), changes }))
         };
         spawn_blocking(read).await.map_err(io::Error::other)?
     }
@@ -284,11 +299,11 @@ impl Policies {
         }
     }
 
-    async fn refuse(&self, unfit: &Unfit, by: &By<'_>) -> (Vec<Row>, Answer) {
-        let event = record::refused(&self.setup.path, unfit, &self.now().version, by);
+    async fn refuse(&self, rejection: Rejection, by: &By<'_>) -> (Vec<Row>, Answer) {
+        let event = record::refused(&self.setup.path, &rejection, &self.now().version, by);
         self.setup.trail.note(&event).await;
-        self.remember_refusal(cut(&unfit.first()));
-        (unfit.rows(), Answer::Refused { why: cut(&unfit.first()) })
+        self.remember_refusal(rejection.why.clone());
+        (rejection.rows, Answer::Refused { why: rejection.why })
     }
 
     fn remember_refusal(&self, why: String) {

@@ -158,7 +158,9 @@ impl Policy {
     /// The next command that is visible to the same peer.
     pub fn next_visible<'a>(&'a self, peer: &Peer, visible: &mut Visible) -> Option<&'a Command> {
         let is_seen = |command: &&Command| command.rules_for(peer).next().is_some();
-        std::iter::from_fn(|| self.index.next(visible)).filter_map(|name| self.commands.get(name)).find(is_seen)
+        std::iter::from_fn(|| self.index.next(visible))
+            .filter_map(|name| self.commands.get(name))
+            .find(is_seen)
     }
 
     /// The command, if it is visible to the peer.

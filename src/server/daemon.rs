@@ -48,7 +48,7 @@ async fn serve(beginning: Beginning) -> Result<(), Failure> {
     let path = &beginning.options.policy;
     let fresh = policy::load(path, beginning.trust()).inspect_err(|_| turn_all_away(&beginning.sockets))?;
     let first = first(fresh);
-    trail.note(&broker::in_force(path, &first, "", &[])).await;
+    trail.note(&broker::in_force(path, &first, "", &broker::Told::default())).await;
     let (rooms, followed) = (Rooms::new(), Arc::new(Followed::new(first)));
     let context = Context {
         status: status(&followed, Arc::clone(&rooms.clients)),
