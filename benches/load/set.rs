@@ -5,7 +5,7 @@ use crate::figure::{Figure, Subject, Unit};
 use crate::options::Options;
 use crate::servers::{Echo, Udsadmin};
 use crate::stand::Stand;
-use crate::{memory, output, policies, runs};
+use crate::{memory, output, policies, reloads, runs};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -117,9 +117,13 @@ const FIGURES: [(&str, Make); 18] = [
     ("start", |set, name| Ok(set.start(name, |servers| servers.server_took))),
     ("start-broker", |set, name| Ok(set.start(name, |servers| servers.broker_took))),
     ("policy-load", |_, name| Ok(policies::loading(name))),
+    ("policy-diff", |_, name| policies::comparing(name)),
     ("decide", |_, name| policies::deciding(name)),
     ("decide-denied", |_, name| policies::refusing(name)),
     ("visible", |_, name| policies::listing(name)),
+    ("reload", |set, name| reloads::reload(name, &set.says("reload", "200"), set.stand)),
+    ("ping-reload", |set, name| reloads::beside(name, "ping", set.stand)),
+    ("run-reload", |set, name| reloads::beside(name, "nothing", set.stand)),
 ];
 
 /// The names of all figures, in their order.

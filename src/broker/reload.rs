@@ -39,15 +39,20 @@ pub enum Unfit {
     Text(Vec<Diagnostic>),
 }
 
-/// Reads the installed policy. Blocks.
-pub type Load = Arc<dyn Fn() -> Result<Fresh, Unfit> + Send + Sync>;
+/// Reads the files of the installed policy. Blocks.
+pub type Read = Arc<dyn Fn() -> Result<Vec<Source>, Unfit> + Send + Sync>;
+
+/// Makes a policy of its files, if it is as it must be. Blocks.
+pub type Check = Arc<dyn Fn(&[Source]) -> Result<Loaded, Unfit> + Send + Sync>;
 
 /// What loading policies takes.
 pub struct Setup {
     /// Where the policy is, for the record.
     pub path: PathBuf,
     /// How it is read.
-    pub load: Load,
+    pub read: Read,
+    /// How it is checked.
+    pub check: Check,
     /// The record.
     pub trail: Arc<Trail>,
     /// The wall clock.
@@ -76,6 +81,8 @@ pub struct Ruling {
     /// The policy and how things stand.
     pub state: State,
     pub(super) texts: Arc<OwnedFd>,
+    /// The policy that is being checked, and may come into force.
+    pub(super) coming: Option<(Version, Arc<OwnedFd>)>,
     before: Option<Before>,
 }
 
@@ -97,6 +104,29 @@ pub struct Policies {
 impl fmt::Debug for Policies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Policies").field("ruling", &self.ruling).finish_non_exhaustive()
+    }
+}
+
+/// A policy's files, and what is known of them before they are looked into.
+struct Draft {
+    sources: Vec<Source>,
+    texts: Arc<OwnedFd>,
+    version: Version,
+}
+
+impl Draft {
+    fn of(sources: Vec<Source>, since: SystemTime) -> io::Result<Self> {
+        let (texts, version) = (Arc::new(texts::seal(&sources)?), Version::of(&sources, since));
+        Ok(Self { sources, texts, version })
+    }
+
+    /// The policy that these files are, beside the one that it would replace.
+    fn checked(self, check: &Check, old: &InForce) -> Result<Candidate, Rejection> {
+        let loaded = check(&self.sources).map_err(|unfit| Rejection::of(&unfit))?;
+        let Loaded { policy, warnings, .. } = loaded;
+        let changes = Changes::between(&old.policy, &policy);
+        let now = Arc::new(InForce { policy, version: self.version, warnings: warnings.len() });
+        Ok(Candidate { now, texts: self.texts, warnings: Told::of(&warnings), changes })
     }
 }
 
@@ -175,7 +205,7 @@ impl Policies {
         let texts = Arc::new(texts::seal(&fresh.sources)?);
         let Loaded { policy, warnings, .. } = fresh.loaded;
         let state = State::of(InForce { policy, version, warnings: warnings.len() });
-        let ruling = watch::Sender::new(Ruling { state, texts, before: None });
+        let ruling = watch::Sender::new(Ruling { state, texts, coming: None, before: None });
         Ok(Self { ruling, loading: Mutex::new(()), setup })
     }
 
@@ -215,32 +245,34 @@ impl Policies {
     }
 
     async fn load_and_swap(&self, by: &By<'_>, confirm: Option<Duration>) -> (Vec<Row>, Answer) {
-        match self.candidate().await {
+        let told = match self.candidate().await {
             Ok(Ok(candidate)) => self.swap(candidate, by, confirm).await,
             Ok(Err(rejection)) => self.refuse(rejection, by).await,
             Err(error) => {
                 tracing::error!("the policy can't be read again: {error}");
                 (Vec::new(), Answer::NotDone(NotRun::Internal))
             }
-        }
+        };
+        self.ruling.send_if_modified(|ruling| ruling.coming.take().is_some());
+        told
     }
 
-    /// Reads the policy, and makes of it all that is as long as it is, off the event loop: a large one takes its time.
+    /// Reads the policy, and makes of it all that is as long as it is, off the event loop: a large one takes its time. Whoever
+    /// follows can make the same of it meanwhile.
     async fn candidate(&self) -> io::Result<Result<Candidate, Rejection>> {
-        let (load, clock, old) = (Arc::clone(&self.setup.load), self.setup.clock, self.now());
-        let read = move || {
-            let fresh = match load() {
-                Ok(fresh) => fresh,
-                Err(unfit) => return Ok(Err(Rejection::of(&unfit))),
-            };
-            let texts = Arc::new(texts::seal(&fresh.sources)?);
-            let version = Version::of(&fresh.sources, clock());
-            let Loaded { policy, warnings, .. } = fresh.loaded;
-            let changes = Changes::between(&old.policy, &policy);
-            let now = Arc::new(InForce { policy, version, warnings: warnings.len() });
-            Ok(Ok(Candidate { now, texts, warnings: Told::of(&warnings), changes }))
+        let (read, clock) = (Arc::clone(&self.setup.read), self.setup.clock);
+        let draft = move || match read() {
+            Ok(sources) => Draft::of(sources, clock()).map(Ok),
+            Err(unfit) => Ok(Err(Rejection::of(&unfit))),
         };
-        spawn_blocking(read).await.map_err(io::Error::other)?
+        let draft = match spawn_blocking(draft).await.map_err(io::Error::other)?? {
+            Ok(draft) => draft,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        let coming = (draft.version, Arc::clone(&draft.texts));
+        self.ruling.send_modify(|ruling| ruling.coming = Some(coming));
+        let (check, old) = (Arc::clone(&self.setup.check), self.now());
+        spawn_blocking(move || draft.checked(&check, &old)).await.map_err(io::Error::other)
     }
 
     /// Puts the candidate in force, once that is on the record.
@@ -274,7 +306,7 @@ impl Policies {
             let now = std::mem::replace(&mut ruling.state.now, now);
             let texts = std::mem::replace(&mut ruling.texts, texts);
             ruling.before = confirm.map(|time| Before { now, texts, due: Instant::now() + time });
-            (ruling.state.refused, ruling.state.until) = (None, until);
+            (ruling.state.refused, ruling.state.until, ruling.coming) = (None, until, None);
         });
     }
 
@@ -308,7 +340,7 @@ impl Policies {
 
     fn remember_refusal(&self, why: String) {
         let refused = Refused { at: (self.setup.clock)(), why };
-        self.ruling.send_modify(|ruling| ruling.state.refused = Some(refused));
+        self.ruling.send_modify(|ruling| (ruling.state.refused, ruling.coming) = (Some(refused), None));
     }
 
     /// Keeps the policy on trial, if that is the one by which this wish was judged.

@@ -60,7 +60,8 @@ async fn policies(beginning: &Beginning, fresh: Fresh, trail: &Arc<Trail>) -> io
     let warnings = broker::Told::of(&fresh.loaded.warnings);
     let setup = Setup {
         path: path.clone(),
-        load: Arc::new(move || policy::read(&path, trust)),
+        read: Arc::new(move || policy::read(&path, trust)),
+        check: Arc::new(move |sources| policy::check_here(sources, trust)),
         trail: Arc::clone(trail),
         clock: clock::now,
     };

@@ -16,7 +16,9 @@ use udsadmin::broker::{
 use udsadmin::execution::Surroundings;
 use udsadmin::files::Trust;
 use udsadmin::identity::Uid;
+use udsadmin::policy::Source;
 use udsadmin::request::Request;
+use udsadmin::server::policy;
 
 /// A broker's service inside this process, with a trail that can be read and broken.
 pub(crate) struct Inside {
@@ -49,10 +51,12 @@ impl Inside {
         let folder = Folder::new();
         let path = folder.write("policy.toml", policy);
         let (load_from, trail) = (path.clone(), Arc::new(Trail::Memory(Memory::default())));
-        let load = move || udsadmin::server::policy::read(&load_from, Trust::CallingUser);
-        let fresh = load().unwrap();
+        let read = move || policy::read(&load_from, Trust::CallingUser);
+        let check = |sources: &[Source]| policy::check_here(sources, Trust::CallingUser);
+        let fresh = policy::load(&path, Trust::CallingUser).unwrap();
         let clock = || SystemTime::UNIX_EPOCH;
-        let setup = Setup { path, load: Arc::new(load), trail: Arc::clone(&trail), clock };
+        let (read, check) = (Arc::new(read), Arc::new(check));
+        let setup = Setup { path, read, check, trail: Arc::clone(&trail), clock };
         let door = folder.file("door");
         let listener = listen_for_lines(&door);
         let client = UnixStream::connect(&door).unwrap();

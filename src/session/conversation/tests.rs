@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 fn context(policy: Policy) -> Arc<Context> {
     let version = Version::of(&[], SystemTime::UNIX_EPOCH);
-    let followed = Followed::new(InForce { policy, version, warnings: 0 });
+    let followed = Followed::new(InForce { policy, version, warnings: 0 }, Arc::new(Database));
     Arc::new(Context {
         followed: Arc::new(followed),
         trail: Arc::new(Trail::Memory(Memory::default())),
