@@ -145,14 +145,13 @@ pub(crate) const CAT: &str = "/usr/bin/cat";
 fn policy_text(stand: &Stand) -> io::Result<String> {
     let uid = Uid::new(geteuid().as_raw()).map_err(io::Error::other)?;
     let user = accounts::user_name(uid);
-    let mut text = format!("[allow]\nusers = [{user:?}]\n");
+    let mut text = format!("[allow]\nusers = [{user:?}]\n[[builtins.reload.allow]]\nusers = [{user:?}]\n");
     let command = |name: &str, exec: &[&str]| {
         format!(
             "\n[commands.{name}]\nsummary = \"For the load generator\"\nexec = {exec:?}\nrun-as = {user:?}\n\
              [[commands.{name}.allow]]\nusers = [{user:?}]\n"
         )
     };
-    text.push_str(&format!("[[builtins.reload.allow]]\nusers = [{user:?}]\n"));
     text.push_str(&command("nothing", &[TRUE]));
     for name in ["text", "binary"] {
         text.push_str(&command(name, &[CAT, &stand.file(name).display().to_string()]));

@@ -91,7 +91,7 @@ struct Set<'a> {
 type Make = for<'a> fn(&'a Set<'a>, &'static str) -> io::Result<Figure<'a>>;
 
 /// The figures: name, and how each is made.
-const FIGURES: [(&str, Make); 18] = [
+const FIGURES: [(&str, Make); 22] = [
     ("ping", |set, name| set.exchange(name, "one client, one ping after another", &set.says("ping", "200"))),
     ("ping-many", |set, name| {
         let clients = set.options.clients.unwrap_or(MANY);

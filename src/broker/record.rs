@@ -1,8 +1,9 @@
 //! What the record says of policies that come into force, or do not. Decides nothing.
 
 use super::changes::{Changes, Told, fields};
+use super::draft::Rejection;
 use super::force::{InForce, Version};
-use super::reload::{By, Rejection};
+use super::reload::By;
 use crate::audit::{Event, Kind};
 use std::fmt::{self, Display};
 use std::path::Path;

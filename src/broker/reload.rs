@@ -1,14 +1,14 @@
 //! The broker's policies: the one in force, the one before it while the new one is on trial. Swaps whole, or not at all.
 
-use super::changes::{Changes, Told, capped, cut};
+use super::changes::Changes;
+use super::draft::{Candidate, Draft, Rejection, Unfit};
 use super::force::{InForce, Refused, State, Version};
 use super::record;
 use super::texts;
 use super::wire::{Answer, NotRun, Row};
 use crate::audit::{Event, Trail};
-use crate::files::FileError;
 use crate::identity::Peer;
-use crate::policy::{Diagnostic, Loaded, Severity, Source};
+use crate::policy::{Loaded, Source};
 use crate::request::Builtin;
 use std::fmt;
 use std::future::pending;
@@ -28,15 +28,6 @@ pub struct Fresh {
     pub loaded: Loaded,
     /// Its files.
     pub sources: Vec<Source>,
-}
-
-/// What is wrong with a policy that is refused.
-#[derive(Debug)]
-pub enum Unfit {
-    /// One of its files is not as it must be.
-    File(FileError),
-    /// Its text is not as it must be; warnings may be among it.
-    Text(Vec<Diagnostic>),
 }
 
 /// Reads the files of the installed policy. Blocks.
@@ -104,94 +95,6 @@ pub struct Policies {
 impl fmt::Debug for Policies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Policies").field("ruling", &self.ruling).finish_non_exhaustive()
-    }
-}
-
-/// A policy's files, and what is known of them before they are looked into.
-struct Draft {
-    sources: Vec<Source>,
-    texts: Arc<OwnedFd>,
-    version: Version,
-}
-
-impl Draft {
-    fn of(sources: Vec<Source>, since: SystemTime) -> io::Result<Self> {
-        let (texts, version) = (Arc::new(texts::seal(&sources)?), Version::of(&sources, since));
-        Ok(Self { sources, texts, version })
-    }
-
-    /// The policy that these files are, beside the one that it would replace.
-    fn checked(self, check: &Check, old: &InForce) -> Result<Candidate, Rejection> {
-        let loaded = check(&self.sources).map_err(|unfit| Rejection::of(&unfit))?;
-        let Loaded { policy, warnings, .. } = loaded;
-        let changes = Changes::between(&old.policy, &policy);
-        let now = Arc::new(InForce { policy, version: self.version, warnings: warnings.len() });
-        Ok(Candidate { now, texts: self.texts, warnings: Told::of(&warnings), changes })
-    }
-}
-
-/// A policy that could be swapped in, with everything that goes with it.
-struct Candidate {
-    now: Arc<InForce>,
-    texts: Arc<OwnedFd>,
-    warnings: Told,
-    changes: Changes,
-}
-
-/// What is told of a policy that is refused.
-pub(super) struct Rejection {
-    /// The first error.
-    pub(super) why: String,
-    pub(super) errors: Told,
-    rows: Vec<Row>,
-}
-
-impl Rejection {
-    fn of(unfit: &Unfit) -> Self {
-        let errors: Vec<String> = unfit.places().iter().map(|(at, what)| format!("{at}: {what}")).collect();
-        Self { why: cut(&unfit.first()), errors: Told::of(&errors), rows: unfit.rows() }
-    }
-}
-
-impl Unfit {
-    /// The first error on one line, and how many more there are.
-    #[must_use]
-    pub fn first(&self) -> String {
-        match self {
-            Self::File(error) => error.to_string(),
-            Self::Text(found) => {
-                let mut errors = found.iter().filter(|one| one.severity() == Severity::Error);
-                let first = errors.next().map_or_else(String::new, ToString::to_string);
-                match errors.count() {
-                    0 => first,
-                    more => format!("{first} (and {more} more; udsadmin check shows all)"),
-                }
-            }
-        }
-    }
-
-    /// Every error: its place, and what it is.
-    #[must_use]
-    pub fn places(&self) -> Vec<(String, String)> {
-        match self {
-            Self::File(error) => {
-                let place =
-                    error.place().map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
-                vec![(format!("{}{place}", error.path().display()), error.fault().to_string())]
-            }
-            Self::Text(found) => {
-                let errors = found.iter().filter(|one| one.severity() == Severity::Error);
-                let place = |one: &Diagnostic| format!("{}:{}:{}", one.file(), one.line(), one.column());
-                errors.map(|one| (place(one), one.message().to_owned())).collect()
-            }
-        }
-    }
-
-    fn rows(&self) -> Vec<Row> {
-        let row = |(at, what): (String, String)| {
-            vec![("at".to_owned(), cut(&at)), ("message".to_owned(), cut(&what))]
-        };
-        capped(self.places().into_iter().map(row).collect())
     }
 }
 

@@ -187,6 +187,7 @@ impl Policy {
     }
 
     /// Every command, by name.
+    #[must_use]
     pub fn commands(&self) -> impl ExactSizeIterator<Item = &Command> {
         self.commands.values()
     }
