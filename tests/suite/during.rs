@@ -118,14 +118,14 @@ fn is_served_as_before(client: &mut Client) {
 
 #[tokio::test]
 async fn a_session_is_served_under_the_old_policy_for_as_long_as_a_new_one_is_loaded() {
-    let ((checked, check), (named, names)) = (barrier(), barrier());
+    let ((checked, check), (asked, names)) = (barrier(), barrier());
     let slowly = move |sources: &[Source]| {
         checked.pass();
         policy::check_here(sources, Trust::CallingUser)
     };
     let inside = Inside::checked_by(POLICY, Instant::now, Arc::new(slowly));
     serve_orders(&inside.service, &inside.folder.file("broker.sock"));
-    serve_client(&inside, Held(named));
+    serve_client(&inside, Held(asked));
     let mut client = Client::of(inside.client.try_clone().unwrap());
     let followed = tokio::task::spawn_blocking(move || {
         is_served_as_before(&mut client);
@@ -135,7 +135,7 @@ async fn a_session_is_served_under_the_old_policy_for_as_long_as_a_new_one_is_lo
     inside.folder.write("policy.toml", &format!("{POLICY}{MORE}"));
     let policies = Arc::clone(&inside.service.policies);
     let reload = tokio::spawn(async move { policies.reload().await });
-    let asked = tokio::task::spawn_blocking(move || {
+    let served = tokio::task::spawn_blocking(move || {
         check.is_reached();
         names.is_reached();
         is_served_as_before(&mut client);
@@ -144,7 +144,7 @@ async fn a_session_is_served_under_the_old_policy_for_as_long_as_a_new_one_is_lo
         drop(check);
         client
     });
-    let mut client = asked.await.unwrap();
+    let mut client = served.await.unwrap();
     reload.await.unwrap();
     let told = tokio::task::spawn_blocking(move || client.ask("more").output());
     assert_eq!(told.await.unwrap(), ["more"]);

@@ -118,11 +118,10 @@ async fn next_in_force(packets: &Packets) -> Version {
     loop {
         let told: Packet<Report> = packets.receive().await.unwrap().unwrap();
         assert_eq!(told.descriptors.len(), 1, "{told:?}");
-        match told.value {
-            Report::InForce(standing) => return standing.version,
-            Report::Coming(_) => {}
-            other => panic!("{other:?}"),
+        if let Report::InForce(standing) = told.value {
+            return standing.version;
         }
+        assert!(matches!(told.value, Report::Coming(_)), "{told:?}");
     }
 }
 
