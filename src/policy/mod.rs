@@ -192,16 +192,18 @@ impl Policy {
         self.commands.values()
     }
 
-    /// What `fault` finds wrong with the programs of the commands, at the places that name them.
+    /// What `fault` finds wrong with the programs of the commands, at the places that name them. Each is looked at once.
     #[must_use]
     pub fn program_faults(&self, fault: impl Fn(&Path) -> Option<(Severity, String)>) -> Vec<Diagnostic> {
-        let found = |command: &Command| {
-            let (severity, message) = fault(&command.program)?;
-            Some(Diagnostic::new(severity, command.program_place.clone(), &message))
-        };
-        let mut faults: Vec<Diagnostic> = self.commands.values().filter_map(found).collect();
-        faults.sort_by_key(Diagnostic::order);
-        faults
+        let mut known = BTreeMap::new();
+        let mut found = Vec::new();
+        for command in self.commands.values() {
+            let fault = known.entry(&command.program).or_insert_with(|| fault(&command.program));
+            let at = || command.program_place.clone();
+            found.extend(fault.as_ref().map(|(severity, message)| Diagnostic::new(*severity, at(), message)));
+        }
+        found.sort_by_key(Diagnostic::order);
+        found
     }
 
     /// What `fault` finds wrong with the directories under which arguments take paths, as warnings at those arguments.
