@@ -50,6 +50,12 @@ pub(crate) fn drop_ins(commands: usize) -> Vec<Source> {
     spelt(commands, |group| (3_000_000 + group).to_string())
 }
 
+/// A drop-in by which everyone of the group 0 may run each of these commands.
+pub(crate) fn for_everyone(commands: usize) -> Source {
+    let rule = |number| format!("[[commands.restart-{number}.allow]]\ngroups = [0]\n");
+    Source { name: "policy.d/everyone.toml".to_owned(), text: (0..commands).map(rule).collect() }
+}
+
 fn spelt(commands: usize, group: Spelling) -> Vec<Source> {
     let groups = (commands / 10).max(1);
     let numbers: Vec<usize> = (0..commands).collect();

@@ -1,8 +1,9 @@
-//! How long others wait while a large policy is loaded, again and again. Both sides of a ratio are taken on the same servers.
+//! How long others wait while one client has much done for it: a large policy loaded, or listed, again and again. Both sides of a
+//! ratio are taken on the same servers.
 
 use crate::client::{Client, Dialogue};
 use crate::figure::{Figure, Round, Subject, Unit};
-use crate::policies::drop_ins;
+use crate::policies::{drop_ins, for_everyone};
 use crate::servers::Udsadmin;
 use crate::stand::Stand;
 use std::io;
@@ -13,42 +14,54 @@ use std::time::{Duration, Instant};
 /// Commands of the policy; a tenth as many groups.
 const COMMANDS: usize = 10_000;
 
-/// A client that exchanges while another one reloads, and then the same while nobody does.
+/// One client's requests, and what another one asks for meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Neighbours {
+    /// What is timed.
+    pub(crate) timed: &'static str,
+    /// What goes on beside it.
+    pub(crate) beside: &'static str,
+}
+
+/// A client that exchanges while another one has much done, and then the same while nobody does.
 ///
 /// # Errors
 /// Those of starting the servers, and of the first exchanges.
-pub(crate) fn beside<'a>(name: &'static str, request: &str, stand: &Stand) -> io::Result<Figure<'a>> {
-    let servers = Rc::new(Udsadmin::start_with(stand, &drop_ins(COMMANDS))?);
+pub(crate) fn beside<'a>(
+    name: &'static str,
+    neighbours: Neighbours,
+    stand: &Stand,
+) -> io::Result<Figure<'a>> {
+    let Neighbours { timed, beside } = neighbours;
+    let mut files = drop_ins(COMMANDS);
+    files.extend((beside == "commands").then(|| for_everyone(COMMANDS)));
+    let servers = Rc::new(Udsadmin::start_with(stand, &files)?);
     let says = |request: &str| Client::of(Dialogue::new(servers.socket.clone(), request, "200"));
-    let (mut busy, mut idle, mut reloading) = (says(request)?, says(request)?, says("reload")?);
+    let (mut disturbed, mut idle, mut busy) = (says(timed)?, says(timed)?, says(beside)?);
     let while_idle = Rc::clone(&servers);
-    Ok(Figure {
-        name,
-        what: format!("{request}, while a policy of {COMMANDS} commands is loaded again and again"),
-        unit: Unit::Seconds,
-        rate: Some("requests"),
-        subjects: vec![
-            Subject::new("reloading", move |span| {
-                let _alive = &servers;
-                exchange_beside(&mut busy, &mut reloading, span)
-            }),
-            Subject::new("idle", move |span| {
-                let _alive = &while_idle;
-                let begin = Instant::now();
-                idle.drive(begin + span).map(|taken| round(taken, begin))
-            }),
-        ],
-    })
+    let subjects = vec![
+        Subject::new(beside, move |span| {
+            let _alive = &servers;
+            exchange_beside(&mut disturbed, &mut busy, span)
+        }),
+        Subject::new("idle", move |span| {
+            let (_alive, begin) = (&while_idle, Instant::now());
+            idle.drive(begin + span).map(|taken| round(taken, begin))
+        }),
+    ];
+    let what =
+        format!("{timed}, while another client asks for {beside} of {COMMANDS} commands again and again");
+    Ok(Figure { name, what, unit: Unit::Seconds, rate: Some("requests"), subjects })
 }
 
-/// Exchanges for as long as it takes the other to reload for this long, and to end with the last reload.
-fn exchange_beside(client: &mut Client, reloading: &mut Client, span: Duration) -> io::Result<Round> {
+/// Exchanges for as long as the other is busy for this long, and to the end of its last exchange.
+fn exchange_beside(client: &mut Client, other: &mut Client, span: Duration) -> io::Result<Round> {
     let begin = Instant::now();
     thread::scope(|scope| {
-        let reloads = scope.spawn(|| reloading.drive(begin + span));
-        let taken = client.drive_while(|| !reloads.is_finished());
+        let busy = scope.spawn(|| other.drive(begin + span));
+        let taken = client.drive_while(|| !busy.is_finished());
         let died = |_| Err(io::Error::other("the thread of a client died"));
-        reloads.join().unwrap_or_else(died)?;
+        busy.join().unwrap_or_else(died)?;
         taken.map(|taken| round(taken, begin))
     })
 }

@@ -3,6 +3,7 @@
 use crate::client::{Dialogue, Reply, code_of};
 use crate::figure::{Figure, Subject, Unit};
 use crate::options::Options;
+use crate::reloads::Neighbours;
 use crate::servers::{Echo, Udsadmin};
 use crate::stand::Stand;
 use crate::{memory, output, policies, reloads, runs};
@@ -91,7 +92,7 @@ struct Set<'a> {
 type Make = for<'a> fn(&'a Set<'a>, &'static str) -> io::Result<Figure<'a>>;
 
 /// The figures: name, and how each is made.
-const FIGURES: [(&str, Make); 22] = [
+const FIGURES: [(&str, Make); 23] = [
     ("ping", |set, name| set.exchange(name, "one client, one ping after another", &set.says("ping", "200"))),
     ("ping-many", |set, name| {
         let clients = set.options.clients.unwrap_or(MANY);
@@ -122,8 +123,9 @@ const FIGURES: [(&str, Make); 22] = [
     ("decide-denied", |_, name| policies::refusing(name)),
     ("visible", |_, name| policies::listing(name)),
     ("reload", |set, name| reloads::reload(name, &set.says("reload", "200"), set.stand)),
-    ("ping-reload", |set, name| reloads::beside(name, "ping", set.stand)),
-    ("run-reload", |set, name| reloads::beside(name, "nothing", set.stand)),
+    ("ping-reload", |set, name| disturbed(set, name, "ping", "reload")),
+    ("run-reload", |set, name| disturbed(set, name, "nothing", "reload")),
+    ("ping-commands", |set, name| disturbed(set, name, "ping", "commands")),
 ];
 
 /// The names of all figures, in their order.
@@ -138,6 +140,15 @@ fn each_anew(dialogue: Dialogue) -> Dialogue {
 fn run(name: &'static str, what: &str, dialogue: &Dialogue) -> io::Result<Figure<'static>> {
     let subjects = vec![dialogue.subject("udsadmin", 1)?, runs::direct()];
     Ok(Figure { name, what: what.to_owned(), unit: Unit::Seconds, rate: Some("runs"), subjects })
+}
+
+fn disturbed<'a>(
+    set: &Set<'_>,
+    name: &'static str,
+    timed: &'static str,
+    beside: &'static str,
+) -> io::Result<Figure<'a>> {
+    reloads::beside(name, Neighbours { timed, beside }, set.stand)
 }
 
 impl<'a> Set<'a> {
