@@ -322,22 +322,6 @@ async fn a_run_judged_by_another_policy_is_neither_run_nor_denied() {
 }
 
 #[tokio::test]
-async fn whoever_follows_is_told_of_each_policy_and_orders_nothing() {
-    let seam = Seam::new();
-    let packets = seam.connect();
-    packets.send(&Order::Follow, &[]).await.unwrap();
-    for round in 0..2 {
-        let told: Packet<Report> = packets.receive().await.unwrap().unwrap();
-        assert!(matches!(told.value, Report::InForce(_)) && told.descriptors.len() == 1, "{told:?}");
-        if round == 0 {
-            seam.world.broker().signal(rustix::process::Signal::HUP);
-        }
-    }
-    packets.send(&Order::Reload { run: 1, confirm: None }, &[]).await.unwrap();
-    assert_eq!(report(&packets).await, None);
-}
-
-#[tokio::test]
 async fn jobs_go_on_though_the_server_dies() {
     let seam = Seam::new();
     let mut gate = seam.world.gate();
