@@ -13,7 +13,7 @@ use crate::execution::Surroundings;
 use crate::files::Trust;
 use crate::identity::{Namespace, Peer, Uid};
 use crate::limits::Places;
-use crate::policy::Admission;
+use crate::policy::{Admission, Policy};
 use crate::request::Request;
 use crate::transport::{self, NoPeer};
 use std::collections::HashMap;
@@ -200,6 +200,11 @@ impl Service {
 impl Session {
     pub(super) fn is_open(&self) -> bool {
         still_open(self.client.as_fd()).is_ok()
+    }
+
+    /// The peer, as this policy is to judge it at this moment.
+    pub(super) async fn peer_now(&self, policy: &Policy) -> Peer {
+        transport::regrouped(self.peer.clone(), policy.needs_database_groups()).await
     }
 }
 

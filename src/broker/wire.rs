@@ -2,6 +2,7 @@
 
 use super::force::{Standing, Version};
 use crate::execution::{JobId, Outcome};
+use crate::policy::Refusal;
 use crate::request::Request;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime};
@@ -174,6 +175,18 @@ pub enum NotRun {
     },
     /// The server judged it by another policy than the one in force: it is to be judged again.
     OtherPolicy,
+}
+
+impl From<&Refusal> for NotRun {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::Denied => Self::Denied,
+            Refusal::NotNow(text) => Self::NotNow { text: text.clone() },
+            Refusal::BadArgument { name, text } => {
+                Self::BadArgument { name: name.clone(), text: text.clone() }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ impl Service {
             return Err(NotRun::Draining);
         }
         let now = self.policies.now();
-        let peer = self.peer_now(session, &now.policy).await;
+        let peer = session.peer_now(&now.policy).await;
         let (policy, builtin) = (&now.policy, wish.builtin());
         if session.is_open() && policy.grants_builtin(&peer, builtin, (self.clock)()) {
             return Ok((peer, now.version));
