@@ -3,13 +3,14 @@
 use super::Policy;
 use super::bind::{self, Given};
 use super::command::{Command, Rule};
-use super::condition::{Matched, listed};
+use super::condition::Matched;
 use super::decision::{Admission, Decision, Denial, Grant, Reason};
 use super::demand::lay_out;
 use super::kind::{ArgumentSpec, one_of};
 use super::origin::Origin;
 use super::shown::told;
 use super::step::{Explanation, Step, Steps};
+use super::window::{During, listed};
 use crate::identity::{DatabaseGroups, Peer};
 use crate::request::{CommandName, Request, Value};
 use std::time::SystemTime;
@@ -147,7 +148,7 @@ fn check<'a>(
 
 /// The first of the rules that permits at this moment.
 fn in_time(command: &Command, rules: &[&Rule], now: SystemTime, steps: &mut Steps) -> Result<Origin, Denial> {
-    let mut closed: Vec<String> = Vec::new();
+    let mut closed: Vec<&During> = Vec::new();
     for rule in rules {
         let during = &rule.condition.during;
         if !during.is_always() || !closed.is_empty() {
@@ -156,7 +157,7 @@ fn in_time(command: &Command, rules: &[&Rule], now: SystemTime, steps: &mut Step
         if during.holds(now) {
             return Ok(rule.origin.clone());
         }
-        closed.push(during.to_string());
+        closed.push(during);
     }
     let Some(first) = rules.first() else {
         return Err(Denial::denied(Reason::NotForThisPeer, command.origin()));

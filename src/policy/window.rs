@@ -10,12 +10,21 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use spelling::Spelling;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::SystemTime;
 
 /// Windows of time, of which one is enough. None at all is always.
 #[derive(Clone, Debug, Default)]
 pub(super) struct During(Vec<Window>);
+
+/// Times that are told together: each once, parted by semicolons.
+pub(super) fn listed<Time: ToString>(times: impl IntoIterator<Item = Time>) -> String {
+    let mut seen = BTreeSet::new();
+    let mut told: Vec<String> = times.into_iter().map(|time| time.to_string()).collect();
+    told.retain(|time| seen.insert(time.clone()));
+    told.join("; ")
+}
 
 /// Days, a span of their hours, and the zone whose days they are.
 #[derive(Clone, Debug)]
@@ -59,7 +68,7 @@ impl During {
 
 impl fmt::Display for During {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.iter().map(|window| &*window.written).collect::<Vec<_>>().join("; "))
+        f.write_str(&listed(&self.0))
     }
 }
 
