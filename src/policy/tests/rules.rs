@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::identity::{DatabaseGroups, Groups, Namespace};
-use crate::policy::{Decision, Explanation, Reason, decide, moment, why};
+use crate::policy::{Decision, Reason, decide, moment, why};
 use crate::request::Builtin;
 use std::time::{Duration, SystemTime};
 
@@ -26,13 +26,6 @@ fn someone(who: &str) -> Peer {
         }
     }
     peer
-}
-
-fn rows(explanation: &Explanation) -> Vec<String> {
-    let row = |fields: Vec<(&str, String)>| {
-        fields.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ")
-    };
-    explanation.steps.iter().map(|step| row(step.fields())).collect()
 }
 
 #[test]
