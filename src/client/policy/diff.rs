@@ -25,8 +25,9 @@ A line with + is a gain, one with - a loss:
 Values are told one by one where they can be listed, and else by their type; where neither of two types is known to hold
 the other, the one is a loss and the other a gain. \"(left out)\" is a request without the argument, with what then stands
 for it. A command whose program, exec, args or run-as has changed runs something else: whoever may run it gains that, and
-loses what it was. Users and groups are those of this machine; a name that it doesn't know is told apart by the name.
-Programs are not looked at, and tests not run: that is for `udsadmin check`.
+loses what it was. A limit that has become wider is a gain, one that has become narrower a loss. Users and groups are those of
+this machine; a name that it doesn't know is told apart by the name. Programs are not looked at, and tests not run: that is for
+`udsadmin check`.
 
 Exit status: 0 nobody gains anything, 1 somebody does, 78 a policy can't be used, 64 a mistake on the command line.";
 
