@@ -57,19 +57,28 @@ impl Followed {
 
     /// Waits for another policy than the one of this version, for some seconds; false where none came.
     pub async fn differs_from(&self, version: &Version) -> bool {
-        self.becomes(|now| now != version).await
+        self.becomes(|state| state.now.version != *version).await
     }
 
     /// Waits for the policy of this version, for some seconds; false where it did not come.
     pub async fn is(&self, version: &Version) -> bool {
-        self.becomes(|now| now == version).await
+        self.becomes(|state| state.now.version == *version).await
     }
 
-    async fn becomes(&self, wanted: impl Fn(&Version) -> bool) -> bool {
+    /// Waits for word of a policy that is refused for this reason, for some seconds; false where none came.
+    pub async fn hears_of(&self, refusal: &str) -> bool {
+        self.becomes(|state| state.refused.as_ref().is_some_and(|refused| refused.why == refusal)).await
+    }
+
+    /// Waits until no policy is on trial, for some seconds; false where one still is.
+    pub async fn is_settled(&self) -> bool {
+        self.becomes(|state| state.until.is_none()).await
+    }
+
+    async fn becomes(&self, wanted: impl Fn(&State) -> bool) -> bool {
         self.hurry();
         let mut state = self.state.subscribe();
-        let come = state.wait_for(|state| wanted(&state.now.version));
-        matches!(timeout(WAITING, come).await, Ok(Ok(_)))
+        matches!(timeout(WAITING, state.wait_for(wanted)).await, Ok(Ok(_)))
     }
 
     /// Follows the broker that listens there. Never ends.

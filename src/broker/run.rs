@@ -92,11 +92,9 @@ impl Service {
         if self.draining.is_cancelled() {
             return Err(NotRun::Draining);
         }
-        if !entry.session.is_open() {
-            let why = "the client has closed its connection";
-            let event =
-                entry.event(Kind::Denied, &format!("denied: {why}")).field("UDSADMIN_DECISION", "deny");
-            self.trail.note(&event.field("UDSADMIN_REASON", why)).await;
+        if let Err(gone) = entry.session.is_open() {
+            let event = entry.event(Kind::Denied, &format!("denied: {gone}"));
+            self.trail.note(&event.field("UDSADMIN_DECISION", "deny").field("UDSADMIN_REASON", gone)).await;
             return Err(NotRun::Denied);
         }
         let grant = Arc::new(self.judge(entry).await?);

@@ -3,9 +3,9 @@
 use super::force::{Standing, Version};
 use crate::execution::{JobId, Outcome};
 use crate::policy::Refusal;
-use crate::request::Request;
+use crate::request::{Request, Wish};
 use serde::{Deserialize, Serialize};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// Octets of one packet at most. A request of a full line is a third of it.
 pub(super) const PACKET_MAX: usize = 32 * 1024;
@@ -31,17 +31,12 @@ pub enum Order {
     },
     /// Asks for every policy that comes into force, the present one first. The first order, and the only one.
     Follow,
-    /// Reads the policy again.
-    Reload {
+    /// Fulfils a wish of the client's.
+    Fulfil {
         /// The server's number for this order, in the reports on it.
         run: u32,
-        /// How long the new policy is on trial: unless confirmed within it, the one before comes back.
-        confirm: Option<Duration>,
-    },
-    /// Keeps the policy that is on trial.
-    Confirm {
-        /// The server's number for this order, in the reports on it.
-        run: u32,
+        /// What the client wishes.
+        wish: Wish,
     },
 }
 
@@ -193,6 +188,7 @@ impl From<&Refusal> for NotRun {
 mod tests {
     use super::*;
     use crate::request::{Argument, Value};
+    use std::time::Duration;
 
     #[test]
     fn the_largest_request_fits_one_packet() {

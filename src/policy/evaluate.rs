@@ -12,7 +12,7 @@ use super::shown::told;
 use super::step::{Explanation, Step, Steps};
 use super::window::{During, listed};
 use crate::identity::{DatabaseGroups, Peer};
-use crate::request::{CommandName, Request, Value};
+use crate::request::{Builtin, CommandName, Request, Value};
 use std::time::SystemTime;
 
 /// Decides whether the peer may run the request at this moment.
@@ -37,6 +37,21 @@ pub(super) fn admission(policy: &Policy, peer: &Peer) -> Admission {
         Ok(rule) => Admission::Admitted { rule },
         Err(denial) => Admission::Refused(denial),
     }
+}
+
+/// Decides whether the peer may connect and use the built-in at this moment.
+pub(super) fn builtin(policy: &Policy, peer: &Peer, builtin: Builtin, now: SystemTime) -> Result<(), Denial> {
+    gate(policy, peer, &mut Steps::unrecorded())?;
+    if !builtin.needs_grant()
+        || policy.grants(peer, builtin).any(|(condition, _)| condition.during.holds(now))
+    {
+        return Ok(());
+    }
+    let Some((_, first)) = policy.grants(peer, builtin).next() else {
+        return Err(Denial::denied(Reason::NotGranted, Origin::DEFAULT_DENY));
+    };
+    let closed = policy.grants(peer, builtin).map(|(condition, _)| &condition.during);
+    Err(Denial::not_now(&listed(closed), first.origin.clone()))
 }
 
 fn evaluate(

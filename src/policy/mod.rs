@@ -58,7 +58,7 @@ pub use who_can::{Able, who_can};
 
 use crate::identity::Peer;
 use crate::request::{ArgumentName, Builtin, CommandName};
-use condition::{Condition, Principals};
+use condition::{Condition, Matched, Principals};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::SystemTime;
@@ -122,19 +122,28 @@ impl Policy {
     /// Whether the peer may connect and use the built-in at this moment. Those that need no grant are everyone's.
     #[must_use]
     pub fn grants_builtin(&self, peer: &Peer, builtin: Builtin, now: SystemTime) -> bool {
-        let granted = || self.grants(peer, builtin).any(|condition| condition.during.holds(now));
-        self.is_admitted(peer) && (!builtin.needs_grant() || granted())
+        self.judge_builtin(peer, builtin, now).is_ok()
+    }
+
+    /// The same, with the reason and the rule of a refusal.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn judge_builtin(&self, peer: &Peer, builtin: Builtin, now: SystemTime) -> Result<(), Denial> {
+        evaluate::builtin(self, peer, builtin, now)
     }
 
     /// When the peer may use a granted built-in, if only at some times.
     #[must_use]
     pub fn builtin_hours(&self, peer: &Peer, builtin: Builtin) -> Option<String> {
-        condition::hours(self.grants(peer, builtin)).filter(|_| self.is_admitted(peer))
+        let conditions = self.grants(peer, builtin).map(|(condition, _)| condition);
+        condition::hours(conditions).filter(|_| self.is_admitted(peer))
     }
 
-    fn grants(&self, peer: &Peer, builtin: Builtin) -> impl Iterator<Item = &Condition> {
+    /// The rules of a granted built-in that are for the peer, whatever times they name.
+    fn grants(&self, peer: &Peer, builtin: Builtin) -> impl Iterator<Item = (&Condition, Matched<'_>)> {
         let of_it = self.builtins.iter().filter(move |(named, _)| *named == builtin);
-        of_it.map(|(_, condition)| condition).filter(|condition| condition.matching(peer).is_some())
+        of_it.filter_map(|(_, condition)| Some((condition, condition.matching(peer)?)))
     }
 
     /// The commands of which some allow rule names the peer, by name, whatever the time. None for a peer that may not connect.

@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use udsadmin::broker::{NotRun, Order, Packet, Packets, Report, Version};
 use udsadmin::execution::Outcome;
-use udsadmin::request::{Argument, Request, Value};
+use udsadmin::request::{Argument, Request, Value, Wish};
 
 /// The broker alone, and a client that has connected to the door, whose connection this test has accepted.
 struct Seam {
@@ -333,7 +333,7 @@ async fn whoever_follows_is_told_of_each_policy_and_orders_nothing() {
             seam.world.broker().signal(rustix::process::Signal::HUP);
         }
     }
-    packets.send(&Order::Reload { run: 1, confirm: None }, &[]).await.unwrap();
+    packets.send(&Order::Fulfil { run: 1, wish: Wish::Reload(None) }, &[]).await.unwrap();
     assert_eq!(report(&packets).await, None);
 }
 
