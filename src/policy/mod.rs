@@ -40,14 +40,16 @@ mod weekday;
 mod who_can;
 mod window;
 
+pub use argument::TAKEN_NAMES;
 pub use case::Case;
 pub use command::{Command, RunAs};
 pub use decision::{Admission, Decision, Denial, Grant, Reason, Refusal};
+pub use definition::TIMEOUT_MAX;
 pub use demand::{Demand, Need, PathNeed, Secret, UserNeed};
 pub use diagnostic::{Diagnostic, Severity};
 pub use diff::{Change, Diff, LeftOut, Principal, Values, diff};
 pub use evaluate::{decide, why};
-pub use kind::{ArgumentSpec, Repeat, Target};
+pub use kind::{ArgumentSpec, Repeat, Target, VALUE_MAX};
 pub use moment::moment;
 pub use origin::{Origin, Source};
 pub use principal::{LookupFailed, Names};
