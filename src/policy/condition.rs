@@ -5,7 +5,7 @@ use super::origin::Origin;
 use super::principal::{Member, Members, Purpose};
 use super::reader::{Item, Reader};
 use super::role::RoleUse;
-use super::window::{During, listed};
+use super::time::{During, listed};
 use crate::identity::{DatabaseGroups, Groups, Namespace, Peer};
 use std::ops::Range;
 use toml::de::DeTable;

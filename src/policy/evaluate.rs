@@ -10,7 +10,7 @@ use super::kind::{ArgumentSpec, one_of};
 use super::origin::Origin;
 use super::shown::told;
 use super::step::{Explanation, Step, Steps};
-use super::window::{During, listed};
+use super::time::{During, listed};
 use crate::identity::{DatabaseGroups, Peer};
 use crate::request::{Builtin, CommandName, Request, Value};
 use std::time::SystemTime;

@@ -18,7 +18,6 @@ pub mod language;
 pub mod lint;
 mod load;
 mod lookup;
-mod moment;
 mod nearest;
 mod origin;
 mod placeholder;
@@ -36,9 +35,8 @@ mod syntax;
 mod template;
 #[cfg(test)]
 mod tests;
-mod weekday;
+mod time;
 mod who_can;
-mod window;
 
 pub use argument::TAKEN_NAMES;
 pub use case::Case;
@@ -50,12 +48,12 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use diff::{Change, Diff, LeftOut, Principal, Values, diff};
 pub use evaluate::{decide, why};
 pub use kind::{ArgumentSpec, Repeat, Target, VALUE_MAX};
-pub use moment::moment;
 pub use origin::{Origin, Source};
 pub use principal::{LookupFailed, Names};
 pub use rate::{MaxRunning, Rate};
 pub use shown::Shown;
 pub use step::{Explanation, Step};
+pub use time::moment;
 pub use who_can::{Able, who_can};
 
 use crate::identity::Peer;

@@ -1,7 +1,7 @@
 //! What one rule permits of a command: some values of each argument, at some times. Counts no peers.
 
 use super::super::command::{Command, Rule};
-use super::super::window::{During, Window, listed};
+use super::super::time::{During, Window, listed};
 use super::change;
 use super::values::Choice;
 
