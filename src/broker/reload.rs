@@ -9,7 +9,7 @@ use crate::audit::{Event, Trail};
 use crate::files::FileError;
 use crate::identity::Peer;
 use crate::policy::{Diagnostic, Loaded, Severity, Source};
-use crate::request::Builtin;
+use crate::request::Wish;
 use std::fmt;
 use std::future::pending;
 use std::io;
@@ -64,9 +64,7 @@ pub enum By<'a> {
         /// The peer.
         peer: &'a Peer,
         /// What it asked for.
-        builtin: Builtin,
-        /// The same in its canonical spelling.
-        request: &'a str,
+        wish: Wish,
     },
 }
 

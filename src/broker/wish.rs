@@ -20,8 +20,7 @@ impl Service {
     pub(super) async fn fulfil(&self, session: &Session, run: u32, wish: Wish) {
         let (rows, answer) = match self.allowed(session, wish).await {
             Ok((peer, judged)) => {
-                let spelling = wish.to_string();
-                let by = By::Peer { peer: &peer, builtin: wish.builtin(), request: &spelling };
+                let by = By::Peer { peer: &peer, wish };
                 match wish {
                     Wish::Reload(trial) => {
                         let trial = trial.map(|time| time.clamp(*TRIAL.start(), *TRIAL.end()));
