@@ -1,5 +1,9 @@
 //! What may be asked: names, values, requests. Knows neither how they are spelt on a wire nor who may ask.
 
+mod wish;
+
+pub use wish::{TRIAL, Wish};
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -142,15 +142,19 @@ impl Event {
             .field("UDSADMIN_REASON", denial.reason())
     }
 
-    /// A built-in that is refused, in its canonical spelling.
+    /// A built-in that is refused, in its canonical spelling. By which rule, if by one, is left to say.
     #[must_use]
-    pub fn denied_builtin(peer: &Peer, builtin: Builtin, spelling: &str, reason: &str) -> Self {
+    pub fn denied_builtin(
+        peer: &Peer,
+        builtin: Builtin,
+        spelling: &dyn Display,
+        reason: &dyn Display,
+    ) -> Self {
         Self::new(Kind::Denied, format!("{peer}: {spelling}: denied: {reason}"))
             .peer(peer)
             .field("UDSADMIN_COMMAND", builtin.verb())
             .field("UDSADMIN_REQUEST", spelling)
             .field("UDSADMIN_REASON", reason)
-            .decision("deny", "default-deny")
     }
 
     /// The arguments by name, one field for each value, as many as are told; of the others the number is.

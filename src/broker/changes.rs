@@ -72,13 +72,11 @@ fn rows(kind: &str, changes: &[Change]) -> Vec<Row> {
 }
 
 fn row(kind: &str, change: &Change) -> Row {
-    let values = change.values().iter().map(|(name, values)| format!("{name}={values}"));
-    let values = values.collect::<Vec<_>>().join(" ");
     let mut row = vec![
         field("change", kind),
         field("peer", &change.peer()),
         field("command", change.command()),
-        field("values", &values),
+        field("values", &change.spelt_values()),
     ];
     row.extend(change.times().map(|times| field("times", times)));
     row.extend(change.is_foreign().then(|| field("namespace", "foreign")));

@@ -3,7 +3,7 @@
 use super::force::Version;
 use super::wire::{Order, Report};
 use super::{Packet, Packets};
-use crate::request::Request;
+use crate::request::{Request, Wish};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -75,20 +75,12 @@ impl Connection {
         self.packets.send(&Order::Run { run, version, request: request.clone() }, pipes).await
     }
 
-    /// Orders a reload, with or without a time on trial.
+    /// Orders a wish to be fulfilled.
     ///
     /// # Errors
     /// Those of sending: nothing was done.
-    pub async fn reload(&self, run: u32, confirm: Option<Duration>) -> io::Result<()> {
-        self.packets.send(&Order::Reload { run, confirm }, &[]).await
-    }
-
-    /// Orders the policy on trial to be kept.
-    ///
-    /// # Errors
-    /// Those of sending: nothing was done.
-    pub async fn confirm(&self, run: u32) -> io::Result<()> {
-        self.packets.send(&Order::Confirm { run }, &[]).await
+    pub async fn fulfil(&self, run: u32, wish: Wish) -> io::Result<()> {
+        self.packets.send(&Order::Fulfil { run, wish }, &[]).await
     }
 
     /// Asks for the end of a run. Whether the broker is still there to hear it, [`next`](Self::next) tells.

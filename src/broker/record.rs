@@ -58,10 +58,10 @@ impl By<'_> {
     fn noted(&self, event: Event) -> Event {
         match self {
             Self::Signal => event,
-            Self::Peer { peer, builtin, request } => event
+            Self::Peer { peer, wish } => event
                 .peer(peer)
-                .field("UDSADMIN_COMMAND", builtin.verb())
-                .field("UDSADMIN_REQUEST", request)
+                .field("UDSADMIN_COMMAND", wish.builtin().verb())
+                .field("UDSADMIN_REQUEST", wish)
                 .field("UDSADMIN_DECISION", "permit"),
         }
     }
@@ -71,7 +71,7 @@ impl fmt::Display for By<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Signal => f.write_str("by SIGHUP"),
-            Self::Peer { peer, request, .. } => write!(f, "by {peer}: {request}"),
+            Self::Peer { peer, wish } => write!(f, "by {peer}: {wish}"),
         }
     }
 }

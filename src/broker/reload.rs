@@ -9,7 +9,7 @@ use super::wire::{Answer, NotRun, Row};
 use crate::audit::{Event, Trail};
 use crate::identity::Peer;
 use crate::policy::{Loaded, Source};
-use crate::request::Builtin;
+use crate::request::Wish;
 use std::fmt;
 use std::future::pending;
 use std::io;
@@ -60,9 +60,7 @@ pub enum By<'a> {
         /// The peer.
         peer: &'a Peer,
         /// What it asked for.
-        builtin: Builtin,
-        /// The same in its canonical spelling.
-        request: &'a str,
+        wish: Wish,
     },
 }
 

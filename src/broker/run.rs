@@ -8,7 +8,7 @@ use crate::audit::{Event, Kind};
 use crate::execution::{self, Job, JobId, NotProven, Outcome, Proven, plan, prove};
 use crate::identity::{Account, Peer};
 use crate::limits::{Place, Places};
-use crate::policy::{Decision, Denial, Grant, Policy, Refusal, Shown, decide};
+use crate::policy::{Decision, Denial, Grant, Shown, decide};
 use crate::request::{CommandName, Request};
 use crate::{accounts, files};
 use rustix::fs::{FsWord, OFlags, fcntl_getfl, fstatfs};
@@ -77,7 +77,7 @@ impl Service {
         if now.version != version {
             return report(session, &Report::NotRun { run, why: NotRun::OtherPolicy }).await;
         }
-        let (peer, shown) = (self.peer_now(session, &now.policy).await, now.policy.shown(&request));
+        let (peer, shown) = (session.peer_now(&now.policy).await, now.policy.shown(&request));
         let entry = Entry { session, run, now: &now, peer: &peer, request: &request, shown };
         let end = match self.start(&entry, pipes).await {
             Err(why) => Report::NotRun { run, why },
@@ -86,29 +86,16 @@ impl Service {
         report(session, &end).await;
     }
 
-    /// The session's peer, with what the user database says of it at this moment.
-    pub(super) async fn peer_now(&self, session: &Session, policy: &Policy) -> Peer {
-        let mut peer = session.peer.clone();
-        if policy.needs_database_groups() {
-            let uid = peer.uid;
-            peer.database_groups =
-                tokio::task::spawn_blocking(move || accounts::groups_of(uid)).await.unwrap_or_default();
-        }
-        peer
-    }
-
     async fn start(&self, entry: &Entry<'_>, pipes: Vec<OwnedFd>) -> Result<(Job, Arc<Grant>, Held), NotRun> {
         let has_input = pipes.len() > 2;
         let stdio = stdio(pipes).map_err(|error| internal("the pipes of a run", &error))?;
         if self.draining.is_cancelled() {
             return Err(NotRun::Draining);
         }
-        if !entry.session.is_open() {
-            let why = "the client has closed its connection";
-            let what = format!("denied: {why}");
-            let event = Event::about(Kind::Denied, entry.peer, &entry.shown.before_proof(), &what)
-                .field("UDSADMIN_DECISION", "deny");
-            self.trail.note(&event.field("UDSADMIN_REASON", why)).await;
+        if let Err(gone) = entry.session.is_open() {
+            let what = format!("denied: {gone}");
+            let event = Event::about(Kind::Denied, entry.peer, &entry.shown.before_proof(), &what);
+            self.trail.note(&event.field("UDSADMIN_DECISION", "deny").field("UDSADMIN_REASON", gone)).await;
             return Err(NotRun::Denied);
         }
         let grant = Arc::new(self.judge(entry).await?);
@@ -129,13 +116,7 @@ impl Service {
 
     async fn refuse(&self, entry: &Entry<'_>, denial: &Denial) -> NotRun {
         self.trail.note(&Event::denied(entry.peer, &entry.shown, denial)).await;
-        match denial.refusal() {
-            Refusal::Denied => NotRun::Denied,
-            Refusal::NotNow(text) => NotRun::NotNow { text: text.clone() },
-            Refusal::BadArgument { name, text } => {
-                NotRun::BadArgument { name: name.clone(), text: text.clone() }
-            }
-        }
+        denial.refusal().into()
     }
 
     /// What the grant demands of the world outside, proven. What is not so is refused like any other value.

@@ -1,20 +1,19 @@
 //! The broker's service: one connection of the server is one client's session. Asks the kernel who the client is, and
 //! decides for itself; what the server says counts for nothing in that.
 
-use super::door::{Doors, still_open};
+use super::door::{Doors, Foreign, still_open};
 use super::force::Version;
 use super::quota::Quotas;
 use super::run::report;
 use super::wire::{Answer, NotRun, Order, Report};
-use super::wish::Wish;
 use super::{Packet, Packets, Policies};
 use crate::audit::{Event, Kind, Trail};
 use crate::execution::Surroundings;
 use crate::files::Trust;
 use crate::identity::{Namespace, Peer, Uid};
 use crate::limits::Places;
-use crate::policy::Admission;
-use crate::request::Request;
+use crate::policy::{Admission, Policy};
+use crate::request::{Request, Wish};
 use crate::transport::{self, NoPeer};
 use std::collections::HashMap;
 use std::io;
@@ -147,11 +146,8 @@ impl Service {
                 Ok(Some(Packet { value: Order::Run { run, version, request }, descriptors: pipes })) => {
                     self.begin(&session, Ordered { run, version, request, pipes }, &mut cancels).await;
                 }
-                Ok(Some(Packet { value: Order::Reload { run, confirm }, .. })) => {
-                    self.hear(&session, run, Wish::Reload(confirm)).await;
-                }
-                Ok(Some(Packet { value: Order::Confirm { run }, .. })) => {
-                    self.hear(&session, run, Wish::Confirm).await;
+                Ok(Some(Packet { value: Order::Fulfil { run, wish }, .. })) => {
+                    self.hear(&session, run, wish).await;
                 }
                 Ok(Some(Packet { value: Order::Cancel { run }, .. })) => {
                     cancels.get(&run).inspect(|token| token.cancel());
@@ -198,8 +194,17 @@ impl Service {
 }
 
 impl Session {
-    pub(super) fn is_open(&self) -> bool {
-        still_open(self.client.as_fd()).is_ok()
+    /// Whether its client is still connected.
+    ///
+    /// # Errors
+    /// That it is not.
+    pub(super) fn is_open(&self) -> Result<(), Foreign> {
+        still_open(self.client.as_fd())
+    }
+
+    /// The peer, as this policy is to judge it at this moment.
+    pub(super) async fn peer_now(&self, policy: &Policy) -> Peer {
+        transport::regrouped(self.peer.clone(), policy.needs_database_groups()).await
     }
 }
 

@@ -1,9 +1,10 @@
-//! A policy's files in one piece of memory, to be handed to who follows. Sealed: whoever holds it can only read it.
+//! A policy's files in one piece of sealed memory, to be handed to who follows. Understands none of them.
 
+use crate::files;
 use crate::policy::Source;
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fstat, memfd_create};
+use rustix::fs::fstat;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
@@ -14,11 +15,7 @@ use std::os::unix::fs::FileExt;
 pub(super) fn seal(sources: &[Source]) -> io::Result<OwnedFd> {
     let files: Vec<(&str, &str)> = sources.iter().map(|file| (&*file.name, &*file.text)).collect();
     let octets = postcard::to_stdvec(&files).map_err(io::Error::other)?;
-    let memory = memfd_create("udsadmin-policy", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-    let mut file = File::from(memory);
-    file.write_all(&octets)?;
-    fcntl_add_seals(&file, SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE)?;
-    Ok(file.into())
+    files::sealed("udsadmin-policy", &octets)
 }
 
 /// The files. Reads by position: others may read the same memory at the same time.

@@ -2,9 +2,10 @@
 
 use super::force::{Refused, Standing, Version};
 use crate::execution::{JobId, Outcome};
-use crate::request::Request;
+use crate::policy::Refusal;
+use crate::request::{Request, Wish};
 use serde::{Deserialize, Serialize};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// Octets of one packet at most. A request of a full line is a third of it.
 pub(super) const PACKET_MAX: usize = 32 * 1024;
@@ -30,17 +31,12 @@ pub enum Order {
     },
     /// Asks for every policy that comes into force, the present one first. The first order, and the only one.
     Follow,
-    /// Reads the policy again.
-    Reload {
+    /// Fulfils a wish of the client's.
+    Fulfil {
         /// The server's number for this order, in the reports on it.
         run: u32,
-        /// How long the new policy is on trial: unless confirmed within it, the one before comes back.
-        confirm: Option<Duration>,
-    },
-    /// Keeps the policy that is on trial.
-    Confirm {
-        /// The server's number for this order, in the reports on it.
-        run: u32,
+        /// What the client wishes.
+        wish: Wish,
     },
 }
 
@@ -176,10 +172,23 @@ pub enum NotRun {
     OtherPolicy,
 }
 
+impl From<&Refusal> for NotRun {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::Denied => Self::Denied,
+            Refusal::NotNow(text) => Self::NotNow { text: text.clone() },
+            Refusal::BadArgument { name, text } => {
+                Self::BadArgument { name: name.clone(), text: text.clone() }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::request::{Argument, Value};
+    use std::time::Duration;
 
     #[test]
     fn the_largest_request_fits_one_packet() {

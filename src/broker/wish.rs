@@ -1,4 +1,4 @@
-//! What a session may wish of the broker itself: to read the policy again, to keep it. Decided for its own peer, and on record.
+//! Wishes of a session: what the broker itself is asked to do. Decided for the session's own peer, and on record.
 
 use super::Packets;
 use super::force::Version;
@@ -9,49 +9,18 @@ use super::service::{Service, Session};
 use super::wire::{Answer, NotRun, Order, Report};
 use crate::audit::Event;
 use crate::identity::Peer;
-use crate::protocol::decoder::TRIAL;
-use crate::request::Builtin;
+use crate::request::{TRIAL, Wish};
+use std::fmt::Display;
 use std::io;
 use std::os::fd::AsFd;
-use std::time::Duration;
 use tokio::time::timeout;
-
-/// A wish.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Wish {
-    /// To read the policy again, and to have it on trial for so long.
-    Reload(Option<Duration>),
-    /// To keep the policy on trial.
-    Confirm,
-}
-
-impl Wish {
-    const fn builtin(self) -> Builtin {
-        match self {
-            Self::Reload(_) => Builtin::Reload,
-            Self::Confirm => Builtin::Confirm,
-        }
-    }
-
-    /// Its canonical spelling.
-    fn spelling(self) -> String {
-        let verb = self.builtin().verb();
-        match self {
-            Self::Reload(Some(time)) => {
-                format!("{verb} confirm={}", humantime::format_duration(time).to_string().replace(' ', ""))
-            }
-            Self::Reload(None) | Self::Confirm => verb.to_owned(),
-        }
-    }
-}
 
 impl Service {
     /// Fulfils a wish, or not, and reports on it.
     pub(super) async fn fulfil(&self, session: &Session, run: u32, wish: Wish) {
         let (rows, answer) = match self.allowed(session, wish).await {
             Ok((peer, judged)) => {
-                let spelling = wish.spelling();
-                let by = By::Peer { peer: &peer, builtin: wish.builtin(), request: &spelling };
+                let by = By::Peer { peer: &peer, wish };
                 match wish {
                     Wish::Reload(trial) => {
                         let trial = trial.map(|time| time.clamp(*TRIAL.start(), *TRIAL.end()));
@@ -74,19 +43,17 @@ impl Service {
             return Err(NotRun::Draining);
         }
         let now = self.policies.now();
-        let peer = self.peer_now(session, &now.policy).await;
-        let (policy, builtin) = (&now.policy, wish.builtin());
-        if session.is_open() && policy.grants_builtin(&peer, builtin, (self.clock)()) {
-            return Ok((peer, now.version));
+        let peer = session.peer_now(&now.policy).await;
+        let denied = |reason: &dyn Display| Event::denied_builtin(&peer, wish.builtin(), &wish, reason);
+        if let Err(gone) = session.is_open() {
+            self.trail.note(&denied(&gone).field("UDSADMIN_DECISION", "deny")).await;
+            return Err(NotRun::Denied);
         }
-        let hours = policy.builtin_hours(&peer, builtin).map(|hours| format!("only during {hours}"));
-        let why = match &hours {
-            _ if !session.is_open() => "the client has closed its connection",
-            Some(hours) => hours,
-            None => "the policy does not grant this built-in",
-        };
-        self.trail.note(&Event::denied_builtin(&peer, builtin, &wish.spelling(), why)).await;
-        Err(hours.map_or(NotRun::Denied, |text| NotRun::NotNow { text }))
+        if let Err(denial) = now.policy.judge_builtin(&peer, wish.builtin(), (self.clock)()) {
+            self.trail.note(&denied(denial.reason()).decision("deny", denial.rule())).await;
+            return Err(denial.refusal().into());
+        }
+        Ok((peer, now.version))
     }
 
     /// Tells the server of every policy that comes into force, and of each that may, until it hangs up. One that it was too slow

@@ -18,7 +18,7 @@ Examples:
   udsadmin check policy.toml policy.d         one policy of a file and a directory
   udsadmin check --json web.toml | jq '.[0]'  the first finding, for a program
 
-Exit status: 0 if the policy can be used, 78 if it can't, 64 for a mistake on the command line.
+Exit status: 0 the policy can be used, 78 it can't, 64 a mistake on the command line.
 Warnings change nothing: they tell of lines without effect, such as a user who doesn't exist.";
 
 /// Follows "does not exist" where no file was named.

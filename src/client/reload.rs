@@ -4,6 +4,7 @@ use super::exit::{self, shown};
 use super::policy::aligned;
 use super::run::{Failure, connect, told};
 use crate::protocol::reply::{Final, Part, parse_reply_line};
+use crate::request::Wish;
 use crate::server::options::DOOR;
 use crate::server::start::EX_CONFIG;
 use serde_json::{Map, Value, json};
@@ -65,18 +66,16 @@ struct Answer {
 
 /// Asks for a reload, and tells.
 pub(super) fn reload(arguments: &ReloadArgs) -> ExitCode {
-    let time = arguments.confirm.map(|time| humantime::format_duration(time).to_string().replace(' ', ""));
-    let line = time.map_or_else(|| "reload\n".to_owned(), |time| format!("reload confirm={time}\n"));
-    run(&line, &arguments.common)
+    run(Wish::Reload(arguments.confirm), &arguments.common)
 }
 
 /// Asks for a policy on trial to be kept, and tells.
 pub(super) fn confirm(arguments: &ConfirmArgs) -> ExitCode {
-    run("confirm\n", &arguments.common)
+    run(Wish::Confirm, &arguments.common)
 }
 
-fn run(line: &str, common: &Common) -> ExitCode {
-    let answer = connect(&common.socket).and_then(|stream| ask(stream, line));
+fn run(wish: Wish, common: &Common) -> ExitCode {
+    let answer = connect(&common.socket).and_then(|stream| ask(stream, &format!("{wish}\n")));
     told(answer.and_then(|answer| answer.tell(common.json, &mut io::stdout())))
 }
 

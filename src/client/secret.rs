@@ -2,15 +2,13 @@
 
 use super::exit::USAGE;
 use super::run::Failure;
+use crate::policy::VALUE_MAX;
 use crate::request::{Argument, ArgumentName, Value};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::str::FromStr;
-
-/// Octets of a secret at most: as many as any value has (udsadmin-protocol(7)).
-const SECRET_MAX: u64 = 4096;
 
 /// `NAME`, or `NAME=FILE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +52,8 @@ impl Source {
 /// Everything to the end, without the end of its last line.
 fn read(from: &mut dyn Read) -> io::Result<Vec<u8>> {
     let mut octets = Vec::new();
-    from.take(SECRET_MAX + 2).read_to_end(&mut octets)?;
+    let room = u64::try_from(VALUE_MAX).unwrap_or(u64::MAX).saturating_add(2);
+    from.take(room).read_to_end(&mut octets)?;
     if octets.last() == Some(&b'\n') {
         octets.pop();
     }
@@ -62,9 +61,8 @@ fn read(from: &mut dyn Read) -> io::Result<Vec<u8>> {
 }
 
 fn within_limit(octets: Vec<u8>) -> io::Result<Vec<u8>> {
-    let length = u64::try_from(octets.len()).unwrap_or(u64::MAX);
-    if length > SECRET_MAX {
-        Err(io::Error::other(format!("longer than {SECRET_MAX} octets")))
+    if octets.len() > VALUE_MAX {
+        Err(io::Error::other(format!("longer than {VALUE_MAX} octets")))
     } else {
         Ok(octets)
     }

@@ -1,15 +1,16 @@
 //! The demands of a grant, proven just before its run. Lets nothing through that it could not look at.
 
 use crate::accounts;
-use crate::files::{FileError, open_beneath};
+use crate::files::{FileError, open_beneath, sealed};
 use crate::identity::DatabaseGroups;
 use crate::policy::{Demand, Denial, Grant, Need, PathNeed, Secret, UserNeed};
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+
+/// The name of a secret's file in memory.
+const SECRET: &str = "udsadmin-secret";
 
 /// A grant whose every demand is met, with what its program is handed. Only [`prove`] makes one:
 ///
@@ -109,7 +110,9 @@ pub fn look(demand: &Demand) -> Result<Gift, Obstacle> {
             Ok(None) => Err(Obstacle::Not("no such group".to_owned())),
             Err(failed) => Err(Obstacle::Not(failed.to_string())),
         },
-        Need::Memory(secret) => sealed(secret).map(Gift::Descriptor).map_err(Obstacle::Failed),
+        Need::Memory(secret) => {
+            sealed(SECRET, secret.reveal()).map(Gift::Descriptor).map_err(Obstacle::Failed)
+        }
         Need::Input(secret) => filled_pipe(secret).map(Gift::Input).map_err(Obstacle::Failed),
     }
 }
@@ -148,14 +151,4 @@ fn filled_pipe(secret: &Secret) -> io::Result<OwnedFd> {
     let (reader, mut writer) = io::pipe()?;
     writer.write_all(secret.reveal())?;
     Ok(reader.into())
-}
-
-/// A file in memory with the secret in it, at its beginning, that nobody can change any more.
-fn sealed(secret: &Secret) -> io::Result<OwnedFd> {
-    let memory = memfd_create("udsadmin-secret", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-    let mut file = File::from(memory);
-    file.write_all(secret.reveal())?;
-    file.rewind()?;
-    fcntl_add_seals(&file, SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE)?;
-    Ok(file.into())
 }

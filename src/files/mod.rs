@@ -4,12 +4,14 @@
 
 mod beneath;
 mod fault;
+mod memory;
 mod reader;
 mod script;
 mod walk;
 
 pub use beneath::{open_beneath, open_root};
 pub use fault::{Fault, FileError};
+pub use memory::sealed;
 pub use reader::{Reader, unreachable, unreadable};
 pub use script::{Interpreter, interpreter};
 

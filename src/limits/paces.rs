@@ -86,15 +86,22 @@ impl Log {
         runs.forget(now);
         self.all -= before - runs.began.len();
         runs.wait(rate.runs, now)?;
-        if own.values().map(|runs| runs.began.len()).sum::<usize>() >= REMEMBERED_OF_USER {
-            return Err(soonest(own.values(), now));
+        self.room(user, now)?;
+        let runs = self.users.entry(user).or_default().entry(command.clone()).or_default();
+        runs.began.push_back(now);
+        self.all += 1;
+        Ok(())
+    }
+
+    /// Whether one more run of this user can be remembered; or how long it takes until then.
+    fn room(&self, user: Uid, now: Instant) -> Result<(), Duration> {
+        let own = || self.users.get(&user).into_iter().flat_map(HashMap::values);
+        if own().map(|runs| runs.began.len()).sum::<usize>() >= REMEMBERED_OF_USER {
+            return Err(soonest(own(), now));
         }
         if self.all >= REMEMBERED {
             return Err(soonest(self.users.values().flat_map(HashMap::values), now));
         }
-        let runs = self.users.entry(user).or_default().entry(command.clone()).or_default();
-        runs.began.push_back(now);
-        self.all += 1;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 pub(super) mod outside;
 mod pattern;
 
-use super::kind::{ArgumentSpec, Kind, Limit, UNIT_TYPES, VALUE_MAX, duration, either};
+use super::kind::{ArgumentSpec, Bound, Kind, UNIT_TYPES, VALUE_MAX, duration, either};
 use super::language::{self, ARGUMENT_TYPES};
 use super::nearest::did_you_mean;
 use super::reader::{Item, Reader, Word};
@@ -15,8 +15,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
-/// Names that the protocol itself gives to what comes with a request (udsadmin-protocol(7)).
-const TAKEN: [&str; 2] = ["id", "stdin"];
+/// Names that the protocol itself gives to what comes with a request (udsadmin-protocol(7)): no argument has one.
+pub const TAKEN_NAMES: [&str; 2] = ["id", "stdin"];
 
 impl Reader<'_> {
     /// Reads the list of arguments; `None` where one of them has an error.
@@ -74,7 +74,7 @@ impl Reader<'_> {
             return None;
         };
         let word = self.word(item)?;
-        if TAKEN.contains(&word.text.as_str()) {
+        if TAKEN_NAMES.contains(&word.text.as_str()) {
             self.error(&word.span, &format!("the protocol itself uses {:?}; choose another name", word.text));
             return None;
         }
@@ -188,8 +188,8 @@ impl Reader<'_> {
     fn durations(&mut self, item: &Item<'_>) -> Option<Kind> {
         let table = self.table(item)?;
         self.known_keys(table, &language::DURATION);
-        let min = table.get("min").map_or(Some(None), |min| self.limit(min).map(Some));
-        let max = table.get("max").map_or(Some(None), |max| self.limit(max).map(Some));
+        let min = table.get("min").map_or(Some(None), |min| self.bound(min).map(Some));
+        let max = table.get("max").map_or(Some(None), |max| self.bound(max).map(Some));
         let (min, max) = (min?, max?);
         if let (Some(min), Some(max)) = (&min, &max)
             && min.length > max.length
@@ -200,10 +200,10 @@ impl Reader<'_> {
         Some(Kind::Duration(min, max))
     }
 
-    fn limit(&mut self, item: &Item<'_>) -> Option<Limit> {
+    fn bound(&mut self, item: &Item<'_>) -> Option<Bound> {
         let word = self.word(item)?;
         if let Some(length) = duration(&word.text) {
-            return Some(Limit { length, written: word.text });
+            return Some(Bound { length, written: word.text });
         }
         self.error(&word.span, &format!("{:?} is no duration; write \"30s\" or \"10min\"", word.text));
         None

@@ -2,10 +2,10 @@
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::language;
-use super::moment::moment;
 use super::origin::{Origin, Place};
 use super::principal::LookupFailed;
 use super::reader::{Item, Reader};
+use super::time::moment;
 use crate::identity::{DatabaseGroups, Gid, Namespace, Peer, Uid};
 use std::time::SystemTime;
 use toml::de::{DeTable, DeValue};

@@ -5,9 +5,8 @@ use super::origin::Origin;
 use super::principal::{Member, Members, Purpose};
 use super::reader::{Item, Reader};
 use super::role::RoleUse;
-use super::window::During;
+use super::time::{During, listed};
 use crate::identity::{DatabaseGroups, Groups, Namespace, Peer};
-use std::collections::BTreeSet;
 use std::ops::Range;
 use toml::de::DeTable;
 
@@ -129,15 +128,8 @@ impl Condition {
 /// The times of conditions that all name some; nothing where one of them holds at any time, or where there is none.
 pub(super) fn hours<'a>(conditions: impl Iterator<Item = &'a Condition>) -> Option<String> {
     let times = conditions.map(|condition| Some(&condition.during).filter(|during| !during.is_always()));
-    let times: Vec<String> = times.map(|during| during.map(ToString::to_string)).collect::<Option<_>>()?;
+    let times: Vec<&During> = times.collect::<Option<_>>()?;
     if times.is_empty() { None } else { Some(listed(times)) }
-}
-
-/// Times at which rules permit, each once.
-pub(super) fn listed(mut times: Vec<String>) -> String {
-    let mut seen = BTreeSet::new();
-    times.retain(|time| seen.insert(time.clone()));
-    times.join("; ")
 }
 
 impl Reader<'_> {

@@ -228,6 +228,8 @@ pub enum Reason {
     NoSuchCommand,
     /// No rule of the command names the user or a group of the peer.
     NotForThisPeer,
+    /// No rule of the built-in names the user or a group of the peer.
+    NotGranted,
     /// The rules that would permit it do so at these times alone.
     NotNow(String),
     /// An argument is not as it must be.
@@ -251,6 +253,7 @@ impl fmt::Display for Reason {
             Self::ForeignNamespace => f.write_str("the peer is in another user namespace"),
             Self::NoSuchCommand => f.write_str("no such command"),
             Self::NotForThisPeer => f.write_str("no rule of the command is for this peer"),
+            Self::NotGranted => f.write_str("the policy does not grant this built-in"),
             Self::NotNow(during) => write!(f, "it is permitted only during {during}"),
             Self::BadArgument { name, text } => write!(f, "argument {name} {text}"),
         }

@@ -18,8 +18,8 @@ use toml::de::{DeString, DeTable};
 /// How long a command may take that says nothing of it.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10 * 60);
 
-/// The longest limit that is a limit.
-const TIMEOUT_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+/// The longest timeout that is a limit.
+pub const TIMEOUT_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// `in` begins a line of the protocol's frame mode (udsadmin-protocol(7)).
 const FRAME_INPUT: &str = "in";

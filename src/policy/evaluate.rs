@@ -3,15 +3,16 @@
 use super::Policy;
 use super::bind::{self, Given};
 use super::command::{Command, Rule};
-use super::condition::{Matched, listed};
+use super::condition::Matched;
 use super::decision::{Admission, Decision, Denial, Grant, Reason};
 use super::demand::lay_out;
 use super::kind::{ArgumentSpec, one_of};
 use super::origin::Origin;
 use super::shown::told;
 use super::step::{Explanation, Step, Steps};
+use super::time::{During, listed};
 use crate::identity::{DatabaseGroups, Peer};
-use crate::request::{CommandName, Request, Value};
+use crate::request::{Builtin, CommandName, Request, Value};
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
@@ -37,6 +38,21 @@ pub(super) fn admission(policy: &Policy, peer: &Peer) -> Admission {
         Ok(rule) => Admission::Admitted { rule },
         Err(denial) => Admission::Refused(denial),
     }
+}
+
+/// Decides whether the peer may connect and use the built-in at this moment.
+pub(super) fn builtin(policy: &Policy, peer: &Peer, builtin: Builtin, now: SystemTime) -> Result<(), Denial> {
+    gate(policy, peer, &mut Steps::unrecorded())?;
+    if !builtin.needs_grant()
+        || policy.grants(peer, builtin).any(|(condition, _)| condition.during.holds(now))
+    {
+        return Ok(());
+    }
+    let Some((_, first)) = policy.grants(peer, builtin).next() else {
+        return Err(Denial::denied(Reason::NotGranted, Origin::DEFAULT_DENY));
+    };
+    let closed = policy.grants(peer, builtin).map(|(condition, _)| &condition.during);
+    Err(Denial::not_now(&listed(closed), first.origin.clone()))
 }
 
 fn evaluate(
@@ -148,7 +164,7 @@ fn check<'a>(
 
 /// The first of the rules that permits at this moment.
 fn in_time(command: &Command, rules: &[&Rule], now: SystemTime, steps: &mut Steps) -> Result<Origin, Denial> {
-    let mut closed: Vec<String> = Vec::new();
+    let mut closed: Vec<&During> = Vec::new();
     for rule in rules {
         let during = &rule.condition.during;
         if !during.is_always() || !closed.is_empty() {
@@ -157,7 +173,7 @@ fn in_time(command: &Command, rules: &[&Rule], now: SystemTime, steps: &mut Step
         if during.holds(now) {
             return Ok(rule.origin.clone());
         }
-        closed.push(during.to_string());
+        closed.push(during);
     }
     let Some(first) = rules.first() else {
         return Err(Denial::denied(Reason::NotForThisPeer, command.origin()));

@@ -16,14 +16,14 @@ pub use path::Target;
 pub(super) use path::{Paths, is_canonical};
 
 /// Octets in a value at most, of whatever type.
-pub(super) const VALUE_MAX: usize = 4096;
+pub const VALUE_MAX: usize = 4096;
 
 /// Alternatives named to people at most; of the others the number is told.
 const ALTERNATIVES_SHOWN: usize = 16;
 
 /// An end of a range of durations, with its text as written.
 #[derive(Clone, Debug)]
-pub(super) struct Limit {
+pub(super) struct Bound {
     pub(super) length: Duration,
     pub(super) written: String,
 }
@@ -60,7 +60,7 @@ pub(super) enum Kind {
     /// `true` or `false`.
     Boolean,
     /// A duration from the first to the last, where they are given.
-    Duration(Option<Limit>, Option<Limit>),
+    Duration(Option<Bound>, Option<Bound>),
     /// A name of a host, which need not exist.
     Hostname,
     /// A name of a unit of one of these types, which need not exist.
@@ -180,7 +180,7 @@ fn integers(first: i64, last: i64) -> String {
     }
 }
 
-fn durations(first: Option<&Limit>, last: Option<&Limit>) -> String {
+fn durations(first: Option<&Bound>, last: Option<&Bound>) -> String {
     match (first.map(|first| &first.written), last.map(|last| &last.written)) {
         (None, None) => "a duration".to_owned(),
         (None, Some(last)) => format!("a duration of at most {last}"),

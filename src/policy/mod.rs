@@ -19,7 +19,6 @@ pub mod language;
 pub mod lint;
 mod load;
 mod lookup;
-mod moment;
 mod nearest;
 mod origin;
 mod placeholder;
@@ -37,31 +36,32 @@ mod syntax;
 mod template;
 #[cfg(test)]
 mod tests;
+mod time;
 mod visible;
-mod weekday;
 mod who_can;
-mod window;
 
+pub use argument::TAKEN_NAMES;
 pub use case::Case;
 pub use command::{Command, RunAs};
 pub use decision::{Admission, Decision, Denial, Grant, Reason, Refusal};
+pub use definition::TIMEOUT_MAX;
 pub use demand::{Demand, Need, PathNeed, Secret, UserNeed};
 pub use diagnostic::{Diagnostic, Severity};
 pub use diff::{Change, Diff, LeftOut, Principal, Values, diff};
 pub use evaluate::{decide, why};
-pub use kind::{ArgumentSpec, Repeat, Target};
-pub use moment::moment;
+pub use kind::{ArgumentSpec, Repeat, Target, VALUE_MAX};
 pub use origin::{Origin, Source};
 pub use principal::{LookupFailed, Names};
 pub use rate::{MaxRunning, Rate};
 pub use shown::Shown;
 pub use step::{Explanation, Step};
+pub use time::moment;
 pub use visible::Visible;
 pub use who_can::{Able, who_can};
 
 use crate::identity::Peer;
 use crate::request::{ArgumentName, Builtin, CommandName};
-use condition::{Condition, Principals};
+use condition::{Condition, Matched, Principals};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::SystemTime;
@@ -128,19 +128,28 @@ impl Policy {
     /// Whether the peer may connect and use the built-in at this moment. Those that need no grant are everyone's.
     #[must_use]
     pub fn grants_builtin(&self, peer: &Peer, builtin: Builtin, now: SystemTime) -> bool {
-        let granted = || self.grants(peer, builtin).any(|condition| condition.during.holds(now));
-        self.is_admitted(peer) && (!builtin.needs_grant() || granted())
+        self.judge_builtin(peer, builtin, now).is_ok()
+    }
+
+    /// The same, with the reason and the rule of a refusal.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn judge_builtin(&self, peer: &Peer, builtin: Builtin, now: SystemTime) -> Result<(), Denial> {
+        evaluate::builtin(self, peer, builtin, now)
     }
 
     /// When the peer may use a granted built-in, if only at some times.
     #[must_use]
     pub fn builtin_hours(&self, peer: &Peer, builtin: Builtin) -> Option<String> {
-        condition::hours(self.grants(peer, builtin)).filter(|_| self.is_admitted(peer))
+        let conditions = self.grants(peer, builtin).map(|(condition, _)| condition);
+        condition::hours(conditions).filter(|_| self.is_admitted(peer))
     }
 
-    fn grants(&self, peer: &Peer, builtin: Builtin) -> impl Iterator<Item = &Condition> {
+    /// The rules of a granted built-in that are for the peer, whatever times they name.
+    fn grants(&self, peer: &Peer, builtin: Builtin) -> impl Iterator<Item = (&Condition, Matched<'_>)> {
         let of_it = self.builtins.iter().filter(move |(named, _)| *named == builtin);
-        of_it.map(|(_, condition)| condition).filter(|condition| condition.matching(peer).is_some())
+        of_it.filter_map(|(_, condition)| Some((condition, condition.matching(peer)?)))
     }
 
     /// The commands of which some allow rule names the peer, by name, whatever the time. None for a peer that may not connect.

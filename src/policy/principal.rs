@@ -161,6 +161,7 @@ impl Reader<'_> {
         let items = field.map_or(&[][..], |item| self.list(item));
         items.iter().filter_map(|item| self.member(item, kind)).collect()
     }
+
     fn member<Id>(&mut self, item: &Item<'_>, kind: &Kind<'_, Id>) -> Option<Member<Id>> {
         let (id, name) = if let DeValue::Integer(_) = item.get_ref() {
             let raw = self.integer(item)?;

@@ -4,7 +4,7 @@ use super::condition::Matched;
 use super::decision::{Denial, Refusal};
 use super::kind::ArgumentSpec;
 use super::origin::Origin;
-use super::window::During;
+use super::time::During;
 use crate::request::Value;
 use std::time::SystemTime;
 

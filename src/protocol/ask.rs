@@ -1,15 +1,11 @@
 //! What a sound line asks for. Checks the arguments of built-ins; those of commands are for the policy.
 
 use super::tag::Tag;
-use crate::request::{Argument, Builtin, CommandName, Request, Value};
-use std::ops::RangeInclusive;
+use crate::request::{Argument, Builtin, CommandName, Request, TRIAL, Value, Wish};
 use std::time::Duration;
 
 /// The version that this server speaks (`hello 1`).
 pub const VERSION: u32 = 1;
-
-/// How long a policy may be on trial (`reload confirm=`).
-pub const TRIAL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3600);
 
 /// How replies are spelt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -55,10 +51,8 @@ pub enum Ask {
     Quit,
     /// How the server is.
     Status,
-    /// To read the policy again, and to have it on trial for so long.
-    Reload(Option<Duration>),
-    /// To keep the policy on trial.
-    Confirm,
+    /// Something that the broker does.
+    Wish(Wish),
     /// A built-in of the protocol that this version does not serve.
     Unserved(Builtin),
     /// A built-in with what it does not take (`422 bad-argument`).
@@ -116,8 +110,8 @@ impl Ask {
             Builtin::Ping => alone(builtin, &given, Self::Ping),
             Builtin::Quit => alone(builtin, &given, Self::Quit),
             Builtin::Status => alone(builtin, &given, Self::Status),
-            Builtin::Confirm => alone(builtin, &given, Self::Confirm),
-            Builtin::Reload => reload(&given).map(Self::Reload),
+            Builtin::Confirm => alone(builtin, &given, Self::Wish(Wish::Confirm)),
+            Builtin::Reload => reload(&given).map(|trial| Self::Wish(Wish::Reload(trial))),
             Builtin::Drain | Builtin::Job | Builtin::Jobs | Builtin::Kick | Builtin::Sessions => {
                 Ok(Self::Unserved(builtin))
             }

@@ -1,6 +1,6 @@
 //! A client's octets into its requests. Holds no more than one line and one input, and runs ahead of neither.
 
-pub use super::ask::{Ask, Hello, Mode, TRIAL, VERSION};
+pub use super::ask::{Ask, Hello, Mode, VERSION};
 pub use super::input::INPUT_MAX;
 pub use super::line::SyntaxError;
 

@@ -117,15 +117,7 @@ fn admitted(beginning: &Beginning) -> io::Result<Uid> {
 async fn serve_all(service: Arc<Service>, sockets: Vec<OwnedFd>) -> io::Result<()> {
     let (ending, hang_ups) = (told_to_end()?, hang_ups()?);
     for socket in sockets {
-        rustix::io::ioctl_fionbio(&socket, true)?;
-        let listener = sys::watch(socket, Interest::READABLE)?;
-        let service = Arc::clone(&service);
-        tokio::spawn(async move {
-            let draining = service.draining.clone();
-            let places = Places::new(CONNECTIONS, CONNECTIONS);
-            let admit = |connection| serve_one(&service, &places, connection);
-            accept_all(|| broker::accept(&listener), &draining, admit).await;
-        });
+        listen(Arc::clone(&service), socket)?;
     }
     notify::ready(&told(&service.policies));
     tokio::select! {
@@ -142,6 +134,19 @@ async fn serve_all(service: Arc<Service>, sockets: Vec<OwnedFd>) -> io::Result<(
         );
     }
     tokio::select! { () = drain(&service) => {}, () = notify::keep_watchdog_quiet() => {} }
+    Ok(())
+}
+
+/// Accepts the server's connections to this socket until no further run may start.
+fn listen(service: Arc<Service>, socket: OwnedFd) -> io::Result<()> {
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    let listener = sys::watch(socket, Interest::READABLE)?;
+    tokio::spawn(async move {
+        let draining = service.draining.clone();
+        let places = Places::new(CONNECTIONS, CONNECTIONS);
+        let admit = |connection| serve_one(&service, &places, connection);
+        accept_all(|| broker::accept(&listener), &draining, admit).await;
+    });
     Ok(())
 }
 

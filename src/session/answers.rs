@@ -1,7 +1,7 @@
 //! The built-ins, and the refusals that need no broker. Tells a peer nothing that its credentials do not permit.
 
 use super::conversation::Conversation;
-use super::judge::NO_SUCH;
+use super::judge::{NO_SUCH, not_run};
 use super::listing::{Field, Listing, fields_of, timed};
 use crate::audit::Event;
 use crate::policy::{ArgumentSpec, why};
@@ -9,6 +9,7 @@ use crate::protocol::Tag;
 use crate::protocol::decoder::{Ask, Hello, Mode, VERSION};
 use crate::protocol::reply::{self, Final};
 use crate::request::{Builtin, CommandName, Request};
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -45,7 +46,7 @@ impl Conversation<'_> {
             Ask::Status => self.status(tag).await,
             Ask::Unserved(builtin) => self.unserved(builtin).await,
             Ask::Misused { name, text, .. } => Final::bad_argument(name).text(text),
-            Ask::Cancel | Ask::Ping | Ask::Run(_) | Ask::Reload(_) | Ask::Confirm | Ask::Quit => Final::ok(),
+            Ask::Cancel | Ask::Ping | Ask::Run(_) | Ask::Wish(_) | Ask::Quit => Final::ok(),
         };
         self.say(tag, &last);
     }
@@ -74,8 +75,8 @@ impl Conversation<'_> {
         (self.context.clock)()
     }
 
-    pub(super) fn may(&self, builtin: Builtin) -> bool {
-        !builtin.needs_grant() || self.judge.policy().grants_builtin(&self.judge.peer, builtin, self.now())
+    fn may(&self, builtin: Builtin) -> bool {
+        self.judge.policy().grants_builtin(&self.judge.peer, builtin, self.now())
     }
 
     fn help_with(&mut self, tag: Option<&Tag>, name: &CommandName) -> Final {
@@ -129,8 +130,8 @@ impl Conversation<'_> {
     }
 
     async fn status(&mut self, tag: Option<&Tag>) -> Final {
-        if !self.may(Builtin::Status) {
-            return self.deny_builtin(Builtin::Status).await;
+        if let Some(last) = self.refusal(Builtin::Status, &Builtin::Status.verb()).await {
+            return last;
         }
         for (name, value) in (self.context.status)() {
             self.row(tag, &[(name, value)]);
@@ -139,21 +140,21 @@ impl Conversation<'_> {
     }
 
     async fn unserved(&mut self, builtin: Builtin) -> Final {
-        if self.may(builtin) {
-            return Final::bad_argument("verb")
-                .text(format!("{} is not served by this version", builtin.verb()));
-        }
-        self.deny_builtin(builtin).await
+        let unserved =
+            || Final::bad_argument("verb").text(format!("{} is not served by this version", builtin.verb()));
+        self.refusal(builtin, &builtin.verb()).await.unwrap_or_else(unserved)
     }
 
-    pub(super) async fn deny_builtin(&mut self, builtin: Builtin) -> Final {
-        let peer = &self.judge.peer;
-        let during = self.judge.policy().builtin_hours(peer, builtin);
-        let during = during.map(|during| format!("only during {during}"));
-        let why = during.as_deref().unwrap_or("the policy does not grant this built-in");
-        let event = Event::denied_builtin(peer, builtin, builtin.verb(), why);
-        self.context.trail.note(&event).await;
-        Final::denied().text(during.as_deref().unwrap_or(NO_SUCH))
+    /// The refusal of a built-in that the policy does not grant at this moment, on the record; `None` where it does.
+    pub(super) async fn refusal(
+        &mut self,
+        builtin: Builtin,
+        spelling: &(dyn Display + Sync),
+    ) -> Option<Final> {
+        let denial = self.judge.policy().judge_builtin(&self.judge.peer, builtin, self.now()).err()?;
+        let event = Event::denied_builtin(&self.judge.peer, builtin, spelling, denial.reason());
+        self.context.trail.note(&event.decision("deny", denial.rule())).await;
+        Some(not_run(&denial.refusal().into()))
     }
 }
 

@@ -1,13 +1,13 @@
 //! One request before one policy, on the server's side. Refuses early what the broker would refuse; permits nothing.
 
 use super::Context;
-use crate::accounts;
 use crate::audit::Event;
 use crate::broker::{Followed, InForce, NotRun};
 use crate::identity::Peer;
-use crate::policy::{Decision, Policy, Refusal, decide};
+use crate::policy::{Decision, Policy, decide};
 use crate::protocol::reply::Final;
 use crate::request::Request;
+use crate::transport;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,12 +44,7 @@ impl Judge {
         if Arc::ptr_eq(&now, &self.now) && !is_outdated {
             return None;
         }
-        let mut peer = self.peer.clone();
-        if now.policy.needs_database_groups() {
-            let uid = peer.uid;
-            let look = tokio::task::spawn_blocking(move || accounts::groups_of(uid));
-            peer.database_groups = look.await.unwrap_or_default();
-        }
+        let peer = transport::regrouped(self.peer.clone(), now.policy.needs_database_groups()).await;
         Some(Self::new(now, peer))
     }
 
@@ -60,13 +55,7 @@ impl Judge {
             Decision::Deny(denial) => {
                 let event = Event::denied(&self.peer, &self.policy().shown(request), &denial);
                 context.trail.note(&event).await;
-                Some(match denial.refusal() {
-                    Refusal::Denied => NotRun::Denied,
-                    Refusal::NotNow(text) => NotRun::NotNow { text: text.clone() },
-                    Refusal::BadArgument { name, text } => {
-                        NotRun::BadArgument { name: name.clone(), text: text.clone() }
-                    }
-                })
+                Some(denial.refusal().into())
             }
         }
     }

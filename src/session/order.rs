@@ -6,33 +6,20 @@ use super::pipes::JobEnds;
 use crate::broker::{Answer, Connection, NotRun, OpenError, Refused, Report, Row};
 use crate::execution::JobId;
 use crate::protocol::reply::Final;
-use crate::request::{Builtin, Request};
+use crate::request::{Request, Wish};
 use humantime::format_rfc3339_seconds;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 /// What is to be ordered.
 #[derive(Debug)]
 pub(super) enum Errand {
     /// A run, perhaps with an input.
     Run(Request, Option<Vec<u8>>),
-    /// To read the policy again, and to have it on trial for so long.
-    Reload(Option<Duration>),
-    /// To keep the policy on trial.
-    Confirm,
-}
-
-impl Errand {
-    /// The built-in that it is; `None` for a run.
-    pub(super) const fn builtin(&self) -> Option<Builtin> {
-        match self {
-            Self::Run(..) => None,
-            Self::Reload(_) => Some(Builtin::Reload),
-            Self::Confirm => Some(Builtin::Confirm),
-        }
-    }
+    /// Something that the broker itself does.
+    Wish(Wish),
 }
 
 /// How an order begins.
@@ -73,8 +60,7 @@ pub(super) struct Ordering {
 /// What is sent to the broker.
 enum Letter<'a> {
     Run(&'a Judge, &'a Request, &'a [BorrowedFd<'a>]),
-    Reload(Option<Duration>),
-    Confirm,
+    Wish(Wish),
 }
 
 impl Ordering {
@@ -122,13 +108,9 @@ impl Ordering {
         }
     }
 
-    /// Has the broker read the policy again, or keep the one on trial.
-    pub(super) async fn ask(self, errand: Errand) -> Result<Begun, Stopped> {
-        let letter = match errand {
-            Errand::Reload(confirm) => Letter::Reload(confirm),
-            Errand::Confirm | Errand::Run(..) => Letter::Confirm,
-        };
-        let connection = self.send(&letter).await?;
+    /// Has the broker fulfil a wish.
+    pub(super) async fn wish(self, wish: Wish) -> Result<Begun, Stopped> {
+        let connection = self.send(&Letter::Wish(wish)).await?;
         let mut rows = Vec::new();
         loop {
             match connection.next().await {
@@ -161,8 +143,7 @@ impl Ordering {
             Letter::Run(judge, request, pipes) => {
                 connection.run((self.number, judge.now.version), request, pipes).await
             }
-            Letter::Reload(confirm) => connection.reload(self.number, *confirm).await,
-            Letter::Confirm => connection.confirm(self.number).await,
+            Letter::Wish(wish) => connection.fulfil(self.number, *wish).await,
         }
     }
 

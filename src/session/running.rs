@@ -75,9 +75,12 @@ impl Running {
     /// Makes the pipes, where there is something to run, and begins to order it.
     pub(super) fn begin(ordering: Ordering, tag: Option<Tag>, errand: Errand) -> io::Result<Self> {
         let number = ordering.number();
-        let Errand::Run(request, input) = errand else {
-            let streams = [Kind::Stdout, Kind::Stderr].map(|kind| Output::closed(kind, tag.as_ref()));
-            return Ok(Self::new((number, tag), Box::pin(ordering.ask(errand)), streams));
+        let (request, input) = match errand {
+            Errand::Run(request, input) => (request, input),
+            Errand::Wish(wish) => {
+                let streams = [Kind::Stdout, Kind::Stderr].map(|kind| Output::closed(kind, tag.as_ref()));
+                return Ok(Self::new((number, tag), Box::pin(ordering.wish(wish)), streams));
+            }
         };
         let (stdout, stdout_end) = output(Kind::Stdout, tag.as_ref())?;
         let (stderr, stderr_end) = output(Kind::Stderr, tag.as_ref())?;

@@ -3,5 +3,5 @@
 mod peer;
 mod stream;
 
-pub use peer::{NoPeer, complete, peer_of};
+pub use peer::{NoPeer, complete, peer_of, regrouped};
 pub use stream::{Read, Stream};

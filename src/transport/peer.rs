@@ -141,6 +141,16 @@ pub async fn complete(mut peer: Peer, with_database_groups: bool) -> Result<Peer
     tokio::task::spawn_blocking(look).await.map_err(|error| NoPeer::Unreadable(io::Error::other(error)))
 }
 
+/// The peer with the groups that the user database gives it at this moment, where a rule needs them.
+pub async fn regrouped(mut peer: Peer, with_database_groups: bool) -> Peer {
+    if with_database_groups {
+        let uid = peer.uid;
+        let look = tokio::task::spawn_blocking(move || accounts::groups_of(uid));
+        peer.database_groups = look.await.unwrap_or_default();
+    }
+    peer
+}
+
 /// Fills in what `/proc` tells of the peer: its namespace, and what is for the record. What this process may not read
 /// stays unknown. Nothing is kept unless the process was still alive after the reading, so that it is all its own.
 fn look_closer(peer: &mut Peer) {

@@ -83,6 +83,7 @@ fn tells(step: &Step, reason: &Reason) -> bool {
         Reason::GroupsUnknown => is("step", "deny") && is("source", "unknown"),
         Reason::NotAdmitted => is("step", "connect") && is("result", "no"),
         Reason::ForeignNamespace => is("result", "foreign-namespace") || is("result", "not-found"),
+        Reason::NotGranted => false,
         Reason::NotNow(_) => is("step", "during") && is("result", "no"),
         Reason::NoSuchCommand | Reason::NotForThisPeer => is("step", "command") && is("result", "not-found"),
     }

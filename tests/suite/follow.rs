@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use udsadmin::broker::{NotRun, Order, Packet, Packets, Report, Standing, Version};
 use udsadmin::execution::{JobId, Outcome};
 use udsadmin::policy::Source;
+use udsadmin::request::Wish;
 
 /// The broker's connections: the one by which the server follows it, and the listening socket for the others.
 struct Played {
@@ -134,6 +135,6 @@ async fn whoever_follows_is_told_of_each_policy_and_orders_nothing() {
     let first = next_in_force(&packets).await;
     world.broker().signal(rustix::process::Signal::HUP);
     while next_in_force(&packets).await == first {}
-    packets.send(&Order::Reload { run: 1, confirm: None }, &[]).await.unwrap();
+    packets.send(&Order::Fulfil { run: 1, wish: Wish::Reload(None) }, &[]).await.unwrap();
     assert!(packets.receive::<Report>().await.ok().flatten().is_none());
 }

@@ -4,7 +4,9 @@ use crate::client::{Answer, Client};
 use crate::process::{STRANGER, as_stranger, command, is_root};
 use crate::trail::{Inside, Link, order, report};
 use crate::world::{POLICY, UDSADMIN, World, version_at};
-use rustix::thread::{Gid, set_thread_groups, set_thread_res_gid};
+use rustix::thread::{
+    CapabilitySet, Gid, remove_capability_from_bounding_set, set_thread_groups, set_thread_res_gid,
+};
 use std::cell::Cell;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -214,6 +216,8 @@ fn what_is_for_other_times_is_seen_and_refused_with_the_times() {
     let status = client.ask("status");
     let text = String::from_utf8(status.last.text.clone()).unwrap();
     assert_eq!((status.code(), text), (403, format!("only during {never}")));
+    let recorded = ["audit: denied: ", "COMMAND=status", "RULE=/", "policy.toml:", "permitted only during"];
+    world.server().line_with(&recorded);
     assert_eq!(client.ask("why echo").field("decision"), "deny");
     assert_eq!(client.ask("cat").code(), 200, "others run at any time");
 }
@@ -281,6 +285,24 @@ async fn the_broker_looks_at_the_namespace_itself_and_both_rules_must_say_so() {
         let parts = [kind, "the peer is in another user namespace"];
         world.broker().line_with(if starts { &parts[..1] } else { &parts });
     }
+}
+
+#[test]
+fn a_peer_whose_namespace_the_broker_can_not_look_at_runs_nothing() {
+    if !is_root() {
+        return;
+    }
+    let blind = || {
+        remove_capability_from_bounding_set(CapabilitySet::SYS_PTRACE).unwrap();
+        let world = World::start();
+        let mut client = world.client();
+        assert_eq!(client.ask("whoami").code(), 200);
+        assert_eq!(client.ask("echo a").code(), 403);
+        let why = "which user namespace the client lives in can't be told";
+        world.broker().line_with(&["audit: refused: ", why]);
+    };
+    // The programs lack what the thread lacks that starts them, and end with it.
+    std::thread::scope(|scope| scope.spawn(blind).join().unwrap());
 }
 
 /// Connects as root without any group that the user database gives it.

@@ -1,15 +1,16 @@
 //! `udsadmin policy diff`: who gains or loses what by a change of the policy. Compares what is permitted, and no texts.
 
-use super::super::check::{self, Outcome};
-use super::review::Review;
+use super::super::check::Outcome;
+use super::review::{Review, read};
 use super::table::aligned;
 use super::{Answer, tell};
 use crate::accounts::Database;
-use crate::policy::{Change, Diff, LeftOut, Loaded, Policy, Principal, Values, diff};
+use crate::policy::{Change, Diff, LeftOut, Loaded, Principal, Values, diff};
 use crate::server::start::EX_CONFIG;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::slice;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,8 +25,9 @@ A line with + is a gain, one with - a loss:
 Values are told one by one where they can be listed, and else by their type; where neither of two types is known to hold
 the other, the one is a loss and the other a gain. \"(left out)\" is a request without the argument, with what then stands
 for it. A command whose program, exec, args or run-as has changed runs something else: whoever may run it gains that, and
-loses what it was. Users and groups are those of this machine; a name that it doesn't know is told apart by the name.
-Programs are not looked at, and tests not run: that is for `udsadmin check`.
+loses what it was. A limit that has become wider is a gain, one that has become narrower a loss. Users and groups are those of
+this machine; a name that it doesn't know is told apart by the name. Programs are not looked at, and tests not run: that is for
+`udsadmin check`.
 
 Exit status: 0 nobody gains anything, 1 somebody does, 78 a policy can't be used, 64 a mistake on the command line.";
 
@@ -47,10 +49,7 @@ pub(super) struct Arguments {
 /// Compares the two policies. Users and groups are the same for both, whether this machine knows them or not.
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let names = Review::of(&Database);
-    let load = |path: &Path| {
-        check::check(&[path.to_owned()], &names, |sources, names, _| Policy::parse(sources, names))
-    };
-    let outcomes = [load(&arguments.old), load(&arguments.new)];
+    let outcomes = [&arguments.old, &arguments.new].map(|path| read(slice::from_ref(path), &names));
     let [Outcome { loaded: Some(old), .. }, Outcome { loaded: Some(new), .. }] = &outcomes else {
         let mut unusable = outcomes.iter().filter(|outcome| outcome.loaded.is_none());
         unusable.try_for_each(|outcome| outcome.tell(err))?;
@@ -81,11 +80,9 @@ fn summary(gains: usize, losses: usize) -> String {
 }
 
 fn row(sign: &str, change: &Change) -> [String; 6] {
-    let values = change.values().iter().map(|(name, values)| format!("{name}={values}"));
     let note = change.note().map_or_else(String::new, str::to_owned);
     let times = change.times().unwrap_or_default().to_owned();
-    let values = values.collect::<Vec<_>>().join("  ");
-    [sign.to_owned(), change.peer(), change.command().to_owned(), values, times, note]
+    [sign.to_owned(), change.peer(), change.command().to_owned(), change.spelt_values(), times, note]
 }
 
 fn object(change: &Change) -> Value {

@@ -1,13 +1,11 @@
 //! `udsadmin policy lint`: how far the commands of a policy reach, and what in it has no effect. Changes and runs nothing.
 
 use super::super::exit::shown;
+use super::peer::everyone;
 use super::{Answer, Common};
-use crate::accounts;
 use crate::files::{self, Interpreter, POLICY, Trust};
-use crate::identity::{Peer, Uid};
 use crate::policy::Loaded;
 use crate::policy::lint::{Fault, Finding, Id, Level, Surroundings, lint};
-use crate::sys;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::path::Path;
@@ -50,17 +48,12 @@ pub(super) struct Arguments {
 
 pub(super) fn answer(asked: &Arguments, loaded: &Loaded) -> Answer {
     let unread = unread(asked.common.policy.as_deref());
-    let around = Surroundings { population: &population(), program: &faults, unread: &unread };
+    let population: Vec<_> = everyone().collect();
+    let around = Surroundings { population: &population, program: &faults, unread: &unread };
     let found = lint(loaded, &around).into_iter().filter(|finding| finding.level() <= asked.level);
     let (accepted, open): (Vec<_>, Vec<_>) = found.partition(|finding| finding.accepted().is_some());
     let listed = open.iter().chain(accepted.iter().filter(|_| asked.all));
     Answer { people: people(&open, &accepted), json: listed.map(object).collect(), yes: open.is_empty() }
-}
-
-/// Everyone whom the user database lists, as after a login.
-fn population() -> Vec<Peer> {
-    let ids = sys::listed_users().into_iter();
-    ids.filter_map(|uid| accounts::peer_after_login(Uid::new(uid).ok()?)).collect()
 }
 
 /// The files beside those of the policy that are not read.

@@ -5,6 +5,7 @@ use super::super::run::Failure;
 use crate::accounts::{self, Database};
 use crate::identity::{DatabaseGroups, Gid, Groups, Peer, Uid};
 use crate::policy::{LookupFailed, Names};
+use crate::sys;
 use std::str::FromStr;
 
 /// `USER[:GROUP,...]`.
@@ -66,6 +67,12 @@ pub(super) fn caller() -> Result<Peer, Failure> {
     peer.database_groups = accounts::groups_of(uid);
     accounts::name(&mut peer);
     Ok(peer)
+}
+
+/// Everyone whom the user database lists, as after a login.
+pub(super) fn everyone() -> impl Iterator<Item = Peer> {
+    let ids = sys::listed_users().into_iter();
+    ids.filter_map(|uid| accounts::peer_after_login(Uid::new(uid).ok()?))
 }
 
 /// The id of a number, or of a name.

@@ -97,7 +97,8 @@ fn integer(first: i64, last: i64) -> Value {
     if last == i64::MAX { integer } else { with(integer, "maximum", json!(last)) }
 }
 
-/// A table of the section. Its definition says nothing of other types than tables. The reference stands in a list of its own: beside a bare one, a description would be ignored (draft 7, section 8.3).
+/// A table of the section, whose definition says nothing of other types than tables. The reference stands in a list of its own:
+/// beside a bare one, a description would be ignored (draft 7, section 8.3).
 fn reference(of: &Section, definitions: &mut Map<String, Value>) -> Value {
     let name = of.of.replace(' ', "-");
     if !definitions.contains_key(&name) {

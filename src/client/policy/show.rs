@@ -5,7 +5,7 @@ mod value;
 mod writer;
 
 use super::super::check;
-use super::review::Review;
+use super::review::{Review, read};
 use super::{Answer, Common, tell};
 use crate::accounts::Database;
 use crate::policy::{Command, Policy, Source};
@@ -65,9 +65,7 @@ impl Defaults {
 pub(super) fn run(common: &Common, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let outcome = match common.policy.as_slice() {
         [] => check::check(&[], &Database, check_untested),
-        paths => {
-            check::check(paths, &Review::of(&Database), |sources, names, _| Policy::parse(sources, names))
-        }
+        paths => read(paths, &Review::of(&Database)),
     };
     let Some(loaded) = &outcome.loaded else {
         outcome.tell(err)?;

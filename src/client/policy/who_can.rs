@@ -2,13 +2,11 @@
 
 use super::super::run::{Failure, request_of};
 use super::at::Moment;
+use super::peer::everyone;
 use super::table::aligned;
 use super::{Answer, Common};
-use crate::accounts;
-use crate::identity::Uid;
 use crate::policy::{Policy, who_can};
 use crate::request::CommandName;
-use crate::sys;
 use serde_json::{Value, json};
 use std::ffi::OsString;
 
@@ -45,9 +43,7 @@ pub(super) struct Arguments {
 
 pub(super) fn answer(arguments: &Arguments, policy: &Policy) -> Result<Answer, Failure> {
     let request = request_of(&arguments.name, &arguments.words)?;
-    let peers =
-        sys::listed_users().into_iter().filter_map(|uid| accounts::peer_after_login(Uid::new(uid).ok()?));
-    let able: Vec<[String; 3]> = who_can(policy, peers, &request, arguments.at.map(|Moment(at)| at))
+    let able: Vec<[String; 3]> = who_can(policy, everyone(), &request, arguments.at.map(|Moment(at)| at))
         .into_iter()
         .map(|able| [able.peer.user(), able.rule.to_string(), able.hours.unwrap_or_default()])
         .collect();

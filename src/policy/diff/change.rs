@@ -132,6 +132,13 @@ impl Change {
         &self.values
     }
 
+    /// The same in words: `unit=sshd.service lines=an integer from 1 to 9`.
+    #[must_use]
+    pub fn spelt_values(&self) -> String {
+        let values = self.values.iter().map(|(name, values)| format!("{name}={values}"));
+        values.collect::<Vec<_>>().join(" ")
+    }
+
     /// Whether it is about peers in another user namespace than ours.
     #[must_use]
     pub fn is_foreign(&self) -> bool {
@@ -154,12 +161,10 @@ impl Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let built_in = if matches!(self.what, What::Builtin(_)) { " (built-in)" } else { "" };
-        let values = self.values.iter().map(|(name, values)| format!("{name}={values}"));
         let what = format!("{}{built_in}", self.command());
         let note = self.note().map(|note| format!("({note})"));
-        let values = values.collect::<Vec<_>>().join(" ");
         let times = self.times.clone().unwrap_or_default();
-        let parts = [self.peer(), what, values, times].into_iter().chain(note);
+        let parts = [self.peer(), what, self.spelt_values(), times].into_iter().chain(note);
         let line = parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ");
         f.write_str(&line.chars().map(plain).collect::<String>())
     }

@@ -1,6 +1,6 @@
 //! Types of arguments: whether one is known to hold all values of another. Two that it doesn't know together don't.
 
-use super::super::kind::{Kind, Limit, Pass, Users};
+use super::super::kind::{Bound, Kind, Pass, Users};
 use super::super::principal::Member;
 use regex::Regex;
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn is_same_class((_, wide): &(Regex, String), narrow: Option<&(Regex, String)>) 
 }
 
 /// Whether the outer end of a range of durations is none, or leaves the inner one inside.
-fn ends(outer: Option<&Limit>, inner: Option<&Limit>, inside: fn(Duration, Duration) -> bool) -> bool {
+fn ends(outer: Option<&Bound>, inner: Option<&Bound>, inside: fn(Duration, Duration) -> bool) -> bool {
     outer.is_none_or(|outer| inner.is_some_and(|inner| inside(outer.length, inner.length)))
 }
 

@@ -27,24 +27,31 @@ pub(super) fn more(old: &Command, new: &Command) -> Option<String> {
 
 /// Which limits of the new command are wider, or are no more.
 fn wider(old: &Command, new: &Command) -> Option<String> {
-    let (was, is) = (&old.limits, &new.limits);
-    let timeout = is_longer(new.timeout, old.timeout).then(|| format!("timeout {}", shown(new.timeout)));
-    let rate = || is.rate.as_ref().map_or("no rate".to_owned(), |rate| format!("rate {rate}"));
-    let rate = is_more_often(is.rate.as_ref(), was.rate.as_ref()).then(rate);
-    let most = || {
-        is.max_running.as_ref().map_or("no max-running".to_owned(), |max| format!("max-running {}", max.runs))
-    };
-    let most = is_more(is.max_running.as_ref(), was.max_running.as_ref()).then(most);
-    let all: Vec<String> = [timeout, rate, most].into_iter().flatten().collect();
+    let rates = [&old.limits.rate, &new.limits.rate].map(Option::as_ref);
+    let mosts = [&old.limits.max_running, &new.limits.max_running].map(Option::as_ref);
+    let timeouts = [old.timeout, new.timeout];
+    let wider = [
+        is_longer(timeouts).then(|| limit("timeout", timeouts.map(|timeout| Some(shown(timeout))))),
+        is_more_often(rates).then(|| limit("rate", rates.map(|rate| rate.map(Rate::to_string)))),
+        is_more(mosts)
+            .then(|| limit("max-running", mosts.map(|most| most.map(|most| most.runs.to_string())))),
+    ];
+    let all: Vec<String> = wider.into_iter().flatten().collect();
     (!all.is_empty()).then(|| all.join(", "))
 }
 
-fn is_more_often(rate: Option<&Rate>, than: Option<&Rate>) -> bool {
+/// A limit that is wider: what it is, and what it was.
+fn limit(name: &str, [was, is]: [Option<String>; 2]) -> String {
+    let is = is.map_or_else(|| format!("no {name}"), |is| format!("{name} {is}"));
+    format!("{is} instead of {}", was.unwrap_or_default())
+}
+
+fn is_more_often([than, rate]: [Option<&Rate>; 2]) -> bool {
     let more = |rate: &Rate, than: &Rate| rate.runs > than.runs || rate.per < than.per;
     than.is_some_and(|than| rate.is_none_or(|rate| more(rate, than)))
 }
 
-fn is_more(max: Option<&MaxRunning>, than: Option<&MaxRunning>) -> bool {
+fn is_more([than, max]: [Option<&MaxRunning>; 2]) -> bool {
     than.is_some_and(|than| max.is_none_or(|max| max.runs > than.runs))
 }
 
@@ -62,7 +69,7 @@ fn names(command: &Command) -> impl Iterator<Item = (&str, &str)> {
     command.arguments.iter().map(|spec| (spec.name.as_str(), kinds::way(&spec.kind)))
 }
 
-fn is_longer(limit: Option<Duration>, than: Option<Duration>) -> bool {
+fn is_longer([than, limit]: [Option<Duration>; 2]) -> bool {
     than.is_some_and(|than| limit.is_none_or(|limit| limit > than))
 }
 

@@ -1,10 +1,9 @@
 //! What one rule permits of a command: some values of each argument, at some times. Counts no peers.
 
 use super::super::command::{Command, Rule};
-use super::super::window::{During, Window};
+use super::super::time::{During, Window, listed};
 use super::change;
 use super::values::Choice;
-use std::collections::BTreeSet;
 
 /// Pieces into which one scope is cut at most. Past that it is told whole.
 const PIECES_MAX: usize = 64;
@@ -82,13 +81,13 @@ impl<'a> Scope<'a> {
     }
 
     fn has_same_exceptions(&self, other: &Self) -> bool {
-        told(&self.except) == told(&other.except)
+        listed(&self.except) == listed(&other.except)
     }
 
     /// When, for people; `None` is always.
     pub(super) fn times(&self) -> Option<String> {
-        let during = (!self.during.is_empty()).then(|| format!("during {}", told(&self.during)));
-        let except = (!self.except.is_empty()).then(|| format!("except during {}", told(&self.except)));
+        let during = (!self.during.is_empty()).then(|| format!("during {}", listed(&self.during)));
+        let except = (!self.except.is_empty()).then(|| format!("except during {}", listed(&self.except)));
         let all: Vec<String> = during.into_iter().chain(except).collect();
         (!all.is_empty()).then(|| all.join(", "))
     }
@@ -116,7 +115,7 @@ impl<'a> Scope<'a> {
         let same = |(mine, theirs): &(&Choice<'a>, &Choice<'a>)| mine.told() == theirs.told();
         let pairs = || self.choices.iter().zip(&other.choices);
         let differ = pairs().filter(|pair| !same(pair)).count();
-        let same_times = told(&self.during) == told(&other.during);
+        let same_times = listed(&self.during) == listed(&other.during);
         if differ > usize::from(same_times) || !self.has_same_exceptions(other) {
             return None;
         }
@@ -136,13 +135,6 @@ impl<'a> Scope<'a> {
             .map(|(spec, choice)| (spec.name().to_string(), choice.told()))
             .collect()
     }
-}
-
-/// The windows, each once.
-fn told(windows: &[&Window]) -> String {
-    let mut seen = BTreeSet::new();
-    let written = windows.iter().map(ToString::to_string).filter(|window| seen.insert(window.clone()));
-    written.collect::<Vec<_>>().join("; ")
 }
 
 /// The pieces, as few as they can simply be told in.

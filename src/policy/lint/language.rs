@@ -1,21 +1,16 @@
-//! What the values of a pattern can hold and how they can begin. Exact but for look-around, which it passes over.
+//! What the values of a pattern can hold. Exact but for look-around, which it passes over.
 
 use regex_syntax::hir::{Class, Hir, HirKind, Repetition};
 
 /// Characters in a text that is searched for at most.
 const NEEDLE_MAX: usize = 6;
 
-/// States of a search: how much of the text was just read, or for a beginning whether it was.
+/// States of a search: how much of the text was just read.
 const STATES: usize = NEEDLE_MAX + 1;
 
-/// What is asked about all values of a pattern.
+/// A text, of ASCII characters, that one of a pattern's values may hold.
 #[derive(Clone, Copy)]
-enum Question<'q> {
-    /// Whether one holds this text, of ASCII characters.
-    Holds(&'q str),
-    /// Whether one begins with this ASCII character.
-    Begins(char),
-}
+struct Needle<'n>(&'n str);
 
 /// For each state, the set of states that what was read can lead to.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,13 +60,10 @@ impl Relation {
     }
 }
 
-impl Question<'_> {
-    /// The state that says yes, which is never left.
+impl Needle<'_> {
+    /// The state in which all of it was read, which is never left.
     fn goal(self) -> usize {
-        match self {
-            Self::Holds(text) => text.len().min(NEEDLE_MAX),
-            Self::Begins(_) => 1,
-        }
+        self.0.len().min(NEEDLE_MAX)
     }
 
     /// What reading this character leads to.
@@ -80,32 +72,12 @@ impl Question<'_> {
     }
 
     fn next(self, state: usize, read: char) -> usize {
-        match self {
-            _ if state == self.goal() => state,
-            Self::Begins(first) if state == 0 => {
-                if read == first {
-                    1
-                } else {
-                    2
-                }
-            }
-            Self::Begins(_) => 2,
-            Self::Holds(text) => {
-                let seen: String = text.chars().take(state).chain([read]).collect();
-                (0..=text.len())
-                    .rev()
-                    .find(|length| text.get(..*length).is_some_and(|head| seen.ends_with(head)))
-                    .unwrap_or(0)
-            }
+        if state == self.goal() {
+            return state;
         }
-    }
-
-    /// The characters that are not like all others.
-    fn alphabet(self) -> Vec<char> {
-        match self {
-            Self::Holds(text) => text.chars().collect(),
-            Self::Begins(first) => vec![first],
-        }
+        let seen: String = self.0.chars().take(state).chain([read]).collect();
+        let ends_with = |length: &usize| self.0.get(..*length).is_some_and(|head| seen.ends_with(head));
+        (0..=self.0.len()).rev().find(ends_with).unwrap_or(0)
     }
 
     fn read(self, pattern: &Hir) -> Relation {
@@ -134,7 +106,7 @@ impl Question<'_> {
     }
 
     fn class(self, class: &Class) -> Relation {
-        let alphabet = self.alphabet();
+        let alphabet: Vec<char> = self.0.chars().collect();
         let named = alphabet.iter().filter(|character| has(class, **character));
         let others = holds_others(class, &alphabet).then(|| self.character('\u{fffd}'));
         named
@@ -180,16 +152,8 @@ impl Language {
 
     /// Whether a value can hold the text, which is short and ASCII.
     pub(super) fn may_hold(&self, text: &str) -> bool {
-        self.answer(Question::Holds(text))
-    }
-
-    /// Whether a value can begin with the ASCII character.
-    pub(super) fn may_begin_with(&self, first: char) -> bool {
-        self.answer(Question::Begins(first))
-    }
-
-    fn answer(&self, question: Question<'_>) -> bool {
-        question.read(&self.0).leads(question.goal())
+        let needle = Needle(text);
+        needle.read(&self.0).leads(needle.goal())
     }
 
     /// Whether one of the ASCII characters stands anywhere in the pattern, be it where no value comes by.
@@ -283,22 +247,6 @@ mod tests {
             ("(?i)K", "k", true),
         ] {
             assert_eq!(Language::of(pattern).may_hold(text), expected, "{pattern} {text}");
-        }
-    }
-
-    #[test]
-    fn how_a_value_can_begin_is_seen() {
-        for (pattern, first, expected) in [
-            ("[a-z/]+", '/', true),
-            ("a?/b", '/', true),
-            ("a/b", '/', false),
-            ("[^a]", '/', true),
-            ("(?:-|b)+", '-', true),
-            ("b-", '-', false),
-            ("", '-', false),
-            ("a*[a&&b]-", '-', false),
-        ] {
-            assert_eq!(Language::of(pattern).may_begin_with(first), expected, "{pattern}");
         }
     }
 

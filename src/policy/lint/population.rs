@@ -121,7 +121,9 @@ impl Condition {
         let everyone = other.who.names().into_iter().all(|named| who.has(named));
         let groups = *groups_from == other.groups_from
             || other.who.all().iter().all(|one| matches!(one, Named::User(_)));
-        let always = during.is_always() || during.to_string() == other.during.to_string();
-        everyone && groups && (*foreign_namespace || !other.foreign_namespace) && always
+        everyone
+            && groups
+            && (*foreign_namespace || !other.foreign_namespace)
+            && during.includes(&other.during)
     }
 }

@@ -1,5 +1,6 @@
 //! How far the values of an argument reach: whether they can name other files, options or code. Cautious where it can't tell.
 
+use super::super::argument::may_begin_with_dash;
 use super::super::kind::{ArgumentSpec, Kind};
 use super::language::Language;
 use crate::request::Value;
@@ -59,7 +60,7 @@ fn by_pattern(spec: &ArgumentSpec, pattern: &str) -> Reach {
         anywhere: slash && (climbs || !values.names_its_directory()),
         slash,
         climbs,
-        dash: spec.dash && values.may_begin_with('-'),
+        dash: spec.dash && may_begin_with_dash(pattern),
         special: values.mentions(&SPECIAL),
     }
 }

@@ -122,11 +122,14 @@ fn arguments_under_other_names_or_in_another_order_are_something_else() {
 #[test]
 fn a_longer_timeout_is_a_gain_and_a_shorter_one_a_loss() {
     let longer = changed("args", "timeout = \"1h\"\nargs");
-    assert_eq!(longer[0], "+ group wheel  restart  unit=nginx.service,sshd.service  (timeout 1h)");
+    assert_eq!(
+        longer[0],
+        "+ group wheel  restart  unit=nginx.service,sshd.service  (timeout 1h instead of 10m)"
+    );
     assert!(longer.iter().all(|line| line.starts_with('+')), "{longer:?}");
     let shorter = changed("args", "timeout = \"5s\"\nargs");
     assert!(
-        shorter.iter().all(|line| line.starts_with('-') && line.ends_with("(timeout 10m)")),
+        shorter.iter().all(|line| line.starts_with('-') && line.ends_with("(timeout 10m instead of 5s)")),
         "{shorter:?}"
     );
 }
@@ -360,12 +363,20 @@ fn times_are_told_and_what_is_left_at_others() {
 fn more_runs_are_a_gain_and_fewer_a_loss() {
     let with = |limit: &str| BASE.replace("exec", &format!("{limit}\nexec"));
     for (old, new, expected) in [
-        ("rate = \"5/min\"", "rate = \"6/min\"", &["+ (rate 6/min)"][..]),
-        ("rate = \"5/min\"", "rate = \"5/h\"", &["- (rate 5/min)"]),
-        ("rate = \"5/min\"", "rate = \"60/h\"", &["+ (rate 60/h)", "- (rate 5/min)"]),
-        ("max-running = 2", "", &["+ (no max-running)"]),
-        ("", "max-running = 2", &["- (no max-running)"]),
-        ("rate = \"5/min\"\nmax-running = 1", "max-running = 2", &["+ (no rate, max-running 2)"]),
+        ("rate = \"5/min\"", "rate = \"6/min\"", &["+ (rate 6/min instead of 5/min)"][..]),
+        ("rate = \"5/min\"", "rate = \"5/h\"", &["- (rate 5/min instead of 5/h)"]),
+        (
+            "rate = \"5/min\"",
+            "rate = \"60/h\"",
+            &["+ (rate 60/h instead of 5/min)", "- (rate 5/min instead of 60/h)"],
+        ),
+        ("max-running = 2", "", &["+ (no max-running instead of 2)"]),
+        ("", "max-running = 2", &["- (no max-running instead of 2)"]),
+        (
+            "rate = \"5/min\"\nmax-running = 1",
+            "max-running = 2",
+            &["+ (no rate instead of 5/min, max-running 2 instead of 1)"],
+        ),
     ] {
         let told = lines(&with(old), &with(new));
         let told = told.iter().filter(|line| line.contains("group wheel"));

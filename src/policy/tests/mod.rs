@@ -7,7 +7,7 @@ mod properties;
 mod rules;
 mod verdicts;
 
-use super::{Diagnostic, Loaded, LookupFailed, Names, Policy, Source};
+use super::{Diagnostic, Explanation, Loaded, LookupFailed, Names, Policy, Source};
 use crate::identity::{Gid, Peer, Uid};
 use crate::request::{Argument, Request, Value};
 use std::path::{Path, PathBuf};
@@ -89,6 +89,14 @@ pub(super) fn parse(text: &str) -> Result<Loaded, Vec<Diagnostic>> {
 
 pub(super) fn policy(text: &str) -> Policy {
     parse(text).unwrap_or_else(|errors| panic!("{errors:#?}")).policy
+}
+
+/// The rows of an explanation, as the protocol writes simple ones.
+pub(super) fn rows(explanation: &Explanation) -> Vec<String> {
+    let row = |fields: Vec<(&str, String)>| {
+        fields.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ")
+    };
+    explanation.steps.iter().map(|step| row(step.fields())).collect()
 }
 
 pub(super) fn project_file(path: impl AsRef<Path>) -> PathBuf {

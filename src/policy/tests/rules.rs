@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::identity::{DatabaseGroups, Groups, Namespace};
-use crate::policy::{Decision, Explanation, Reason, Severity, decide, moment, why};
+use crate::policy::{Decision, Origin, Reason, Refusal, Severity, decide, moment, why};
 use crate::request::Builtin;
 use std::cell::Cell;
 use std::time::{Duration, SystemTime};
@@ -27,13 +27,6 @@ fn someone(who: &str) -> Peer {
         }
     }
     peer
-}
-
-fn rows(explanation: &Explanation) -> Vec<String> {
-    let row = |fields: Vec<(&str, String)>| {
-        fields.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ")
-    };
-    explanation.steps.iter().map(|step| row(step.fields())).collect()
 }
 
 #[test]
@@ -98,7 +91,13 @@ fn what_a_peer_may_do_at_other_times_stays_visible_with_the_times() {
     let at = |time_of_day: &str| time(&format!("2026-11-23 {time_of_day} Europe/Berlin"));
     assert!(policy.grants_builtin(&alice, Builtin::Status, at("12:00")));
     assert!(!policy.grants_builtin(&alice, Builtin::Status, at("18:00")));
-    assert!(policy.builtin_hours(&alice, Builtin::Status).is_some());
+    let denial = policy.judge_builtin(&alice, Builtin::Status, at("18:00")).unwrap_err();
+    let hours = policy.builtin_hours(&alice, Builtin::Status).unwrap();
+    assert_eq!(denial.refusal(), &Refusal::NotNow(format!("only during {hours}")));
+    assert_eq!(denial.reason(), &Reason::NotNow(hours));
+    assert_eq!(denial.rule().to_string(), "policy.toml:27");
+    let denial = policy.judge_builtin(&bob, Builtin::Status, at("12:00")).unwrap_err();
+    assert_eq!((denial.reason(), denial.rule()), (&Reason::NotGranted, &Origin::DEFAULT_DENY));
     assert!(policy.grants_builtin(&nightly, Builtin::Sessions, at("18:00")));
     assert_eq!(policy.builtin_hours(&nightly, Builtin::Sessions), None);
     assert_eq!(policy.builtin_hours(&bob, Builtin::Status), None, "not granted at all");

@@ -3,7 +3,7 @@
 use super::*;
 use crate::identity::{DatabaseGroups, Groups, Namespace};
 use crate::policy::{
-    Admission, ArgumentSpec, Command, Decision, Explanation, Grant, Origin, Reason, Refusal, decide, why,
+    Admission, ArgumentSpec, Command, Decision, Grant, Origin, Reason, Refusal, decide, why,
 };
 use crate::request::Builtin;
 use std::time::{Duration, SystemTime};
@@ -228,14 +228,6 @@ fn a_peer_sees_the_commands_that_name_it() {
     assert_eq!(unit.kind(), "one of nginx.service, php-fpm.service");
     assert!(unit.default().is_none());
     assert_eq!(policy.visible_commands(&peer("bob", &[])).count(), 0);
-}
-
-/// The rows of an explanation, as the protocol writes simple ones.
-fn rows(explanation: &Explanation) -> Vec<String> {
-    let row = |fields: Vec<(&str, String)>| {
-        fields.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(" ")
-    };
-    explanation.steps.iter().map(|step| row(step.fields())).collect()
 }
 
 #[test]

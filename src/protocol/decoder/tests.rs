@@ -1,7 +1,7 @@
 //! What a client's octets come to, case by case.
 
 use super::*;
-use crate::request::{Argument, Builtin, Request, Value};
+use crate::request::{Argument, Builtin, Request, Value, Wish};
 use std::time::Duration;
 
 fn items(octets: &[u8]) -> Vec<Item> {
@@ -304,10 +304,10 @@ fn builtins_are_told_apart() {
         ("hello 2 anything=goes", hello(2, Mode::Text, None)),
         ("jobs", Ask::Unserved(Builtin::Jobs)),
         ("job 7f3a", Ask::Unserved(Builtin::Job)),
-        ("reload", Ask::Reload(None)),
-        ("reload confirm=60s", Ask::Reload(Some(Duration::from_secs(60)))),
-        ("reload confirm=\"1h\"", Ask::Reload(Some(Duration::from_secs(3600)))),
-        ("confirm", Ask::Confirm),
+        ("reload", Ask::Wish(Wish::Reload(None))),
+        ("reload confirm=60s", Ask::Wish(Wish::Reload(Some(Duration::from_secs(60))))),
+        ("reload confirm=\"1h\"", Ask::Wish(Wish::Reload(Some(Duration::from_secs(3600))))),
+        ("confirm", Ask::Wish(Wish::Confirm)),
     ] {
         assert_eq!(ask(line), expected, "{line}");
     }

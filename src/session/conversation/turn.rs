@@ -10,7 +10,7 @@ use crate::policy::Admission;
 use crate::protocol::Tag;
 use crate::protocol::decoder::{Ask, Incoming};
 use crate::protocol::reply::Final;
-use crate::request::Request;
+use crate::request::{Request, Wish};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
@@ -28,8 +28,7 @@ impl Conversation<'_> {
         }
         match ask {
             Ask::Run(request) => self.begin_unless_refused(tag, request, input).await,
-            Ask::Reload(confirm) => self.begin_if_granted(tag, Errand::Reload(confirm)).await,
-            Ask::Confirm => self.begin_if_granted(tag, Errand::Confirm).await,
+            Ask::Wish(wish) => self.begin_if_granted(tag, wish).await,
             Ask::Quit => {
                 self.say(tag, &Final::bye());
                 self.leave();
@@ -67,13 +66,10 @@ impl Conversation<'_> {
         }
     }
 
-    async fn begin_if_granted(&mut self, tag: Option<&Tag>, errand: Errand) {
-        match errand.builtin().filter(|builtin| !self.may(*builtin)) {
-            Some(builtin) => {
-                let last = self.deny_builtin(builtin).await;
-                self.say(tag, &last);
-            }
-            None => self.begin(tag, errand),
+    async fn begin_if_granted(&mut self, tag: Option<&Tag>, wish: Wish) {
+        match self.refusal(wish.builtin(), &wish).await {
+            Some(last) => self.say(tag, &last),
+            None => self.begin(tag, Errand::Wish(wish)),
         }
     }
 

@@ -7,20 +7,12 @@ use super::resolve::Sudoers;
 use super::syntax::{Cmnd, Member, User, What, Words};
 use super::who;
 use super::write::{Argument, Command, Kind};
+use crate::policy::{TAKEN_NAMES, TIMEOUT_MAX, VALUE_MAX};
 use crate::request::ArgumentName;
 use std::path::{Component, Path, PathBuf};
 
-/// The longest limit that a policy knows, in seconds.
-const TIMEOUT_MAX: u64 = 366 * 24 * 60 * 60;
-
-/// Octets of a file's path, or of an argument, at most.
-const WORD_MAX: usize = 4096;
-
 /// Octets of an argument's name at most, before its number.
 const ARGUMENT_STEM_MAX: usize = 26;
-
-/// Names that mean something else to the protocol.
-const RESERVED: [&str; 2] = ["id", "stdin"];
 
 /// Why a command that is `ALL` stays out.
 const ALL: &str = "every command with any arguments is a root shell, which no policy here can say; name the commands that \
@@ -130,8 +122,8 @@ fn plain_path(text: &str) -> Result<(), String> {
 fn passable(word: &str) -> Result<(), String> {
     if word.chars().any(char::is_control) {
         Err("a control character in it".to_owned())
-    } else if word.len() > WORD_MAX {
-        Err(format!("a word of more than {WORD_MAX} octets"))
+    } else if word.len() > VALUE_MAX {
+        Err(format!("a word of more than {VALUE_MAX} octets"))
     } else {
         Ok(())
     }
@@ -179,7 +171,7 @@ fn doubled(text: &str) -> String {
 fn argument_name(before: &str, taken: &[Argument]) -> String {
     let option = before.strip_suffix('=').map(|option| option.trim_start_matches('-'));
     let usable = |name: &&str| {
-        name.len() < ARGUMENT_STEM_MAX && name.parse::<ArgumentName>().is_ok() && !RESERVED.contains(name)
+        name.len() < ARGUMENT_STEM_MAX && name.parse::<ArgumentName>().is_ok() && !TAKEN_NAMES.contains(name)
     };
     let name = option.filter(usable).unwrap_or("value");
     let numbered = (1..=taken.len() + 1).map(|number| match number {
@@ -271,7 +263,7 @@ fn timeout(leaf: &Leaf, sudoers: &Sudoers) -> Result<Option<u64>, String> {
         (None, None, Some(setting)) if !setting.off => setting.value.as_deref().unwrap_or_default(),
         (None, None, _) => return Ok(None),
     };
-    let limit = seconds(text).filter(|limit| (1..=TIMEOUT_MAX).contains(limit));
+    let limit = seconds(text).filter(|limit| (1..=TIMEOUT_MAX.as_secs()).contains(limit));
     limit.map(Some).ok_or_else(|| format!("its timeout, {text:?}, is none that a policy can have"))
 }
 

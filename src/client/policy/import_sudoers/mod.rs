@@ -212,8 +212,4 @@ fn written(path: Option<&Path>, policy: &str, out: &mut dyn Write) -> io::Result
 }
 
 #[cfg(test)]
-mod examples;
-#[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod told;

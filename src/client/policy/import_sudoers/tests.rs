@@ -1,5 +1,8 @@
 //! Imports of small texts.
 
+mod command_line;
+mod examples;
+
 use super::gather::Failed;
 use super::properties::Anywhere;
 use super::report::{Row, Status, people};

@@ -1,8 +1,8 @@
 //! Imports of the texts in tests/sudoers, with what becomes of them beside them, and of generated ones.
 
-use super::properties::{Anywhere, any_sudoers_text_is_imported_whole_or_refused};
-use super::report::people;
-use super::{Choice, Imported, import};
+use super::super::properties::{Anywhere, any_sudoers_text_is_imported_whole_or_refused};
+use super::super::report::people;
+use super::super::{Choice, Imported, import};
 use crate::policy::Source;
 use proptest::prelude::*;
 use std::fs;
@@ -18,10 +18,10 @@ fn examples() -> Vec<PathBuf> {
     files
 }
 
-/// With `BLESS` set, what comes out is written down as what is expected.
+/// With `UDSADMIN_BLESS` set, what comes out is written down as what is expected.
 #[expect(clippy::disallowed_methods, reason = "a test's own switch")]
 fn expect_file(path: &Path, text: &str) {
-    if std::env::var_os("BLESS").is_some() {
+    if std::env::var_os("UDSADMIN_BLESS").is_some() {
         fs::write(path, text).unwrap();
     }
     let expected = fs::read_to_string(path).unwrap_or_default();

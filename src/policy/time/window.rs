@@ -4,22 +4,31 @@
 
 mod spelling;
 
+use super::super::reader::{Item, Reader};
 use super::moment::{self, zone_of};
-use super::reader::{Item, Reader};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use spelling::Spelling;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::SystemTime;
 
 /// Windows of time, of which one is enough. None at all is always.
 #[derive(Clone, Debug, Default)]
-pub(super) struct During(Vec<Window>);
+pub(in crate::policy) struct During(Vec<Window>);
+
+/// Times that are told together: each once, parted by semicolons.
+pub(in crate::policy) fn listed<Time: ToString>(times: impl IntoIterator<Item = Time>) -> String {
+    let mut seen = BTreeSet::new();
+    let mut told: Vec<String> = times.into_iter().map(|time| time.to_string()).collect();
+    told.retain(|time| seen.insert(time.clone()));
+    told.join("; ")
+}
 
 /// Days, a span of their hours, and the zone whose days they are.
 #[derive(Clone, Debug)]
-pub(super) struct Window {
+pub(in crate::policy) struct Window {
     spelling: Spelling,
     zone: TimeZone,
     /// As the policy has it, with single blanks.
@@ -28,28 +37,28 @@ pub(super) struct Window {
 
 impl During {
     /// Whether it holds at all times.
-    pub(super) const fn is_always(&self) -> bool {
+    pub(in crate::policy) const fn is_always(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Whether it holds at this one.
-    pub(super) fn holds(&self, now: SystemTime) -> bool {
+    pub(in crate::policy) fn holds(&self, now: SystemTime) -> bool {
         self.is_always() || self.0.iter().any(|window| window.holds(now))
     }
 
     /// Whether it is known to hold whenever the other does.
-    pub(super) fn includes(&self, other: &Self) -> bool {
+    pub(in crate::policy) fn includes(&self, other: &Self) -> bool {
         let one_includes = |inner: &Window| self.0.iter().any(|outer| outer.includes(inner));
         self.is_always() || !other.is_always() && other.0.iter().all(one_includes)
     }
 
     /// Each of its windows; none is always.
-    pub(super) fn windows(&self) -> &[Window] {
+    pub(in crate::policy) fn windows(&self) -> &[Window] {
         &self.0
     }
 
     /// What the clock of its first window shows.
-    pub(super) fn clock(&self, now: SystemTime) -> String {
+    pub(in crate::policy) fn clock(&self, now: SystemTime) -> String {
         let first = self.0.first();
         first.map_or_else(String::new, |window| {
             moment::shown(now, &window.zone, window.spelling.zone.as_deref())
@@ -59,7 +68,7 @@ impl During {
 
 impl fmt::Display for During {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.iter().map(|window| &*window.written).collect::<Vec<_>>().join("; "))
+        f.write_str(&listed(&self.0))
     }
 }
 
@@ -71,7 +80,7 @@ impl fmt::Display for Window {
 
 impl Window {
     /// Whether it is known to hold whenever the other does.
-    pub(super) fn includes(&self, other: &Self) -> bool {
+    pub(in crate::policy) fn includes(&self, other: &Self) -> bool {
         self.zone == other.zone && self.spelling.includes(&other.spelling)
     }
 
@@ -95,7 +104,7 @@ impl Spelling {
 
 impl Reader<'_> {
     /// Reads `during`: one window, or a list of them.
-    pub(super) fn during(&mut self, item: &Item<'_>) -> During {
+    pub(in crate::policy) fn during(&mut self, item: &Item<'_>) -> During {
         let Some(list) = item.get_ref().as_array() else {
             return During(self.window(item).into_iter().collect());
         };

@@ -1,8 +1,8 @@
 //! How windows of time are written: `Mon..Fri *-12-24 08:00-18:00 Europe/Berlin`, after systemd.time(7). Refuses those that
 //! never come.
 
+use super::super::super::nearest::did_you_mean;
 use super::super::moment::digits;
-use super::super::nearest::did_you_mean;
 use super::super::weekday::Weekday;
 use jiff::civil::{Date, Time};
 use std::ops::RangeInclusive;

@@ -1,6 +1,6 @@
 //! What the command line prints, where, and with which status.
 
-use super::{Arguments, run};
+use super::super::{Arguments, run};
 use clap::Parser;
 use std::fs;
 

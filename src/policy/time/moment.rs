@@ -1,7 +1,7 @@
 //! Moments as people write them: a date, a time and a zone. Refuses those that no clock shows, or that one shows twice.
 
-use super::nearest::did_you_mean;
-use super::principal::Names;
+use super::super::nearest::did_you_mean;
+use super::super::principal::Names;
 use super::weekday::Weekday;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
