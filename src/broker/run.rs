@@ -90,9 +90,9 @@ impl Service {
     pub(super) async fn peer_now(&self, session: &Session, policy: &Policy) -> Peer {
         let mut peer = session.peer.clone();
         if policy.needs_database_groups() {
-            let uid = peer.uid;
-            peer.database_groups =
-                tokio::task::spawn_blocking(move || accounts::groups_of(uid)).await.unwrap_or_default();
+            let (uid, denied) = (peer.uid, policy.denied_groups());
+            let look = move || accounts::groups_of_with(uid, &denied);
+            peer.database_groups = tokio::task::spawn_blocking(look).await.unwrap_or_default();
         }
         peer
     }

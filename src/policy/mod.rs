@@ -104,6 +104,14 @@ impl Policy {
         self.needs_database_groups
     }
 
+    /// The names of the groups that a deny names, those by number aside.
+    #[must_use]
+    pub fn denied_groups(&self) -> Vec<String> {
+        let groups = self.deny.lists().flat_map(|(list, _)| list.groups.iter());
+        let names: BTreeSet<&str> = groups.map(|group| &*group.name).collect();
+        names.into_iter().filter(|name| name.parse::<u32>().is_err()).map(str::to_owned).collect()
+    }
+
     /// Notes what all of its rules together come to, once they are all there.
     fn settle(&mut self) {
         let of_commands =
