@@ -78,6 +78,19 @@ pub fn groups_of(uid: Uid) -> DatabaseGroups {
     groups.map_or(DatabaseGroups::Unavailable, DatabaseGroups::Known)
 }
 
+/// The groups that the database gives the user, as far as it answers for groups of these names, too: one of its sources that
+/// does not is left out of a list of groups in silence (`getgrouplist(3)`), and with it whoever a deny is for.
+#[must_use]
+pub fn groups_of_with(uid: Uid, denied: &[String]) -> DatabaseGroups {
+    let groups = groups_of(uid);
+    if answers_for(denied) { groups } else { DatabaseGroups::Unavailable }
+}
+
+/// Whether the database says of each of these groups that there is such a one, or none.
+fn answers_for(groups: &[String]) -> bool {
+    groups.iter().all(|name| Group::from_name(name).is_ok())
+}
+
 /// The peer that a process of this user would be, right after a login. `None` where the database does not know the user, or
 /// gives no complete answer.
 #[must_use]
@@ -237,6 +250,12 @@ mod tests {
     }
 
     #[test]
+    fn a_denied_group_that_is_gone_leaves_the_others_known() {
+        let denied = ["root", "no such group"].map(str::to_owned);
+        assert_eq!(groups_of_with(Uid::ROOT, &denied), groups_of(Uid::ROOT));
+    }
+
+    #[test]
     fn the_groups_of_an_unknown_user_are_unavailable() {
         assert_eq!(groups_of(stranger()), DatabaseGroups::Unavailable);
     }
@@ -287,6 +306,7 @@ mod tests {
         let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
         rustix::process::setrlimit(rustix::process::Resource::Nofile, none).unwrap();
         assert_eq!(groups_of(Uid::ROOT), DatabaseGroups::Unavailable);
+        assert!(answers_for(&[]) && !answers_for(&["root".to_owned()]));
         assert_eq!(run_as(&RunAs::root()), Err(NoAccount::Failed(Errno::EMFILE)));
         assert_eq!(Database.uid_of("root"), Err(LookupFailed("EMFILE: Too many open files".to_owned())));
         let root = User::from_uid(unistd::Uid::from_raw(0));

@@ -129,7 +129,7 @@ impl Service {
         let unknown = |why: NoPeer| refused(&why.to_string()).optional("UDSADMIN_UID", why.uid());
         let peer = transport::peer_of(client.as_fd()).map_err(unknown)?;
         let policy = &self.policies.now().policy;
-        let peer = transport::complete(peer, policy.needs_database_groups()).await.map_err(unknown)?;
+        let peer = transport::complete(peer, policy.asks_database()).await.map_err(unknown)?;
         if peer.namespace == Namespace::NotLooked {
             return Err(refused("which user namespace the client lives in can't be told").peer(&peer));
         }
@@ -204,7 +204,7 @@ impl Session {
 
     /// The peer, as this policy is to judge it at this moment.
     pub(super) async fn peer_now(&self, policy: &Policy) -> Peer {
-        transport::regrouped(self.peer.clone(), policy.needs_database_groups()).await
+        transport::regrouped(self.peer.clone(), policy.asks_database()).await
     }
 }
 

@@ -109,6 +109,20 @@ impl Policy {
         self.needs_database_groups
     }
 
+    /// The groups, by name, of which the user database must be able to tell for what it says of a peer to count; `None` where it
+    /// needn't be asked of any peer.
+    #[must_use]
+    pub fn asks_database(&self) -> Option<Vec<String>> {
+        self.needs_database_groups.then(|| self.denied_groups())
+    }
+
+    /// The names of the groups that a deny names, those by number aside.
+    fn denied_groups(&self) -> Vec<String> {
+        let groups = self.deny.lists().flat_map(|(list, _)| list.groups.iter());
+        let names: BTreeSet<&str> = groups.map(|group| &*group.name).collect();
+        names.into_iter().filter(|name| name.parse::<u32>().is_err()).map(str::to_owned).collect()
+    }
+
     /// Notes what all of its rules together come to, once they are all there.
     fn settle(&mut self) {
         let of_commands =

@@ -44,7 +44,7 @@ impl Judge {
         if Arc::ptr_eq(&now, &self.now) && !is_outdated {
             return None;
         }
-        let peer = transport::regrouped(self.peer.clone(), now.policy.needs_database_groups()).await;
+        let peer = transport::regrouped(self.peer.clone(), now.policy.asks_database()).await;
         Some(Self::new(now, peer))
     }
 

@@ -65,7 +65,7 @@ pub async fn serve(
     settle: impl FnOnce(&Peer, bool) -> bool,
 ) {
     let now = context.followed.now();
-    let peer = match transport::complete(peer, now.policy.needs_database_groups()).await {
+    let peer = match transport::complete(peer, now.policy.asks_database()).await {
         Ok(peer) => peer,
         Err(why) => return refuse(context, &socket, &why).await,
     };

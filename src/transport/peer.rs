@@ -129,23 +129,24 @@ fn label(socket: BorrowedFd<'_>) -> Option<String> {
 ///
 /// # Errors
 /// [`NoPeer`]; a connection without a peer is refused.
-pub async fn complete(mut peer: Peer, with_database_groups: bool) -> Result<Peer, NoPeer> {
+pub async fn complete(mut peer: Peer, asked: Option<Vec<String>>) -> Result<Peer, NoPeer> {
     let look = move || {
         look_closer(&mut peer);
         accounts::name(&mut peer);
-        if with_database_groups {
-            peer.database_groups = accounts::groups_of(peer.uid);
+        if let Some(denied) = asked {
+            peer.database_groups = accounts::groups_of_with(peer.uid, &denied);
         }
         peer
     };
     tokio::task::spawn_blocking(look).await.map_err(|error| NoPeer::Unreadable(io::Error::other(error)))
 }
 
-/// The peer with the groups that the user database gives it at this moment, where a rule needs them.
-pub async fn regrouped(mut peer: Peer, with_database_groups: bool) -> Peer {
-    if with_database_groups {
+/// The peer with the groups that the user database gives it at this moment, where it is to be asked
+/// (`Policy::asks_database`).
+pub async fn regrouped(mut peer: Peer, asked: Option<Vec<String>>) -> Peer {
+    if let Some(denied) = asked {
         let uid = peer.uid;
-        let look = tokio::task::spawn_blocking(move || accounts::groups_of(uid));
+        let look = tokio::task::spawn_blocking(move || accounts::groups_of_with(uid, &denied));
         peer.database_groups = look.await.unwrap_or_default();
     }
     peer

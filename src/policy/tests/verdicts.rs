@@ -294,3 +294,11 @@ fn only_arguments_that_nothing_stands_in_for_are_required() {
     assert_eq!(required("log"), ("log UNIT [LINES] [NOTE]".to_owned(), vec![true, false, false]));
     assert_eq!(required("start"), ("start UNIT [SLICE]".to_owned(), vec![true, false]));
 }
+
+#[test]
+fn the_groups_that_a_deny_names_are_those_of_its_roles_too_and_not_numbers() {
+    let policy = policy(
+        "[allow]\nusers = [\"alice\"]\n[deny]\ngroups = [\"wheel\", 61235]\nroles = [\"r\"]\n[roles.r]\ngroups = [\"webops\", \"wheel\"]\n",
+    );
+    assert_eq!(policy.denied_groups(), ["webops", "wheel"]);
+}
