@@ -9,6 +9,9 @@ use std::fmt::Display;
 /// Longest name of a field that journald takes, in octets (systemd's journal-file; longer ones are dropped there).
 const FIELD_NAME_MAX: usize = 64;
 
+/// Values of arguments that have fields of their own, of all arguments together: an event stays far below what journald takes.
+const VALUES_TOLD: usize = 256;
+
 /// What kind of thing happened. Each has one message id, for ever (`docs/audit.md`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -131,10 +134,10 @@ impl Event {
             .field("UDSADMIN_REASON", denial.reason())
     }
 
-    /// A request that the policy refuses, in full.
+    /// A request that is refused, before what it names outside of the policy was found or because it was not.
     #[must_use]
     pub fn denied(peer: &Peer, shown: &Shown, denial: &Denial) -> Self {
-        Self::about(Kind::Denied, peer, shown, &format!("denied: {}", denial.reason()))
+        Self::about(Kind::Denied, peer, &shown.before_proof(), &format!("denied: {}", denial.reason()))
             .decision("deny", denial.rule())
             .field("UDSADMIN_REASON", denial.reason())
     }
@@ -154,13 +157,14 @@ impl Event {
             .field("UDSADMIN_REASON", reason)
     }
 
-    /// The arguments by name, one field for each value.
+    /// The arguments by name, one field for each value, as many as are told; of the others the number is.
     #[must_use]
     pub fn arguments(mut self, arguments: &[(ArgumentName, Value)]) -> Self {
-        for (name, value) in arguments {
+        for (name, value) in arguments.iter().take(VALUES_TOLD) {
             self.fields.push((argument_field(name), value.as_bytes().to_vec()));
         }
-        self
+        let more = arguments.len().saturating_sub(VALUES_TOLD);
+        self.optional("UDSADMIN_VALUES_MORE", (more > 0).then_some(more))
     }
 
     /// What was decided, and the place of the rule that says so.

@@ -23,6 +23,13 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// `LOG_AUTHPRIV` of syslog(3), as a number: security messages not for everybody's eyes.
 const FACILITY: &str = "10";
 
+/// Fields that journald takes of one event; an event with more it drops whole, and says so to nobody
+/// (`ENTRY_FIELD_COUNT_MAX`, 1024, of systemd's src/libsystemd/sd-journal/journal-importer.h).
+const FIELDS_MAX: usize = 1024;
+
+/// Fields that every event has besides its own.
+const COMMON: usize = 6;
+
 /// A trail that ends in journald.
 #[derive(Debug)]
 pub struct Journal {
@@ -45,6 +52,9 @@ impl Journal {
     }
 
     pub(super) async fn send(&self, event: &Event) -> io::Result<()> {
+        if event.fields().len() + COMMON > FIELDS_MAX {
+            return Err(io::Error::other("journald takes no event with so many fields"));
+        }
         let datagram = encode(event, self.identifier);
         match timeout(LIMIT, self.deliver(&datagram)).await {
             Ok(result) => result,
@@ -105,14 +115,15 @@ fn pass(socket: &UnixDatagram, memory: &OwnedFd) -> io::Result<()> {
 fn encode(event: &Event, identifier: &str) -> Vec<u8> {
     let kind = event.kind();
     let mut datagram = Vec::with_capacity(1024);
-    for (name, value) in [
+    let common: [(&str, &str); COMMON] = [
         ("MESSAGE", event.message()),
         ("MESSAGE_ID", kind.message_id()),
         ("PRIORITY", kind.priority()),
         ("SYSLOG_FACILITY", FACILITY),
         ("SYSLOG_IDENTIFIER", identifier),
         ("UDSADMIN_EVENT", kind.name()),
-    ] {
+    ];
+    for (name, value) in common {
         put(&mut datagram, name, value.as_bytes());
     }
     for (name, value) in event.fields() {
@@ -192,6 +203,28 @@ mod tests {
         fn drop(&mut self) {
             std::fs::remove_dir_all(&self.folder).unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn every_value_of_the_longest_request_leaves_an_event_that_journald_takes() {
+        let journald = Journald::start("many");
+        let values = vec![("unit".parse().unwrap(), Value::try_from("a").unwrap()); 4096];
+        let event = Event::new(Kind::Started, "x").arguments(&values);
+        let _recorded = journald.trail().record(&event).await.unwrap();
+        let all = journald.next().await;
+        assert!(all.len() < FIELDS_MAX / 2, "{}", all.len());
+        assert!(all.contains(&("UDSADMIN_VALUES_MORE".to_owned(), b"3840".to_vec())));
+    }
+
+    #[tokio::test]
+    async fn an_event_that_journald_would_drop_is_a_broken_trail() {
+        let journald = Journald::start("too-many");
+        let with =
+            |fields: usize| (0..fields).fold(Event::new(Kind::Started, "x"), |event, _| event.field("A", 1));
+        let most = FIELDS_MAX - COMMON;
+        assert!(journald.trail().record(&with(most)).await.is_ok());
+        assert!(journald.trail().record(&with(most + 1)).await.is_err());
+        assert_eq!(journald.next().await.len(), FIELDS_MAX);
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! The server's policy, which follows the broker's. Keeps the one that it has for as long as the broker has no other.
 
 use super::force::{InForce, Standing, State, Version};
-use super::wire::{Order, Report};
+use super::wire::{Answer, Order, Report};
 use super::{Packet, Packets, record, texts};
 use crate::accounts::Database;
 use crate::audit::Trail;
@@ -60,25 +60,25 @@ impl Followed {
         self.becomes(|state| state.now.version != *version).await
     }
 
-    /// Waits for the policy of this version, for some seconds; false where it did not come.
-    pub async fn is(&self, version: &Version) -> bool {
-        self.becomes(|state| state.now.version == *version).await
-    }
-
-    /// Waits for word of a policy that is refused for this reason, for some seconds; false where none came.
-    pub async fn hears_of(&self, refusal: &str) -> bool {
-        self.becomes(|state| state.refused.as_ref().is_some_and(|refused| refused.why == refusal)).await
-    }
-
-    /// Waits until no policy is on trial, for some seconds; false where one still is.
-    pub async fn is_settled(&self) -> bool {
-        self.becomes(|state| state.until.is_none()).await
+    /// Waits until what the broker has answered is known here, for some seconds; false where it is not.
+    pub async fn knows_of(&self, answer: &Answer) -> bool {
+        self.becomes(|state| match answer {
+            Answer::Reloaded { version, .. } => state.now.version.since() >= version.since(),
+            Answer::Refused(this) => {
+                let refused = state.refused.as_ref().is_some_and(|refused| refused.at >= this.at);
+                refused || state.now.version.since() > this.at
+            }
+            Answer::Confirmed => state.until.is_none(),
+            Answer::NothingToConfirm | Answer::Busy | Answer::NotDone(_) => true,
+        })
+        .await
     }
 
     async fn becomes(&self, wanted: impl Fn(&State) -> bool) -> bool {
         self.hurry();
         let mut state = self.state.subscribe();
-        matches!(timeout(WAITING, state.wait_for(wanted)).await, Ok(Ok(_)))
+        let come = state.wait_for(wanted);
+        matches!(timeout(WAITING, come).await, Ok(Ok(_)))
     }
 
     /// Follows the broker that listens there. Never ends.
@@ -95,7 +95,7 @@ impl Followed {
         }
     }
 
-    /// Follows one connection to its end; whether it told anything, and why it ended.
+    /// Follows one connection to its end; whether it told anything that could be taken over, and why it ended.
     async fn follow_once(&self, broker: &Path, trail: &Trail) -> (bool, io::Error) {
         let mut told = false;
         let error = async {
@@ -103,8 +103,8 @@ impl Followed {
             packets.send(&Order::Follow, &[]).await?;
             loop {
                 let (standing, texts) = next(&packets).await?;
-                told = true;
                 self.take(standing, texts, trail).await?;
+                told = true;
             }
         };
         let ended: io::Result<std::convert::Infallible> = error.await;

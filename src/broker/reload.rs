@@ -285,13 +285,9 @@ impl Policies {
     async fn refuse(&self, unfit: &Unfit, by: &By<'_>) -> (Vec<Row>, Answer) {
         let event = record::refused(&self.setup.path, unfit, &self.now().version, by);
         self.setup.trail.note(&event).await;
-        self.remember_refusal(cut(&unfit.first()));
-        (unfit.rows(), Answer::Refused { why: cut(&unfit.first()) })
-    }
-
-    fn remember_refusal(&self, why: String) {
-        let refused = Refused { at: (self.setup.clock)(), why };
-        self.ruling.send_modify(|ruling| ruling.state.refused = Some(refused));
+        let refused = Refused { at: (self.setup.clock)(), why: cut(&unfit.first()) };
+        self.ruling.send_modify(|ruling| ruling.state.refused = Some(refused.clone()));
+        (unfit.rows(), Answer::Refused(refused))
     }
 
     /// Keeps the policy on trial, if that is the one by which this wish was judged.

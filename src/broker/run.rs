@@ -93,8 +93,10 @@ impl Service {
             return Err(NotRun::Draining);
         }
         if let Err(gone) = entry.session.is_open() {
-            let event = entry.event(Kind::Denied, &format!("denied: {gone}"));
-            self.trail.note(&event.field("UDSADMIN_DECISION", "deny").field("UDSADMIN_REASON", gone)).await;
+            let what = format!("denied: {gone}");
+            let event = Event::about(Kind::Denied, entry.peer, &entry.shown.before_proof(), &what)
+                .field("UDSADMIN_DECISION", "deny");
+            self.trail.note(&event.field("UDSADMIN_REASON", gone)).await;
             return Err(NotRun::Denied);
         }
         let grant = Arc::new(self.judge(entry).await?);
@@ -109,20 +111,19 @@ impl Service {
     async fn judge(&self, entry: &Entry<'_>) -> Result<Grant, NotRun> {
         match decide(&entry.now.policy, entry.peer, entry.request, (self.clock)()) {
             Decision::Permit(grant) => Ok(grant),
-            Decision::Deny(denial) => Err(self.refuse(entry, &entry.shown, &denial).await),
+            Decision::Deny(denial) => Err(self.refuse(entry, &denial).await),
         }
     }
 
-    async fn refuse(&self, entry: &Entry<'_>, shown: &Shown, denial: &Denial) -> NotRun {
-        self.trail.note(&Event::denied(entry.peer, shown, denial)).await;
+    async fn refuse(&self, entry: &Entry<'_>, denial: &Denial) -> NotRun {
+        self.trail.note(&Event::denied(entry.peer, &entry.shown, denial)).await;
         denial.refusal().into()
     }
 
-    /// What the grant demands of the world outside, proven. What is not so is refused like any other value, and what it was
-    /// is not on the record where it could have been a secret in another's place.
+    /// What the grant demands of the world outside, proven. What is not so is refused like any other value.
     async fn prove(&self, entry: &Entry<'_>, grant: &Arc<Grant>, has_input: bool) -> Result<Proven, NotRun> {
         if has_input && !grant.takes_input() {
-            return Err(self.refuse(entry, &entry.shown, &grant.unwanted_input()).await);
+            return Err(self.refuse(entry, &grant.unwanted_input()).await);
         }
         let demanding = Arc::clone(grant);
         let proven = if grant.demands().is_empty() {
@@ -133,10 +134,7 @@ impl Service {
         };
         match proven {
             Ok(proven) => Ok(proven),
-            Err(NotProven::Unmet(denial)) if grant.has_secrets() => {
-                Err(self.refuse(entry, &entry.shown.withheld(), &denial).await)
-            }
-            Err(NotProven::Unmet(denial)) => Err(self.refuse(entry, &entry.shown, &denial).await),
+            Err(NotProven::Unmet(denial)) => Err(self.refuse(entry, &denial).await),
             Err(NotProven::Failed(error)) => Err(internal("the last look before a run", &error)),
         }
     }

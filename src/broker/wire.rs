@@ -1,6 +1,6 @@
 //! What crosses the seam, one value a packet. Carries no identity: that is asked of the kernel.
 
-use super::force::{Standing, Version};
+use super::force::{Refused, Standing, Version};
 use crate::execution::{JobId, Outcome};
 use crate::policy::Refusal;
 use crate::request::{Request, Wish};
@@ -108,10 +108,7 @@ pub enum Answer {
         until: Option<SystemTime>,
     },
     /// The policy is refused, and the old one stays.
-    Refused {
-        /// The first of what is wrong with it.
-        why: String,
-    },
+    Refused(Refused),
     /// The policy on trial stays.
     Confirmed,
     /// No policy is on trial.

@@ -1,7 +1,7 @@
 //! The verdict and what comes with it. A grant can be made by the policy alone, and nothing runs without one.
 
 use super::command::RunAs;
-use super::demand::{Demand, Need};
+use super::demand::Demand;
 use super::origin::Origin;
 use super::rate::{Limits, MaxRunning, Rate};
 use crate::request::{ArgumentName, CommandName, Value};
@@ -122,12 +122,6 @@ impl Grant {
     #[must_use]
     pub fn demands(&self) -> &[Demand] {
         &self.demands
-    }
-
-    /// Whether a secret is among its arguments: another of them could then be one, too, in the wrong place.
-    #[must_use]
-    pub fn has_secrets(&self) -> bool {
-        self.demands.iter().any(|demand| matches!(demand.need(), Need::Memory(_) | Need::Input(_)))
     }
 
     /// Whether its standard input is a client's to give.

@@ -51,7 +51,7 @@ impl Diagnostic {
         self.severity
     }
 
-    /// The file's name, as its [`Source`](super::Source) gave it.
+    /// The file's name, as its [`Source`] gave it.
     #[must_use]
     pub fn file(&self) -> &str {
         self.place.file()

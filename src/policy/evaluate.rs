@@ -13,6 +13,7 @@ use super::step::{Explanation, Step, Steps};
 use super::time::{During, listed};
 use crate::identity::{DatabaseGroups, Peer};
 use crate::request::{Builtin, CommandName, Request, Value};
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 /// Decides whether the peer may run the request at this moment.
@@ -196,15 +197,11 @@ fn narrowed<'a>(
     if !left.is_empty() {
         return Ok(left);
     }
-    let mut values: Vec<&str> = Vec::new();
-    for value in rules.iter().filter_map(|rule| rule.narrowed(&spec.name)).flatten() {
-        let text = value.as_text().unwrap_or_default();
-        if !values.contains(&text) {
-            values.push(text);
-        }
-    }
+    let mut seen = BTreeSet::new();
+    let named = rules.iter().filter_map(|rule| rule.narrowed(&spec.name)).flatten();
+    let values = named.map(|value| value.as_text().unwrap_or_default()).filter(|text| seen.insert(*text));
     let origin = rules.first().map_or(Origin::DEFAULT_DENY, |rule| rule.origin.clone());
     let missing = if value.is_none() { "is missing: it " } else { "" };
-    let text = format!("{missing}must be {}", one_of(values.into_iter()));
+    let text = format!("{missing}must be {}", one_of(values));
     Err(Denial::bad_argument(spec.name.as_str(), &text, origin))
 }

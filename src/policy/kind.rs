@@ -269,6 +269,11 @@ impl ArgumentSpec {
         self.default.is_none() && !self.optional
     }
 
+    /// Whether its values name a file or an account, which a run must find there.
+    pub(super) const fn names_something_outside(&self) -> bool {
+        matches!(self.kind, Kind::Path(_) | Kind::User(_) | Kind::Group)
+    }
+
     /// The directories that its paths may be in.
     pub(super) fn roots(&self) -> impl Iterator<Item = &str> {
         let roots = if let Kind::Path(paths) = &self.kind { paths.roots.as_slice() } else { &[] };

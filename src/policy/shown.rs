@@ -16,13 +16,15 @@ const WITHHELD: &str = "[withheld]";
 /// ```compile_fail,E0451
 /// # use udsadmin::policy::Shown;
 /// fn unjudged(request: udsadmin::request::Request) -> Shown {
-///     Shown { request, arguments: Vec::new() }
+///     Shown { request, arguments: Vec::new(), is_doubtful: false }
 /// }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
     request: Request,
     arguments: Vec<(ArgumentName, Value)>,
+    /// Whether one of its values may turn out to be a secret: what it names is still to be found outside of the policy.
+    is_doubtful: bool,
 }
 
 impl Shown {
@@ -39,15 +41,25 @@ impl Shown {
         &self.arguments
     }
 
-    /// The same without any value.
+    /// The same as long as nothing is proven: of a command that takes a secret, an account or a file that is not there may be
+    /// that secret, and with it any other value is in the wrong place.
     #[must_use]
-    pub fn withheld(&self) -> Self {
+    pub fn before_proof(&self) -> Self {
+        if self.is_doubtful { self.withheld() } else { self.clone() }
+    }
+
+    /// The same without any value.
+    fn withheld(&self) -> Self {
         let hide = |argument: &Argument| match argument {
             Argument::Positional(_) => Argument::Positional(word(WITHHELD)),
             Argument::Named(name, _) => Argument::Named(name.clone(), word(WITHHELD)),
         };
         let arguments = self.request.arguments.iter().map(hide).collect();
-        Self { request: Request { arguments, ..self.request.clone() }, arguments: Vec::new() }
+        Self::without_values(Request { arguments, ..self.request.clone() })
+    }
+
+    const fn without_values(request: Request) -> Self {
+        Self { request, arguments: Vec::new(), is_doubtful: false }
     }
 }
 
@@ -59,9 +71,10 @@ impl Policy {
         let command = self.commands.get(&request.command);
         let given = command.and_then(|command| bind::fit(command, &request.arguments).ok());
         if let Some(given) = given {
-            return Shown { request: masked(request, &given), arguments: told(&given) };
+            let (request, arguments) = (masked(request, &given), told(&given));
+            return Shown { request, arguments, is_doubtful: is_doubtful(&given) };
         }
-        let shown = Shown { request: request.clone(), arguments: Vec::new() };
+        let shown = Shown::without_values(request.clone());
         if self.has_secrets { self.unnamed(&shown.withheld()) } else { shown }
     }
 
@@ -74,8 +87,14 @@ impl Policy {
             Argument::Named(..) | Argument::Positional(_) => argument.clone(),
         };
         let arguments = shown.request.arguments.iter().map(hide).collect();
-        Shown { request: Request { arguments, ..shown.request.clone() }, arguments: Vec::new() }
+        Shown::without_values(Request { arguments, ..shown.request.clone() })
     }
+}
+
+/// Whether a command takes a secret, and a value of it names something outside of the policy.
+fn is_doubtful(given: &[Given<'_>]) -> bool {
+    let has_secret = given.iter().any(|given| given.spec.is_secret());
+    has_secret && given.iter().any(|given| given.spec.names_something_outside() && !given.values.is_empty())
 }
 
 fn word(text: &str) -> Value {

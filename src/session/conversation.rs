@@ -14,10 +14,14 @@ use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 /// Requests that may wait before no more is read (udsadmin-protocol(7)).
 const WAITING_MAX: usize = 32;
+
+/// Answers after which other sessions have their turn, where none of them took long.
+const TURN: usize = 32;
 
 /// Octets read at once.
 const BLOCK: usize = 16 * 1024;
@@ -167,10 +171,13 @@ impl<'a> Conversation<'a> {
         self.waiting.len() < WAITING_MAX && self.waiting.iter().map(input).sum::<usize>() < INPUT_MAX
     }
 
-    /// Answers what waits, until something runs or nobody reads the answers.
+    /// Answers what waits, until something runs or nobody reads the answers. However much one client asks, others are
+    /// answered meanwhile.
     async fn answer_in_turn(&mut self) {
+        let mut answered = 0;
         while self.running.is_none() && !self.out.is_full() {
             let Some(item) = self.next_in_turn() else { return };
+            let is_long = is_long(&item);
             match item {
                 Item::Request(incoming) => self.answer_request(incoming).await,
                 Item::Malformed(error) => self.answer_malformed(&error).await,
@@ -180,6 +187,10 @@ impl<'a> Conversation<'a> {
                 Item::Http => self.answer_http().await,
             }
             self.is_fresh = false;
+            answered += 1;
+            if is_long || answered % TURN == 0 {
+                yield_now().await;
+            }
         }
     }
 
@@ -325,6 +336,14 @@ impl<'a> Conversation<'a> {
         }
         self.leave();
     }
+}
+
+/// Whether the answer goes through rules of the policy, of which there may be very many.
+const fn is_long(item: &Item) -> bool {
+    matches!(
+        item,
+        Item::Request(Incoming { ask: Ask::Help(_) | Ask::Commands | Ask::Why(_) | Ask::Run(_), .. })
+    )
 }
 
 async fn next_step(running: &mut Option<Running>, may_pass_on: bool) -> Step {

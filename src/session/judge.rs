@@ -10,30 +10,42 @@ use crate::request::Request;
 use crate::transport;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// The same words for a command that is not there and for one that is not for this peer.
 pub(super) const NO_SUCH: &str = "no such command for you; commands lists yours";
+
+/// How long the user database's word about a peer holds. The broker asks anew for each run.
+const KNOWN: Duration = Duration::from_secs(5);
 
 /// A policy, and the peer with all that this policy needs to know of it.
 #[derive(Clone, Debug)]
 pub(super) struct Judge {
     pub(super) now: Arc<InForce>,
     pub(super) peer: Peer,
+    looked: Instant,
 }
 
 impl Judge {
+    /// The peer is completely known at this moment.
+    pub(super) fn new(now: Arc<InForce>, peer: Peer) -> Self {
+        Self { now, peer, looked: Instant::now() }
+    }
+
     pub(super) fn policy(&self) -> &Policy {
         &self.now.policy
     }
 
-    /// The same for the policy that is in force by now; `None` where that is still this one.
+    /// The same for the policy that is in force by now; `None` where that is still this one, and the peer is still known.
     pub(super) async fn renewed(&self, followed: &Followed) -> Option<Self> {
         let now = followed.now();
-        if Arc::ptr_eq(&now, &self.now) {
+        let is_outdated = now.policy.needs_database_groups() && self.looked.elapsed() >= KNOWN;
+        if Arc::ptr_eq(&now, &self.now) && !is_outdated {
             return None;
         }
         let peer = transport::regrouped(self.peer.clone(), now.policy.needs_database_groups()).await;
-        Some(Self { now, peer })
+        Some(Self::new(now, peer))
     }
 
     /// The refusal of a request that the policy does not permit, on the record; `None` where the broker is to decide.

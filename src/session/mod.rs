@@ -73,7 +73,7 @@ pub async fn serve(
         return say_and_part(&socket, &crowded());
     }
     match Stream::new(socket, peer.uid) {
-        Ok(stream) => welcome(context, Judge { now, peer }, &stream, admission).await,
+        Ok(stream) => welcome(context, Judge::new(now, peer), &stream, admission).await,
         Err(error) => tracing::warn!("a connection ended before its session: {error}"),
     }
 }

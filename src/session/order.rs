@@ -3,7 +3,7 @@
 use super::Context;
 use super::judge::{Judge, NO_SUCH, not_run};
 use super::pipes::JobEnds;
-use crate::broker::{Answer, Connection, NotRun, OpenError, Report, Row};
+use crate::broker::{Answer, Connection, NotRun, OpenError, Refused, Report, Row};
 use crate::execution::JobId;
 use crate::protocol::reply::Final;
 use crate::request::{Request, Wish};
@@ -160,17 +160,10 @@ impl Ordering {
         }
     }
 
-    /// What the client is told. Its next request finds everything here as it was told.
+    /// What the client is told. Whoever reloads finds what came of it with the next request.
     async fn answered(&self, answer: Answer) -> Final {
-        let followed = &self.context.followed;
-        let has_come = match &answer {
-            Answer::Reloaded { version, .. } => followed.is(version).await,
-            Answer::Refused { why } => followed.hears_of(why).await,
-            Answer::Confirmed => followed.is_settled().await,
-            Answer::NothingToConfirm | Answer::Busy | Answer::NotDone(_) => true,
-        };
-        if !has_come {
-            tracing::warn!("what the broker has done about the policy has not come here yet");
+        if !self.context.followed.knows_of(&answer).await {
+            tracing::warn!("what the broker has in force has not come here yet");
         }
         told(answer)
     }
@@ -183,7 +176,7 @@ fn told(answer: Answer) -> Final {
             let [commands, warnings] = counts;
             on_trial(Final::ok().field("commands", commands).field("warnings", warnings), until)
         }
-        Answer::Refused { why } => Final::bad_argument("policy").text(why),
+        Answer::Refused(Refused { why, .. }) => Final::bad_argument("policy").text(why),
         Answer::Confirmed => Final::ok(),
         Answer::NothingToConfirm => Final::bad_argument("verb").text("no policy waits to be confirmed"),
         Answer::Busy => {

@@ -68,6 +68,19 @@ fn a_program_that_gets_the_path_alone_follows_the_swap() {
 }
 
 #[test]
+fn something_new_is_a_link_where_another_puts_one_first() {
+    let world = world();
+    let mut gate = world.gate();
+    let mut client = world.client();
+    client.send(format!("write-new {}\n", path(&world, "site/a/new")));
+    assert_eq!(client.line().unwrap(), b"| ready");
+    symlink(world.folder.file("other/planted"), world.folder.file("site/a/new")).unwrap();
+    gate.open();
+    assert_eq!(client.answer().code(), 200);
+    assert!(world.folder.file("other/planted").is_file(), "then config/policy.toml need not warn of it");
+}
+
+#[test]
 fn what_is_not_as_declared_is_refused_in_the_same_words_and_starts_nothing() {
     let mut world = world();
     let file = |name: &str| world.folder.file(name);
@@ -213,6 +226,11 @@ fn a_secret_is_nowhere_to_be_seen() {
         format!("secret {PASSWORD}! who"),
         format!("set {PASSWORD} {PASSWORD}"),
         format!("set {PASSWORD}! x"),
+        format!("maybe {PASSWORD}"),
+        format!("maybe {PASSWORD} root"),
+        format!("maybe {PASSWORD} root b"),
+        format!("once {PASSWORD} root"),
+        format!("told {PASSWORD} root <1\nx"),
         format!("account {PASSWORD} {PASSWORD} {PASSWORD}"),
         format!("person {PASSWORD}=1"),
         format!("chown {PASSWORD} root"),

@@ -2,10 +2,14 @@
 
 use super::*;
 use crate::audit::Memory;
-use crate::broker::Refused;
+use crate::broker::{Refused, accept};
 use crate::identity::{Gid, Peer, Uid};
 use crate::policy::Source;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use std::os::fd::AsFd;
 use std::time::SystemTime;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 fn sources(uid: u32) -> Vec<Source> {
     vec![Source { name: "p.toml".to_owned(), text: format!("[allow]\nusers = [{uid}]\n") }]
@@ -60,11 +64,46 @@ async fn texts_that_are_no_policy_change_nothing() {
     assert!(admits(&followed, 7));
 }
 
+/// A broker that tells whoever comes first of a policy with this text.
+async fn broker_with(text: &str, socket: &AsyncFd<OwnedFd>) {
+    let packets = Packets::new(accept(socket).await.unwrap()).unwrap();
+    assert_eq!(packets.receive::<Order>().await.unwrap().unwrap().value, Order::Follow);
+    let files = [Source { name: "p.toml".to_owned(), text: text.to_owned() }];
+    let texts = texts::seal(&files).unwrap();
+    packets.send(&Report::InForce(standing(8)), &[texts.as_fd()]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_policy_that_can_not_be_taken_over_does_not_count_as_told() {
+    let path = std::env::temp_dir().join(format!("udsadmin-follow-{}", std::process::id()));
+    let socket = listener(&path);
+    for (text, expected) in [("x = 1\n", false), ("[allow]\nusers = [8]\n", true)] {
+        let (followed, trail) = (followed(), Trail::Memory(Memory::default()));
+        let ((told, _why), ()) =
+            tokio::join!(followed.follow_once(&path, &trail), broker_with(text, &socket));
+        assert_eq!((told, admits(&followed, 8)), (expected, expected), "{text}");
+    }
+    std::fs::remove_file(path).unwrap();
+}
+
+fn listener(path: &Path) -> AsyncFd<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+    rustix::net::bind(&socket, &SocketAddrUnix::new(path).unwrap()).unwrap();
+    rustix::net::listen(&socket, 1).unwrap();
+    crate::sys::watch(socket, Interest::READABLE).unwrap()
+}
+
 #[tokio::test(start_paused = true)]
 async fn whoever_waits_for_a_policy_that_does_not_come_waits_no_longer_than_a_while() {
     let followed = followed();
-    assert!(!followed.differs_from(&version(7)).await && !followed.is(&version(8)).await);
-    assert!(followed.is(&version(7)).await && followed.differs_from(&version(8)).await);
+    assert!(!followed.differs_from(&version(7)).await && followed.differs_from(&version(8)).await);
+    let reloaded = |version| Answer::Reloaded { version, commands: 0, warnings: 0, until: None };
+    let later = SystemTime::UNIX_EPOCH + LONGEST_PAUSE;
+    let other = reloaded(Version::of(&[], later));
+    assert!(!followed.knows_of(&other).await && followed.knows_of(&reloaded(version(7))).await);
+    let refused = Refused { at: later, why: "p.toml:1:2: no".to_owned() };
+    assert!(!followed.knows_of(&Answer::Refused(refused)).await && followed.knows_of(&Answer::Busy).await);
 }
 
 #[tokio::test(start_paused = true)]

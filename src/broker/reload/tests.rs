@@ -114,7 +114,7 @@ async fn a_bad_policy_is_refused_with_its_place_and_the_old_one_stays() {
     let broker = Broker::new();
     let before = broker.policies.now().version;
     broker.write(BAD);
-    let Answer::Refused { why } = broker.reload(None).await else { panic!() };
+    let Answer::Refused(Refused { why, .. }) = broker.reload(None).await else { panic!() };
     assert!(why.starts_with("p.toml:3:1: error: "), "{why}");
     assert_eq!(broker.policies.now().version, before);
     assert_eq!(broker.memory().names(), ["policy-refused"]);

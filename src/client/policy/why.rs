@@ -37,7 +37,7 @@ pub(super) struct Arguments {
     #[arg(long = "as", value_name = "USER[:GROUP,...]")]
     principal: Option<Principal>,
 
-    /// At which moment, like '2026-11-23 12:00 Europe/Berlin' [now]
+    /// At which moment, like '2026-11-23 12:00 Europe/Berlin' (now, if nothing is said)
     #[arg(long, value_name = "TIME")]
     at: Option<Moment>,
 

@@ -15,6 +15,8 @@ pub(super) enum Given<'a> {
     Durations(BTreeSet<Duration>),
     Integers(i64, i64),
     Typed(&'a ArgumentSpec),
+    /// The values of the first type that are none of the second, which it holds.
+    Except(&'a ArgumentSpec, &'a ArgumentSpec),
 }
 
 impl<'a> Given<'a> {
@@ -49,7 +51,7 @@ impl<'a> Given<'a> {
         match self {
             Self::Listed(values) => values.is_empty(),
             Self::Durations(values) => values.is_empty(),
-            Self::Integers(..) | Self::Typed(_) => false,
+            Self::Integers(..) | Self::Typed(_) | Self::Except(..) => false,
         }
     }
 
@@ -58,7 +60,8 @@ impl<'a> Given<'a> {
             Self::Listed(values) => values.contains(text),
             Self::Durations(values) => duration(text).is_some_and(|length| values.contains(&length)),
             Self::Integers(first, last) => Kind::Integer(*first, *last).has(text),
-            Self::Typed(spec) => Value::try_from(text).is_ok_and(|value| spec.check(&value).is_ok()),
+            Self::Typed(spec) => is_value(spec, text),
+            Self::Except(spec, less) => is_value(spec, text) && !is_value(less, text),
         }
     }
 
@@ -71,7 +74,7 @@ impl<'a> Given<'a> {
     fn takes_durations(&self) -> bool {
         match self {
             Self::Durations(_) => true,
-            Self::Typed(spec) => matches!(spec.kind, Kind::Duration(..)),
+            Self::Typed(spec) | Self::Except(spec, _) => matches!(spec.kind, Kind::Duration(..)),
             Self::Listed(_) | Self::Integers(..) => false,
         }
     }
@@ -91,8 +94,15 @@ impl<'a> Given<'a> {
                     values.iter().filter(|text| self.has(text)).filter_map(|text| text.parse().ok());
                 between(*first, *last, &numbers.collect())
             }
-            (Self::Typed(inner), Self::Typed(outer)) if holds(outer, inner) => Vec::new(),
-            (Self::Durations(_) | Self::Integers(..) | Self::Typed(_), _) => vec![self.clone()],
+            (Self::Typed(inner) | Self::Except(inner, _), Self::Typed(outer)) if holds(outer, inner) => {
+                Vec::new()
+            }
+            (Self::Typed(outer), Self::Typed(inner)) if holds(outer, inner) => {
+                vec![Self::Except(outer, inner)]
+            }
+            (Self::Durations(_) | Self::Integers(..) | Self::Typed(_) | Self::Except(..), _) => {
+                vec![self.clone()]
+            }
         }
     }
 
@@ -106,15 +116,26 @@ impl<'a> Given<'a> {
             (Self::Durations(values), other) if other.takes_durations() => {
                 Self::Durations(values.iter().copied().filter(|value| other.has(&written(*value))).collect())
             }
-            (Self::Typed(_), Self::Durations(_)) if self.takes_durations() => other.meet(self),
+            (Self::Typed(_) | Self::Except(..), Self::Durations(_)) if self.takes_durations() => {
+                other.meet(self)
+            }
             (Self::Integers(first, last), Self::Integers(from, to)) if first.max(from) <= last.min(to) => {
                 Self::Integers(*first.max(from), *last.min(to))
             }
             (Self::Integers(..), Self::Integers(..)) => Self::Listed(BTreeSet::new()),
             (Self::Typed(outer), Self::Typed(inner)) if holds(outer, inner) => other.clone(),
-            (Self::Durations(_) | Self::Integers(..) | Self::Typed(_), _) => self.clone(),
+            (Self::Durations(_) | Self::Integers(..) | Self::Typed(_) | Self::Except(..), _) => self.clone(),
         }
     }
+}
+
+fn is_value(spec: &ArgumentSpec, text: &str) -> bool {
+    Value::try_from(text).is_ok_and(|value| spec.check(&value).is_ok())
+}
+
+/// Types of the same words differ in what `dash` lets begin.
+fn except(kind: &str, less: &str) -> String {
+    if kind == less { format!("{kind}, with '-' in front") } else { format!("{kind}, except {less}") }
 }
 
 /// The parts of the first range that are below and above the second.
@@ -231,6 +252,7 @@ impl<'a> Choice<'a> {
             Given::Integers(first, last) if first == last => (Some(vec![first.to_string()]), String::new()),
             Given::Integers(first, last) => (None, Kind::Integer(*first, *last).to_string()),
             Given::Typed(spec) => (None, spec.kind()),
+            Given::Except(spec, less) => (None, except(&spec.kind(), &less.kind())),
         };
         let left_out = self.left_out.map(|left_out| match left_out {
             LeftOut::Nothing => LeftOut::Nothing,

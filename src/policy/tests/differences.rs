@@ -158,11 +158,15 @@ fn a_type_is_told_in_words_unless_it_holds_the_other() {
             &["+ an integer from 10 to 12", "- an integer from 1 to 4"][..],
         ),
         ("integer = { max = 9 }", "integer = { max = 10 }", &["+ 10"]),
-        ("text = { max-length = 9 }", "text = { max-length = 12 }", &["+ text of at most 12 characters"]),
+        (
+            "text = { max-length = 9 }",
+            "text = { max-length = 12 }",
+            &["+ text of at most 12 characters, except text of at most 9 characters"],
+        ),
         (
             "text = { max-length = 9, characters = \"[a-z]\" }",
             "text = { max-length = 9 }",
-            &["+ text of at most 9 characters"],
+            &["+ text of at most 9 characters, except text of at most 9 characters, each of [a-z]"],
         ),
         ("duration = { max = \"1h\" }", "duration = { max = \"60min\" }", &[]),
         (
@@ -170,20 +174,34 @@ fn a_type_is_told_in_words_unless_it_holds_the_other() {
             "duration = { min = \"1s\", max = \"2h\" }",
             &["+ a duration from 1s to 2h", "- a duration of at most 1h"],
         ),
-        ("unit = true", "unit = { types = [\"socket\"] }", &["- a unit name"]),
+        (
+            "unit = true",
+            "unit = { types = [\"socket\"] }",
+            &["- a unit name, except a unit name of type socket"],
+        ),
         ("pattern = \"a+\"", "pattern = \"b+\"", &["+ text that matches b+", "- text that matches a+"]),
-        ("pattern = \"a+\"", "pattern = \"a+\", dash = true", &["+ text that matches a+"]),
+        ("pattern = \"a+\"", "pattern = \"a+\", dash = true", &["+ text that matches a+, with '-' in front"]),
         ("hostname = true", "one-of = [\"localhost\", \"a b\"]", &["+ \"a b\"", "- a host name"]),
         (
             "path = { under = [\"/srv\"] }",
             "path = { under = [\"/srv\", \"/var/x\"] }",
-            &["+ the path of an existing file under /srv or /var/x"],
+            &[
+                "+ the path of an existing file under /srv or /var/x, except the path of an existing file under /srv",
+            ],
         ),
-        ("user = true", "user = { min-uid = 1000 }", &["- the name of an existing user"]),
+        (
+            "user = true",
+            "user = { min-uid = 1000 }",
+            &[
+                "- the name of an existing user, except the name of an existing user with a uid of at least 1000",
+            ],
+        ),
         (
             "user = { groups = [\"dba\"] }",
             "user = { groups = [\"dba\", \"webops\"] }",
-            &["+ the name of an existing user in group dba or webops"],
+            &[
+                "+ the name of an existing user in group dba or webops, except the name of an existing user in group dba",
+            ],
         ),
         ("group = true", "group = true", &[]),
         (

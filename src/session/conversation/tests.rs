@@ -1,17 +1,22 @@
 //! What a conversation hears.
 
 use super::*;
+use crate::accounts::Database;
 use crate::audit::{Memory, Trail};
 use crate::broker::{Followed, InForce, Version};
-use crate::identity::{Gid, Peer, Uid};
-use crate::policy::Policy;
+use crate::identity::{DatabaseGroups, Gid, Peer, Uid};
+use crate::policy::{Policy, Source};
 use std::time::SystemTime;
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
 
 fn context() -> Arc<Context> {
+    context_with(Policy::default())
+}
+
+fn context_with(policy: Policy) -> Arc<Context> {
     let version = Version::of(&[], SystemTime::UNIX_EPOCH);
-    let followed = Followed::new(InForce { policy: Policy::default(), version, warnings: 0 });
+    let followed = Followed::new(InForce { policy, version, warnings: 0 });
     Arc::new(Context {
         followed: Arc::new(followed),
         trail: Arc::new(Trail::Memory(Memory::default())),
@@ -22,17 +27,61 @@ fn context() -> Arc<Context> {
     })
 }
 
+/// The server's end of a connection of root's.
+fn stream(ours: UnixStream) -> Stream {
+    Stream::new(ours, Uid::ROOT).unwrap()
+}
+
+fn conversation<'a>(context: &'a Arc<Context>, stream: &'a Stream) -> Conversation<'a> {
+    let peer = Peer::of(Uid::ROOT, Gid::new(0).unwrap(), []);
+    Conversation::new(context, Judge::new(context.followed.now(), peer), stream)
+}
+
+#[tokio::test]
+async fn whoever_asks_without_end_leaves_others_their_turn() {
+    let (context, (ours, _client)) = (context(), UnixStream::pair().unwrap());
+    let stream = stream(ours);
+    for (asked, times) in [("ping\n", TURN), ("commands\n", 1), ("help\n", 1), ("why a\n", 1), ("a\n", 1)] {
+        let mut conversation = conversation(&context, &stream);
+        conversation.unread = asked.repeat(times).into_bytes();
+        tokio::select! {
+            biased;
+            () = conversation.answer_in_turn() => panic!("nobody else had a turn: {asked:?}"),
+            () = std::future::ready(()) => {}
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_servers_end_is_heard_though_something_else_was_heard_first() {
     let (context, (ours, _client)) = (context(), UnixStream::pair().unwrap());
-    let peer = Peer::of(Uid::ROOT, Gid::new(0).unwrap(), []);
-    let stream = Stream::new(ours, peer.uid).unwrap();
-    let judge = Judge { now: context.followed.now(), peer };
-    let mut conversation = Conversation::new(&context, judge, &stream);
+    let stream = stream(ours);
+    let mut conversation = conversation(&context, &stream);
     context.draining.cancel();
     let heard = tokio::time::timeout(Duration::from_secs(1), conversation.wake()).await;
     assert!(matches!(heard, Ok(Wake::Draining)));
     conversation.act(Wake::Draining).await;
     let heard = tokio::time::timeout(2 * DRAINING, conversation.wake()).await;
     assert!(matches!(heard, Ok(Wake::QuittingIsOver)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_has_left_a_group_of_the_user_database_is_soon_no_longer_taken_for_a_member() {
+    let text = "[allow]\ngroups = [61235]\ngroups-from = \"database\"\n".to_owned();
+    let sources = [Source { name: "p".to_owned(), text }];
+    let context = context_with(Policy::parse(&sources, &Database).unwrap().policy);
+    let (ours, _client) = UnixStream::pair().unwrap();
+    let stream = stream(ours);
+    let mut peer = Peer::of(Uid::ROOT, Gid::new(0).unwrap(), []);
+    peer.database_groups = DatabaseGroups::Known([Gid::new(61235).unwrap()].into());
+    let judge = Judge::new(context.followed.now(), peer);
+    let mut conversation = Conversation::new(&context, judge, &stream);
+    for expected in ["200 ok\n", "403 denied : 0 (uid 0) may not connect; ask this machine's administrator\n"]
+    {
+        conversation.unread = b"ping\n".to_vec();
+        conversation.answer_in_turn().await;
+        assert_eq!(String::from_utf8_lossy(conversation.out.unsent()), expected);
+        conversation.out = Outbox::default();
+        tokio::time::advance(Duration::from_secs(10)).await;
+    }
 }
