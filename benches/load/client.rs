@@ -105,10 +105,15 @@ impl Client {
     }
 
     /// Exchanges until then: the seconds that each exchange took, and how many requests were answered.
-    fn drive(&mut self, end: Instant) -> io::Result<(Vec<f64>, usize)> {
+    pub(crate) fn drive(&mut self, end: Instant) -> io::Result<(Vec<f64>, usize)> {
+        self.drive_while(|| Instant::now() < end)
+    }
+
+    /// The same, for as long as that is so.
+    pub(crate) fn drive_while(&mut self, goes_on: impl Fn() -> bool) -> io::Result<(Vec<f64>, usize)> {
         let mut values = Vec::new();
         let mut before = Instant::now();
-        while before < end {
+        while goes_on() {
             self.exchange()?;
             let after = Instant::now();
             values.push((after - before).as_secs_f64());

@@ -62,6 +62,14 @@ impl<'a> Subject<'a> {
         Self { name, measure: Box::new(measure) }
     }
 
+    /// Takes one round of about this length.
+    ///
+    /// # Errors
+    /// Those of whatever is measured.
+    pub(crate) fn take(&mut self, span: Duration) -> io::Result<Round> {
+        (self.measure)(span)
+    }
+
     /// A subject that is measured once a round.
     pub(crate) fn once(name: &'static str, mut measure: impl FnMut() -> io::Result<f64> + 'a) -> Self {
         Self::new(name, move |_| {
@@ -110,7 +118,7 @@ impl Figure<'_> {
                 if stop.is_cancelled() {
                     return Err(io::ErrorKind::Interrupted.into());
                 }
-                taken.push((subject.measure)(span / ROUNDS)?);
+                taken.push(subject.take(span / ROUNDS)?);
             }
         }
         let measured = costs(rounds.first().map_or(&[], Vec::as_slice));

@@ -8,6 +8,7 @@ mod options;
 mod output;
 mod part;
 mod policies;
+mod reloads;
 mod report;
 mod runs;
 mod servers;

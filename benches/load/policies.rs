@@ -3,11 +3,12 @@
 use crate::figure::{Figure, Round, Subject, Unit};
 use std::hint::black_box;
 use std::io;
+use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 use toml::de::DeTable;
 use udsadmin::files::Trust;
 use udsadmin::identity::{Gid, Peer, Uid};
-use udsadmin::policy::{Decision, LookupFailed, Names, Policy, Source, decide};
+use udsadmin::policy::{Decision, LookupFailed, Names, Policy, Source, decide, diff};
 use udsadmin::protocol::read_request;
 use udsadmin::request::Request;
 use udsadmin::server::policy::check;
@@ -36,28 +37,47 @@ impl Names for Database {
     }
 }
 
+/// How a group is written.
+type Spelling = fn(usize) -> String;
+
 /// The files of a policy of so many commands.
 fn sources(commands: usize) -> Vec<Source> {
-    let groups = (commands / 10).max(1);
-    let numbers: Vec<usize> = (0..commands).collect();
-    let gate = (0..groups).map(|group| format!("\"g{group}\"")).collect::<Vec<_>>().join(", ");
-    let main = Source { name: "policy.toml".to_owned(), text: format!("[allow]\ngroups = [{gate}]\n") };
-    let file = |(place, numbers): (usize, &[usize])| Source {
-        name: format!("policy.d/{place}.toml"),
-        text: numbers.iter().map(|number| command(*number, groups)).collect(),
-    };
-    std::iter::once(main).chain(numbers.chunks(IN_A_FILE).enumerate().map(file)).collect()
+    spelt(commands, |group| format!("\"g{group}\""))
 }
 
-fn command(number: usize, groups: usize) -> String {
-    let (one, other) = (number % groups, (number * 7 + 1) % groups);
+/// The drop-ins of such a policy, whose groups are numbers: every machine has them.
+pub(crate) fn drop_ins(commands: usize) -> Vec<Source> {
+    spelt(commands, |group| (3_000_000 + group).to_string())
+}
+
+/// A drop-in by which everyone of the group 0 may run each of these commands.
+pub(crate) fn for_everyone(commands: usize) -> Source {
+    let rule = |number| format!("[[commands.restart-{number}.allow]]\ngroups = [0]\n");
+    Source { name: "policy.d/everyone.toml".to_owned(), text: (0..commands).map(rule).collect() }
+}
+
+fn spelt(commands: usize, group: Spelling) -> Vec<Source> {
+    let groups = (commands / 10).max(1);
+    let numbers: Vec<usize> = (0..commands).collect();
+    let gate = (0..groups).map(group).collect::<Vec<_>>().join(", ");
+    let gate =
+        Source { name: "policy.d/gate.toml".to_owned(), text: format!("[allow]\ngroups = [{gate}]\n") };
+    let file = |(place, numbers): (usize, &[usize])| Source {
+        name: format!("policy.d/{place}.toml"),
+        text: numbers.iter().map(|number| command(*number, groups, group)).collect(),
+    };
+    std::iter::once(gate).chain(numbers.chunks(IN_A_FILE).enumerate().map(file)).collect()
+}
+
+fn command(number: usize, groups: usize, group: Spelling) -> String {
+    let (one, other) = (group(number % groups), group((number * 7 + 1) % groups));
     format!(
         "[commands.restart-{number}]\nsummary = \"Restart service {number}\"\n\
          exec = [\"/usr/bin/true\", \"restart\", \"--\", \"{{unit}}\"]\n\
          args = [{{ name = \"unit\", one-of = [\"web-{number}.service\", \"db-{number}.service\"] }}]\n\
          timeout = \"30s\"\n\
-         [[commands.restart-{number}.allow]]\ngroups = [\"g{one}\"]\nwhen.unit = [\"web-{number}.service\"]\n\
-         [[commands.restart-{number}.allow]]\ngroups = [\"g{other}\"]\n\n"
+         [[commands.restart-{number}.allow]]\ngroups = [{one}]\nwhen.unit = [\"web-{number}.service\"]\n\
+         [[commands.restart-{number}.allow]]\ngroups = [{other}]\n\n"
     )
 }
 
@@ -88,6 +108,42 @@ pub(crate) fn loading(name: &'static str) -> Figure<'static> {
             timed("toml alone", toml),
         ],
     }
+}
+
+/// The time to find what a reload changes: every command; beside one group more at the gate, and beside nothing.
+///
+/// # Errors
+/// A policy that is refused.
+pub(crate) fn comparing(name: &'static str) -> io::Result<Figure<'static>> {
+    let [(_, most), ..] = SIZES;
+    let before = Rc::new(load(&sources(most))?);
+    let other = sources(most)
+        .into_iter()
+        .map(|it| Source { text: it.text.replace("/usr/bin/true", "/usr/bin/false"), ..it });
+    let gate = Source {
+        name: "policy.d/more.toml".to_owned(),
+        text: "[allow]\ngroups = [\"g1000000\"]\n".to_owned(),
+    };
+    let subject = |name, sources: &[Source]| {
+        let (before, after) = (Rc::clone(&before), load(sources)?);
+        let compare = move || {
+            black_box(diff(&before, &after));
+            Ok(())
+        };
+        Ok(timed(name, compare))
+    };
+    let subjects = [
+        subject("every command", &other.collect::<Vec<_>>()),
+        subject("a group more", &[sources(most), vec![gate]].concat()),
+        subject("nothing", &sources(most)),
+    ];
+    Ok(Figure {
+        name,
+        what: format!("what changes in a policy of {most} commands"),
+        unit: Unit::Seconds,
+        rate: None,
+        subjects: subjects.into_iter().collect::<io::Result<_>>()?,
+    })
 }
 
 fn timed(name: &'static str, mut deed: impl FnMut() -> io::Result<()> + 'static) -> Subject<'static> {

@@ -5,15 +5,16 @@ use crate::part::{ACTIVATED, STD_ECHO, TOKIO_ECHO};
 use crate::stand::{Launch, Program, Stand};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::geteuid;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use udsadmin::accounts;
 use udsadmin::identity::Uid;
+use udsadmin::policy::Source;
 
 /// Both programs of udsadmin at work.
 #[derive(Debug)]
@@ -36,11 +37,20 @@ impl Udsadmin {
     /// # Errors
     /// Those of starting them.
     pub(crate) fn start(stand: &Stand) -> io::Result<Self> {
+        Self::start_with(stand, &[])
+    }
+
+    /// Starts both, with these files beside the policy.
+    ///
+    /// # Errors
+    /// Those of starting them.
+    pub(crate) fn start_with(stand: &Stand, beside: &[Source]) -> io::Result<Self> {
         let room = stand.room()?;
         let (policy, socket, orders) =
             (room.join("policy.toml"), room.join("udsadmin.sock"), room.join("broker.sock"));
-        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&policy)?;
-        file.write_all(policy_text(stand)?.as_bytes())?;
+        write(&policy, &policy_text(stand)?)?;
+        fs::DirBuilder::new().mode(0o700).create(policy.with_extension("d"))?;
+        beside.iter().try_for_each(|source| write(&room.join(&source.name), &source.text))?;
         let (packets, lines) = (listen_for_packets(&orders)?, UnixListener::bind(&socket)?);
         let (broker, broker_took) = stand.start(Launch {
             words: activated(env!("CARGO_BIN_EXE_udsadmin-broker"), &policy, ["--door", &text(&socket)]),
@@ -56,6 +66,11 @@ impl Udsadmin {
         })?;
         Ok(Self { server, broker, socket, server_took, broker_took })
     }
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 fn activated(program: &str, policy: &Path, option: [&str; 2]) -> Vec<String> {
@@ -130,7 +145,7 @@ pub(crate) const CAT: &str = "/usr/bin/cat";
 fn policy_text(stand: &Stand) -> io::Result<String> {
     let uid = Uid::new(geteuid().as_raw()).map_err(io::Error::other)?;
     let user = accounts::user_name(uid);
-    let mut text = format!("[allow]\nusers = [{user:?}]\n");
+    let mut text = format!("[allow]\nusers = [{user:?}]\n[[builtins.reload.allow]]\nusers = [{user:?}]\n");
     let command = |name: &str, exec: &[&str]| {
         format!(
             "\n[commands.{name}]\nsummary = \"For the load generator\"\nexec = {exec:?}\nrun-as = {user:?}\n\

@@ -3,9 +3,10 @@
 use crate::client::{Dialogue, Reply, code_of};
 use crate::figure::{Figure, Subject, Unit};
 use crate::options::Options;
+use crate::reloads::Neighbours;
 use crate::servers::{Echo, Udsadmin};
 use crate::stand::Stand;
-use crate::{memory, output, policies, runs};
+use crate::{memory, output, policies, reloads, runs};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -91,7 +92,7 @@ struct Set<'a> {
 type Make = for<'a> fn(&'a Set<'a>, &'static str) -> io::Result<Figure<'a>>;
 
 /// The figures: name, and how each is made.
-const FIGURES: [(&str, Make); 18] = [
+const FIGURES: [(&str, Make); 23] = [
     ("ping", |set, name| set.exchange(name, "one client, one ping after another", &set.says("ping", "200"))),
     ("ping-many", |set, name| {
         let clients = set.options.clients.unwrap_or(MANY);
@@ -117,9 +118,14 @@ const FIGURES: [(&str, Make); 18] = [
     ("start", |set, name| Ok(set.start(name, |servers| servers.server_took))),
     ("start-broker", |set, name| Ok(set.start(name, |servers| servers.broker_took))),
     ("policy-load", |_, name| Ok(policies::loading(name))),
+    ("policy-diff", |_, name| policies::comparing(name)),
     ("decide", |_, name| policies::deciding(name)),
     ("decide-denied", |_, name| policies::refusing(name)),
     ("visible", |_, name| policies::listing(name)),
+    ("reload", |set, name| reloads::reload(name, &set.says("reload", "200"), set.stand)),
+    ("ping-reload", |set, name| disturbed(set, name, "ping", "reload")),
+    ("run-reload", |set, name| disturbed(set, name, "nothing", "reload")),
+    ("ping-commands", |set, name| disturbed(set, name, "ping", "commands")),
 ];
 
 /// The names of all figures, in their order.
@@ -134,6 +140,15 @@ fn each_anew(dialogue: Dialogue) -> Dialogue {
 fn run(name: &'static str, what: &str, dialogue: &Dialogue) -> io::Result<Figure<'static>> {
     let subjects = vec![dialogue.subject("udsadmin", 1)?, runs::direct()];
     Ok(Figure { name, what: what.to_owned(), unit: Unit::Seconds, rate: Some("runs"), subjects })
+}
+
+fn disturbed<'a>(
+    set: &Set<'_>,
+    name: &'static str,
+    timed: &'static str,
+    beside: &'static str,
+) -> io::Result<Figure<'a>> {
+    reloads::beside(name, Neighbours { timed, beside }, set.stand)
 }
 
 impl<'a> Set<'a> {

@@ -3,6 +3,7 @@
 use super::wire::Row;
 use crate::audit::Event;
 use crate::policy::{Change, Policy, diff};
+use std::fmt::Display;
 
 /// Changes of one kind that are told one by one; of the others the number is told.
 const TOLD: usize = 64;
@@ -10,11 +11,27 @@ const TOLD: usize = 64;
 /// Octets of a text at most: a packet and a record hold some of them.
 const LENGTH: usize = 4096;
 
+/// The first lines of a list that may be long, and how long it is.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    lines: Vec<String>,
+    all: usize,
+}
+
+impl Told {
+    /// Those of the list, as many as are told.
+    #[must_use]
+    pub fn of<T: Display>(list: &[T]) -> Self {
+        let lines = list.iter().take(TOLD).map(|one| cut(&one.to_string())).collect();
+        Self { lines, all: list.len() }
+    }
+}
+
 /// Who gains and who loses what.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Changes {
-    gains: Vec<String>,
-    losses: Vec<String>,
+    gains: Told,
+    losses: Told,
     rows: Vec<Row>,
 }
 
@@ -22,15 +39,14 @@ impl Changes {
     /// What the new policy changes.
     pub(super) fn between(old: &Policy, new: &Policy) -> Self {
         let found = diff(old, new);
-        let lines = |changes: &[Change]| changes.iter().map(ToString::to_string).collect();
         let mut rows = rows("gain", &found.gains);
         rows.extend(self::rows("loss", &found.losses));
-        Self { gains: lines(&found.gains), losses: lines(&found.losses), rows }
+        Self { gains: Told::of(&found.gains), losses: Told::of(&found.losses), rows }
     }
 
     /// How many there are, in words.
     pub(super) fn count(&self) -> String {
-        format!("gains: {}, losses: {}", self.gains.len(), self.losses.len())
+        format!("gains: {}, losses: {}", self.gains.all, self.losses.all)
     }
 
     /// The event, with a field for each.
@@ -72,10 +88,10 @@ fn field(name: &str, value: &str) -> (String, String) {
     (name.to_owned(), cut(value))
 }
 
-/// One field of this name for each line, as many as are told, and for the others one that says how many there are.
-pub(super) fn fields(event: Event, name: &str, lines: &[String]) -> Event {
-    let event = lines.iter().take(TOLD).fold(event, |event, line| event.field(name, cut(line)));
-    let more = lines.len().saturating_sub(TOLD);
+/// One field of this name for each line that is told, and for the others one that says how many there are.
+pub(super) fn fields(event: Event, name: &str, told: &Told) -> Event {
+    let event = told.lines.iter().fold(event, |event, line| event.field(name, line));
+    let more = told.all - told.lines.len();
     event.optional(name, (more > 0).then(|| format!("and {more} more")))
 }
 
@@ -106,7 +122,7 @@ mod tests {
     #[test]
     fn what_is_told_has_an_end() {
         let lines = vec!["é".repeat(LENGTH); TOLD + 3];
-        let event = fields(Event::new(Kind::PolicyLoaded, "x"), "UDSADMIN_GAINS", &lines);
+        let event = fields(Event::new(Kind::PolicyLoaded, "x"), "UDSADMIN_GAINS", &Told::of(&lines));
         let told: Vec<_> = event.fields().iter().map(|(_, value)| value.len()).collect();
         assert_eq!(told.len(), TOLD + 1);
         assert!(told.iter().all(|octets| *octets <= LENGTH + 3));

@@ -1,18 +1,19 @@
 //! The server's policy, which follows the broker's. Keeps the one that it has for as long as the broker has no other.
 
+use super::changes::Told;
 use super::force::{InForce, Standing, State, Version};
 use super::wire::{Answer, Order, Report};
 use super::{Packet, Packets, record, texts};
-use crate::accounts::Database;
 use crate::audit::Trail;
-use crate::policy::{Loaded, Policy};
+use crate::policy::{Loaded, Names, Policy};
+use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 
 /// How long a request may wait for the policy that the broker has.
@@ -25,17 +26,38 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The policy that the server judges by.
-#[derive(Debug)]
 pub struct Followed {
     state: watch::Sender<State>,
     hurry: Notify,
+    names: AnyNames,
+}
+
+/// Users and groups, for whatever thread asks.
+pub type AnyNames = Arc<dyn Names + Send + Sync>;
+
+/// A policy in the making, and the name of its first file.
+type Making = JoinHandle<io::Result<(String, InForce)>>;
+
+/// A policy that is not in force, and may never be.
+type Coming = (Version, Making);
+
+/// What the broker says to who follows it.
+enum Said {
+    Coming(Version),
+    InForce(Standing),
+}
+
+impl fmt::Debug for Followed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Followed").field("state", &self.state).finish_non_exhaustive()
+    }
 }
 
 impl Followed {
-    /// Begins with a policy that the server has read by itself.
+    /// Begins with a policy that the server has read by itself. Those that follow name these users and groups.
     #[must_use]
-    pub fn new(first: InForce) -> Self {
-        Self { state: watch::Sender::new(State::of(first)), hurry: Notify::new() }
+    pub fn new(first: InForce, names: AnyNames) -> Self {
+        Self { state: watch::Sender::new(State::of(first)), hurry: Notify::new(), names }
     }
 
     /// The policy in force. A request takes it once, for all of its steps.
@@ -101,10 +123,15 @@ impl Followed {
         let error = async {
             let packets = Packets::connect(broker)?;
             packets.send(&Order::Follow, &[]).await?;
+            let mut coming = None;
             loop {
-                let (standing, texts) = next(&packets).await?;
-                self.take(standing, texts, trail).await?;
-                told = true;
+                match next(&packets).await? {
+                    (Said::Coming(version), texts) => coming = Some((version, self.make(texts, version))),
+                    (Said::InForce(standing), texts) => {
+                        self.take(standing, (texts, coming.take()), trail).await?;
+                        told = true;
+                    }
+                }
             }
         };
         let ended: io::Result<std::convert::Infallible> = error.await;
@@ -115,43 +142,60 @@ impl Followed {
     }
 
     /// Swaps to the policy in force at the broker; where it is the same, takes over how things stand.
-    async fn take(&self, standing: Standing, texts: OwnedFd, trail: &Trail) -> io::Result<()> {
+    /// One that was made while the broker checked it is there already.
+    async fn take(
+        &self,
+        standing: Standing,
+        (texts, coming): (OwnedFd, Option<Coming>),
+        trail: &Trail,
+    ) -> io::Result<()> {
         let before = self.now();
         let now = if before.version == standing.version {
             before
         } else {
-            let (path, now) = read(texts, standing.version).await?;
+            let coming = coming.filter(|(version, _)| *version == standing.version);
+            let making = coming.map_or_else(|| self.make(texts, standing.version), |(_, making)| making);
+            let (path, now) = making.await.map_err(io::Error::other)??;
             if now.version.digest() != before.version.digest() {
-                trail.note(&record::in_force(Path::new(&path), &now, ", as at the broker", &[])).await;
+                trail
+                    .note(&record::in_force(Path::new(&path), &now, ", as at the broker", &Told::default()))
+                    .await;
             }
             Arc::new(now)
         };
         self.state.send_replace(State { now, refused: standing.refused, until: standing.until });
         Ok(())
     }
-}
 
-async fn next(packets: &Packets) -> io::Result<(Standing, OwnedFd)> {
-    match packets.receive().await? {
-        Some(Packet { value: Report::InForce(standing), mut descriptors }) => {
-            let texts = descriptors.pop().ok_or(io::ErrorKind::InvalidData)?;
-            Ok((standing, texts))
-        }
-        Some(_) => Err(io::ErrorKind::InvalidData.into()),
-        None => Err(io::ErrorKind::UnexpectedEof.into()),
+    /// Makes the policy of its files, off the event loop. The broker tests it.
+    fn make(&self, texts: OwnedFd, version: Version) -> Making {
+        let names = Arc::clone(&self.names);
+        spawn_blocking(move || {
+            let sources = texts::unseal(texts)?;
+            let Loaded { policy, warnings, .. } =
+                Policy::parse(&sources, &*names).map_err(|found| io::Error::other(first(&found)))?;
+            let path = sources.into_iter().next().map_or_else(String::new, |source| source.name);
+            Ok((path, InForce { policy, version, warnings: warnings.len() }))
+        })
     }
 }
 
-/// Makes the policy of its files, off the event loop; also gives the name of the first. The broker has tested it already.
-async fn read(texts: OwnedFd, version: Version) -> io::Result<(String, InForce)> {
-    let make = move || {
-        let sources = texts::unseal(texts)?;
-        let Loaded { policy, warnings, .. } =
-            Policy::parse(&sources, &Database).map_err(|found| io::Error::other(first(&found)))?;
-        let path = sources.into_iter().next().map_or_else(String::new, |source| source.name);
-        Ok((path, InForce { policy, version, warnings: warnings.len() }))
+async fn next(packets: &Packets) -> io::Result<(Said, OwnedFd)> {
+    let Some(Packet { value, mut descriptors }) = packets.receive().await? else {
+        return Err(io::ErrorKind::UnexpectedEof.into());
     };
-    spawn_blocking(make).await.map_err(io::Error::other)?
+    let said = match value {
+        Report::Coming(version) => Some(Said::Coming(version)),
+        Report::InForce(standing) => Some(Said::InForce(standing)),
+        Report::Opened
+        | Report::Refused
+        | Report::Starts { .. }
+        | Report::NotRun { .. }
+        | Report::Ended { .. }
+        | Report::Row { .. }
+        | Report::Answered { .. } => None,
+    };
+    said.zip(descriptors.pop()).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 fn first(found: &[crate::policy::Diagnostic]) -> String {

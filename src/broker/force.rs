@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
+use tokio::runtime::Handle;
 
 /// The offset basis and the prime of FNV-1a with 64 bits (of Fowler, Noll and Vo).
 const FNV: (u64, u64) = (0xcbf2_9ce4_8422_2325, 0x0100_0000_01b3);
@@ -63,6 +64,16 @@ pub struct InForce {
     pub version: Version,
     /// How many warnings it has.
     pub warnings: usize,
+}
+
+impl Drop for InForce {
+    /// Taking a large policy apart takes a while: that is not for an event loop.
+    fn drop(&mut self) {
+        let policy = std::mem::take(&mut self.policy);
+        if let Ok(runtime) = Handle::try_current() {
+            drop(runtime.spawn_blocking(move || drop(policy)));
+        }
+    }
 }
 
 /// A policy that did not come into force, or not for good.
@@ -140,7 +151,7 @@ impl State {
         let time = |time: SystemTime| format_rfc3339_seconds(time).to_string();
         let version = &self.now.version;
         let mut rows = vec![
-            ("commands", self.now.policy.commands().count().to_string()),
+            ("commands", self.now.policy.commands().len().to_string()),
             ("policy", version.digest()),
             ("policy-since", time(version.since)),
         ];

@@ -4,6 +4,7 @@
 mod changes;
 mod client;
 mod door;
+mod draft;
 mod follow;
 mod force;
 mod packets;
@@ -16,14 +17,16 @@ mod texts;
 mod wire;
 mod wish;
 
+pub use changes::Told;
 pub use client::{Connection, OpenError};
 pub use door::{Doors, Foreign};
-pub use follow::Followed;
+pub use draft::Unfit;
+pub use follow::{AnyNames, Followed};
 pub use force::{InForce, Refused, Standing, State, Version};
 pub use packets::{Packet, Packets, accept};
 pub use quota::Quotas;
 pub use record::in_force;
-pub use reload::{By, Fresh, Load, Policies, Setup, Unfit};
+pub use reload::{By, Check, Fresh, Policies, Read, Setup};
 pub use run::{order_places, places};
 pub use service::Service;
 pub use wire::{Answer, NotRun, Order, Report, Row};

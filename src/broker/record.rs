@@ -1,31 +1,30 @@
 //! What the record says of policies that come into force, or do not. Decides nothing.
 
-use super::changes::{Changes, cut, fields};
+use super::changes::{Changes, Told, fields};
+use super::draft::Rejection;
 use super::force::{InForce, Version};
-use super::reload::{By, Unfit};
+use super::reload::By;
 use crate::audit::{Event, Kind};
-use crate::policy::Diagnostic;
 use std::fmt::{self, Display};
 use std::path::Path;
 
-/// The event of a policy in force, with every warning of which there is a text.
+/// The event of a policy in force, with the warnings that are to be told.
 #[must_use]
-pub fn in_force(path: &Path, now: &InForce, what: impl Display, warnings: &[Diagnostic]) -> Event {
-    let commands = now.policy.commands().count();
+pub fn in_force(path: &Path, now: &InForce, what: impl Display, warnings: &Told) -> Event {
+    let commands = now.policy.commands().len();
     let facts = format!("commands: {commands}, warnings: {}", now.warnings);
     let event = Event::new(Kind::PolicyLoaded, format!("policy {} in force ({facts}){what}", path.display()))
         .field("UDSADMIN_POLICY", path.display())
         .field("UDSADMIN_DIGEST", now.version.digest())
         .field("UDSADMIN_COMMANDS", commands)
         .field("UDSADMIN_WARNINGS", now.warnings);
-    let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-    fields(event, "UDSADMIN_WARNING", &warnings)
+    fields(event, "UDSADMIN_WARNING", warnings)
 }
 
 /// A policy that was read again and comes into force.
 pub(super) fn reloaded(
     path: &Path,
-    (now, warnings): (&InForce, &[Diagnostic]),
+    (now, warnings): (&InForce, &Told),
     changes: &Changes,
     (by, superseded): (&By<'_>, Option<&Version>),
 ) -> Event {
@@ -36,24 +35,23 @@ pub(super) fn reloaded(
 }
 
 /// A policy that was read again and is refused.
-pub(super) fn refused(path: &Path, unfit: &Unfit, stays: &Version, by: &By<'_>) -> Event {
-    let facts = format!("policy {} refused, {by}: {}", path.display(), cut(&unfit.first()));
+pub(super) fn refused(path: &Path, rejection: &Rejection, stays: &Version, by: &By<'_>) -> Event {
+    let facts = format!("policy {} refused, {by}: {}", path.display(), rejection.why);
     let event = Event::new(Kind::PolicyRefused, format!("{facts}; {stays} stays in force"))
         .field("UDSADMIN_POLICY", path.display())
         .field("UDSADMIN_DIGEST", stays.digest());
-    let errors: Vec<String> = unfit.places().into_iter().map(|(at, what)| format!("{at}: {what}")).collect();
-    by.noted(fields(event, "UDSADMIN_ERROR", &errors))
+    by.noted(fields(event, "UDSADMIN_ERROR", &rejection.errors))
 }
 
 /// A policy on trial that nobody confirmed.
 pub(super) fn undone(path: &Path, back: &InForce, changes: &Changes) -> Event {
     let what = format!(": not confirmed; {} is in force again; {}", back.version, changes.count());
-    changes.told_in(in_force(path, back, what, &[]))
+    changes.told_in(in_force(path, back, what, &Told::default()))
 }
 
 /// A policy on trial that stays.
 pub(super) fn confirmed(path: &Path, now: &InForce, by: &By<'_>) -> Event {
-    by.noted(in_force(path, now, format!(": {} is confirmed, {by}", now.version), &[]))
+    by.noted(in_force(path, now, format!(": {} is confirmed, {by}", now.version), &Told::default()))
 }
 
 impl By<'_> {

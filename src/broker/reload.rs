@@ -1,14 +1,14 @@
 //! The broker's policies: the one in force, the one before it while the new one is on trial. Swaps whole, or not at all.
 
-use super::changes::{Changes, capped, cut};
+use super::changes::Changes;
+use super::draft::{Candidate, Draft, Rejection, Unfit};
 use super::force::{InForce, Refused, State, Version};
 use super::record;
 use super::texts;
 use super::wire::{Answer, NotRun, Row};
 use crate::audit::{Event, Trail};
-use crate::files::FileError;
 use crate::identity::Peer;
-use crate::policy::{Diagnostic, Loaded, Severity, Source};
+use crate::policy::{Loaded, Source};
 use crate::request::Wish;
 use std::fmt;
 use std::future::pending;
@@ -30,24 +30,20 @@ pub struct Fresh {
     pub sources: Vec<Source>,
 }
 
-/// What is wrong with a policy that is refused.
-#[derive(Debug)]
-pub enum Unfit {
-    /// One of its files is not as it must be.
-    File(FileError),
-    /// Its text is not as it must be; warnings may be among it.
-    Text(Vec<Diagnostic>),
-}
+/// Reads the files of the installed policy. Blocks.
+pub type Read = Arc<dyn Fn() -> Result<Vec<Source>, Unfit> + Send + Sync>;
 
-/// Reads the installed policy. Blocks.
-pub type Load = Arc<dyn Fn() -> Result<Fresh, Unfit> + Send + Sync>;
+/// Makes a policy of its files, if it is as it must be. Blocks.
+pub type Check = Arc<dyn Fn(&[Source]) -> Result<Loaded, Unfit> + Send + Sync>;
 
 /// What loading policies takes.
 pub struct Setup {
     /// Where the policy is, for the record.
     pub path: PathBuf,
     /// How it is read.
-    pub load: Load,
+    pub read: Read,
+    /// How it is checked.
+    pub check: Check,
     /// The record.
     pub trail: Arc<Trail>,
     /// The wall clock.
@@ -74,6 +70,8 @@ pub struct Ruling {
     /// The policy and how things stand.
     pub state: State,
     pub(super) texts: Arc<OwnedFd>,
+    /// The policy that is being checked, and may come into force.
+    pub(super) coming: Option<(Version, Arc<OwnedFd>)>,
     before: Option<Before>,
 }
 
@@ -98,56 +96,6 @@ impl fmt::Debug for Policies {
     }
 }
 
-/// A policy that could be swapped in, with everything that goes with it.
-struct Candidate {
-    now: Arc<InForce>,
-    texts: Arc<OwnedFd>,
-    warnings: Vec<Diagnostic>,
-    changes: Changes,
-}
-
-impl Unfit {
-    /// The first error on one line, and how many more there are.
-    #[must_use]
-    pub fn first(&self) -> String {
-        match self {
-            Self::File(error) => error.to_string(),
-            Self::Text(found) => {
-                let mut errors = found.iter().filter(|one| one.severity() == Severity::Error);
-                let first = errors.next().map_or_else(String::new, ToString::to_string);
-                match errors.count() {
-                    0 => first,
-                    more => format!("{first} (and {more} more; udsadmin check shows all)"),
-                }
-            }
-        }
-    }
-
-    /// Every error: its place, and what it is.
-    #[must_use]
-    pub fn places(&self) -> Vec<(String, String)> {
-        match self {
-            Self::File(error) => {
-                let place =
-                    error.place().map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
-                vec![(format!("{}{place}", error.path().display()), error.fault().to_string())]
-            }
-            Self::Text(found) => {
-                let errors = found.iter().filter(|one| one.severity() == Severity::Error);
-                let place = |one: &Diagnostic| format!("{}:{}:{}", one.file(), one.line(), one.column());
-                errors.map(|one| (place(one), one.message().to_owned())).collect()
-            }
-        }
-    }
-
-    fn rows(&self) -> Vec<Row> {
-        let row = |(at, what): (String, String)| {
-            vec![("at".to_owned(), cut(&at)), ("message".to_owned(), cut(&what))]
-        };
-        capped(self.places().into_iter().map(row).collect())
-    }
-}
-
 impl Policies {
     /// The policy that the broker begins with.
     ///
@@ -158,7 +106,7 @@ impl Policies {
         let texts = Arc::new(texts::seal(&fresh.sources)?);
         let Loaded { policy, warnings, .. } = fresh.loaded;
         let state = State::of(InForce { policy, version, warnings: warnings.len() });
-        let ruling = watch::Sender::new(Ruling { state, texts, before: None });
+        let ruling = watch::Sender::new(Ruling { state, texts, coming: None, before: None });
         Ok(Self { ruling, loading: Mutex::new(()), setup })
     }
 
@@ -198,32 +146,34 @@ impl Policies {
     }
 
     async fn load_and_swap(&self, by: &By<'_>, confirm: Option<Duration>) -> (Vec<Row>, Answer) {
-        match self.candidate().await {
+        let told = match self.candidate().await {
             Ok(Ok(candidate)) => self.swap(candidate, by, confirm).await,
-            Ok(Err(unfit)) => self.refuse(&unfit, by).await,
+            Ok(Err(rejection)) => self.refuse(rejection, by).await,
             Err(error) => {
                 tracing::error!("the policy can't be read again: {error}");
                 (Vec::new(), Answer::NotDone(NotRun::Internal))
             }
-        }
+        };
+        self.ruling.send_if_modified(|ruling| ruling.coming.take().is_some());
+        told
     }
 
-    /// Reads the policy, off the event loop: a large one takes its time.
-    async fn candidate(&self) -> io::Result<Result<Candidate, Unfit>> {
-        let (load, clock, old) = (Arc::clone(&self.setup.load), self.setup.clock, self.now());
-        let read = move || {
-            let fresh = match load() {
-                Ok(fresh) => fresh,
-                Err(unfit) => return Ok(Err(unfit)),
-            };
-            let texts = Arc::new(texts::seal(&fresh.sources)?);
-            let version = Version::of(&fresh.sources, clock());
-            let Loaded { policy, warnings, .. } = fresh.loaded;
-            let changes = Changes::between(&old.policy, &policy);
-            let now = Arc::new(InForce { policy, version, warnings: warnings.len() });
-            Ok(Ok(Candidate { now, texts, warnings, changes }))
+    /// Reads the policy, and makes of it all that is as long as it is, off the event loop: a large one takes its time. Whoever
+    /// follows can make the same of it meanwhile.
+    async fn candidate(&self) -> io::Result<Result<Candidate, Rejection>> {
+        let (read, clock) = (Arc::clone(&self.setup.read), self.setup.clock);
+        let draft = move || match read() {
+            Ok(sources) => Draft::of(sources, clock()).map(Ok),
+            Err(unfit) => Ok(Err(Rejection::of(&unfit))),
         };
-        spawn_blocking(read).await.map_err(io::Error::other)?
+        let draft = match spawn_blocking(draft).await.map_err(io::Error::other)?? {
+            Ok(draft) => draft,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        let coming = (draft.version, Arc::clone(&draft.texts));
+        self.ruling.send_modify(|ruling| ruling.coming = Some(coming));
+        let (check, old) = (Arc::clone(&self.setup.check), self.now());
+        spawn_blocking(move || draft.checked(&check, &old)).await.map_err(io::Error::other)
     }
 
     /// Puts the candidate in force, once that is on the record.
@@ -238,7 +188,7 @@ impl Policies {
         let until = confirm.and_then(|time| (self.setup.clock)().checked_add(time));
         let answer = Answer::Reloaded {
             version: now.version,
-            commands: now.policy.commands().count(),
+            commands: now.policy.commands().len(),
             warnings: now.warnings,
             until,
         };
@@ -257,7 +207,7 @@ impl Policies {
             let now = std::mem::replace(&mut ruling.state.now, now);
             let texts = std::mem::replace(&mut ruling.texts, texts);
             ruling.before = confirm.map(|time| Before { now, texts, due: Instant::now() + time });
-            (ruling.state.refused, ruling.state.until) = (None, until);
+            (ruling.state.refused, ruling.state.until, ruling.coming) = (None, until, None);
         });
     }
 
@@ -282,12 +232,13 @@ impl Policies {
         }
     }
 
-    async fn refuse(&self, unfit: &Unfit, by: &By<'_>) -> (Vec<Row>, Answer) {
-        let event = record::refused(&self.setup.path, unfit, &self.now().version, by);
+    async fn refuse(&self, rejection: Rejection, by: &By<'_>) -> (Vec<Row>, Answer) {
+        let event = record::refused(&self.setup.path, &rejection, &self.now().version, by);
         self.setup.trail.note(&event).await;
-        let refused = Refused { at: (self.setup.clock)(), why: cut(&unfit.first()) };
-        self.ruling.send_modify(|ruling| ruling.state.refused = Some(refused.clone()));
-        (unfit.rows(), Answer::Refused(refused))
+        let refused = Refused { at: (self.setup.clock)(), why: rejection.why };
+        let told = Some(refused.clone());
+        self.ruling.send_modify(|ruling| (ruling.state.refused, ruling.coming) = (told, None));
+        (rejection.rows, Answer::Refused(refused))
     }
 
     /// Keeps the policy on trial, if that is the one by which this wish was judged.

@@ -88,6 +88,9 @@ pub enum Report {
         /// The answer.
         answer: Answer,
     },
+    /// A policy that is still being checked, for who follows: it can be read meanwhile, and is not in force. Its files come
+    /// along.
+    Coming(Version),
 }
 
 /// Facts by name, in order.

@@ -3,6 +3,7 @@
 use super::Packets;
 use super::force::Version;
 use super::reload::By;
+use super::reload::Ruling;
 use super::run::{REPORTING, report};
 use super::service::{Service, Session};
 use super::wire::{Answer, NotRun, Order, Report};
@@ -12,7 +13,6 @@ use crate::request::{TRIAL, Wish};
 use std::fmt::Display;
 use std::io;
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use tokio::time::timeout;
 
 impl Service {
@@ -56,15 +56,18 @@ impl Service {
         Ok((peer, now.version))
     }
 
-    /// Tells the server of every policy that comes into force, until it hangs up. One that it was too slow for is left out.
+    /// Tells the server of every policy that comes into force, and of each that may, until it hangs up. One that it was too slow
+    /// for is left out.
     pub(super) async fn keep_told(&self, packets: &Packets) -> io::Result<()> {
         let mut ruling = self.policies.watch();
         loop {
-            let (standing, texts) = {
-                let ruling = ruling.borrow_and_update();
-                (ruling.state.standing(), Arc::clone(&ruling.texts))
-            };
-            timeout(REPORTING, packets.send(&Report::InForce(standing), &[texts.as_fd()])).await??;
+            let Ruling { state, texts, coming, .. } = ruling.borrow_and_update().clone();
+            let mut reports = vec![(Report::InForce(state.standing()), texts)];
+            reports.extend(coming.map(|(version, texts)| (Report::Coming(version), texts)));
+            drop(state);
+            for (report, texts) in reports {
+                timeout(REPORTING, packets.send(&report, &[texts.as_fd()])).await??;
+            }
             tokio::select! {
                 changed = ruling.changed() => changed.map_err(io::Error::other)?,
                 _hung_up = packets.receive::<Order>() => return Ok(()),

@@ -219,7 +219,7 @@ fn summarise(
         outcome
             .loaded
             .as_ref()
-            .map(|loaded| format!("ok, {}", counted(loaded.policy.commands().count(), "command"))),
+            .map(|loaded| format!("ok, {}", counted(loaded.policy.commands().len(), "command"))),
     );
     counts.extend((errors > 0).then(|| counted(errors, "error")));
     counts.extend((warnings > 0).then(|| counted(warnings, "warning")));

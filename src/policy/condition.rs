@@ -82,7 +82,7 @@ impl Principals {
 }
 
 /// Whose word counts for the groups of a peer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum GroupsFrom {
     /// The kernel's: those of the process that connected.
     #[default]

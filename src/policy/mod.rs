@@ -13,6 +13,7 @@ mod demand;
 mod diagnostic;
 mod diff;
 mod evaluate;
+mod key;
 mod kind;
 pub mod language;
 pub mod lint;
@@ -36,6 +37,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod time;
+mod visible;
 mod who_can;
 
 pub use argument::TAKEN_NAMES;
@@ -54,6 +56,7 @@ pub use rate::{MaxRunning, Rate};
 pub use shown::Shown;
 pub use step::{Explanation, Step};
 pub use time::moment;
+pub use visible::Visible;
 pub use who_can::{Able, who_can};
 
 use crate::identity::Peer;
@@ -62,6 +65,7 @@ use condition::{Condition, Matched, Principals};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::SystemTime;
+use visible::Index;
 
 /// Who may do what. The default permits nothing.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +79,7 @@ pub struct Policy {
     has_secrets: bool,
     /// The names of all arguments of all commands.
     argument_names: BTreeSet<ArgumentName>,
+    index: Index,
 }
 
 /// A policy without errors.
@@ -112,6 +117,7 @@ impl Policy {
         let mut all = self.allow.iter().chain(of_builtins).chain(of_commands);
         let some_rule_needs_them = all.any(Condition::needs_database_groups);
         self.needs_database_groups = some_rule_needs_them || self.deny.first_group().is_some();
+        self.index = Index::of(&self.commands);
     }
 
     /// Whether the peer may connect at all.
@@ -148,8 +154,22 @@ impl Policy {
 
     /// The commands of which some allow rule names the peer, by name, whatever the time. None for a peer that may not connect.
     pub fn visible_commands<'a>(&'a self, peer: &Peer) -> impl Iterator<Item = &'a Command> {
-        let admitted = self.is_admitted(peer);
-        self.commands.values().filter(move |command| admitted && command.rules_for(peer).next().is_some())
+        let mut visible = self.visible(peer);
+        std::iter::from_fn(move || self.next_visible(peer, &mut visible))
+    }
+
+    /// The same, for who wants them now and then: to be had from [`next_visible`](Self::next_visible).
+    #[must_use]
+    pub fn visible(&self, peer: &Peer) -> Visible {
+        if self.is_admitted(peer) { self.index.named(peer) } else { Visible::default() }
+    }
+
+    /// The next command that is visible to the same peer.
+    pub fn next_visible<'a>(&'a self, peer: &Peer, visible: &mut Visible) -> Option<&'a Command> {
+        let is_seen = |command: &&Command| command.rules_for(peer).next().is_some();
+        std::iter::from_fn(|| self.index.next(visible))
+            .filter_map(|name| self.commands.get(name))
+            .find(is_seen)
     }
 
     /// The command, if it is visible to the peer.
@@ -176,20 +196,23 @@ impl Policy {
     }
 
     /// Every command, by name.
-    pub fn commands(&self) -> impl Iterator<Item = &Command> {
+    #[must_use]
+    pub fn commands(&self) -> impl ExactSizeIterator<Item = &Command> {
         self.commands.values()
     }
 
-    /// What `fault` finds wrong with the programs of the commands, at the places that name them.
+    /// What `fault` finds wrong with the programs of the commands, at the places that name them. Each is looked at once.
     #[must_use]
     pub fn program_faults(&self, fault: impl Fn(&Path) -> Option<(Severity, String)>) -> Vec<Diagnostic> {
-        let found = |command: &Command| {
-            let (severity, message) = fault(&command.program)?;
-            Some(Diagnostic::new(severity, command.program_place.clone(), &message))
-        };
-        let mut faults: Vec<Diagnostic> = self.commands.values().filter_map(found).collect();
-        faults.sort_by_key(Diagnostic::order);
-        faults
+        let mut known = BTreeMap::new();
+        let mut found = Vec::new();
+        for command in self.commands.values() {
+            let fault = known.entry(&command.program).or_insert_with(|| fault(&command.program));
+            let at = || command.program_place.clone();
+            found.extend(fault.as_ref().map(|(severity, message)| Diagnostic::new(*severity, at(), message)));
+        }
+        found.sort_by_key(Diagnostic::order);
+        found
     }
 
     /// What `fault` finds wrong with the directories under which arguments take paths, as warnings at those arguments.

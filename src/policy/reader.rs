@@ -52,7 +52,7 @@ impl Reader<'_> {
 
     /// Notes every key that the section doesn't have, with the one that was meant or all there are.
     pub(super) fn known_keys(&mut self, table: &DeTable<'_>, section: &Section) {
-        for key in table.keys().filter(|key| !section.names().contains(&key.get_ref().as_ref())) {
+        for key in table.keys().filter(|key| !section.has(key.get_ref())) {
             let meant = meant(key.get_ref(), &section.names());
             self.error(&key.span(), &format!("unknown key {:?} in {}{meant}", key.get_ref(), section.of));
         }

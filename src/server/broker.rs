@@ -57,10 +57,11 @@ async fn serve(beginning: Beginning) -> Result<(), Failure> {
 /// Puts the policy in force that the broker begins with.
 async fn policies(beginning: &Beginning, fresh: Fresh, trail: &Arc<Trail>) -> io::Result<Policies> {
     let (path, trust) = (beginning.options.policy.clone(), beginning.trust());
-    let warnings = fresh.loaded.warnings.clone();
+    let warnings = broker::Told::of(&fresh.loaded.warnings);
     let setup = Setup {
         path: path.clone(),
-        load: Arc::new(move || policy::read(&path, trust)),
+        read: Arc::new(move || policy::read(&path, trust)),
+        check: Arc::new(move |sources| policy::check_here(sources, trust)),
         trail: Arc::clone(trail),
         clock: clock::now,
     };

@@ -6,6 +6,7 @@ use super::options::SERVER;
 use super::rooms::Rooms;
 use super::start::{self, Beginning, Failure, hang_ups, told_to_end};
 use super::{clock, notify, policy};
+use crate::accounts::Database;
 use crate::broker::{self, Followed, Fresh, InForce, Version};
 use crate::identity::Peer;
 use crate::limits::Places;
@@ -48,8 +49,8 @@ async fn serve(beginning: Beginning) -> Result<(), Failure> {
     let path = &beginning.options.policy;
     let fresh = policy::load(path, beginning.trust()).inspect_err(|_| turn_all_away(&beginning.sockets))?;
     let first = first(fresh);
-    trail.note(&broker::in_force(path, &first, "", &[])).await;
-    let (rooms, followed) = (Rooms::new(), Arc::new(Followed::new(first)));
+    trail.note(&broker::in_force(path, &first, "", &broker::Told::default())).await;
+    let (rooms, followed) = (Rooms::new(), Arc::new(Followed::new(first, Arc::new(Database))));
     let context = Context {
         status: status(&followed, Arc::clone(&rooms.clients)),
         followed,

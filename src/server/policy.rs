@@ -14,17 +14,26 @@ use std::time::SystemTime;
 /// # Errors
 /// [`Failure`]: nothing of it is in force.
 pub fn load(path: &Path, trust: Trust) -> Result<Fresh, Failure> {
-    read(path, trust).map_err(|unfit| Failure::config(format!("the policy is refused: {}", unfit.first())))
+    let refused = |unfit: Unfit| Failure::config(format!("the policy is refused: {}", unfit.first()));
+    let sources = read(path, trust).map_err(refused)?;
+    let loaded = check_here(&sources, trust).map_err(refused)?;
+    Ok(Fresh { loaded, sources })
 }
 
-/// Reads the installed policy with its drop-ins, and checks it.
+/// Reads the files of the installed policy with its drop-ins.
 ///
 /// # Errors
 /// [`Unfit`]: nothing of it may come into force.
-pub fn read(path: &Path, trust: Trust) -> Result<Fresh, Unfit> {
-    let sources = files::read_policy(path, trust).map_err(Unfit::File)?;
-    let loaded = check(&sources, &Database, trust).map_err(Unfit::Text)?;
-    Ok(Fresh { loaded, sources })
+pub fn read(path: &Path, trust: Trust) -> Result<Vec<Source>, Unfit> {
+    files::read_policy(path, trust).map_err(Unfit::File)
+}
+
+/// Checks a policy like [`check`], with the users and groups of this machine.
+///
+/// # Errors
+/// [`Unfit`]: nothing of it may come into force.
+pub fn check_here(sources: &[Source], trust: Trust) -> Result<Loaded, Unfit> {
+    check(sources, &Database, trust).map_err(Unfit::Text)
 }
 
 /// Checks a policy with the users and groups, and with the programs, that it names; and that it passes its own tests.

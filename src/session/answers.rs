@@ -2,8 +2,9 @@
 
 use super::conversation::Conversation;
 use super::judge::{NO_SUCH, not_run};
+use super::listing::{Field, Listing, fields_of, timed};
 use crate::audit::Event;
-use crate::policy::{ArgumentSpec, Command, why};
+use crate::policy::{ArgumentSpec, why};
 use crate::protocol::Tag;
 use crate::protocol::decoder::{Ask, Hello, Mode, VERSION};
 use crate::protocol::reply::{self, Final};
@@ -36,9 +37,9 @@ impl Conversation<'_> {
     /// Answers whatever needs no broker.
     pub(super) async fn answer(&mut self, tag: Option<&Tag>, ask: Ask) {
         let last = match ask {
-            Ask::Help(None) => self.help(tag),
+            Ask::Help(None) => return self.help(tag),
             Ask::Help(Some(name)) => self.help_with(tag, &name),
-            Ask::Commands => self.commands(tag),
+            Ask::Commands => return self.list(tag, None, Final::ok()),
             Ask::Whoami => self.whoami(tag),
             Ask::Why(request) => self.why(tag, &request),
             Ask::Hello(hello) => self.hello(hello),
@@ -54,7 +55,7 @@ impl Conversation<'_> {
         reply::row(tag, fields, self.out.writer());
     }
 
-    fn help(&mut self, tag: Option<&Tag>) -> Final {
+    fn help(&mut self, tag: Option<&Tag>) {
         for (name, usage, summary) in SERVED {
             let Some(builtin) = Builtin::from_verb(name) else { continue };
             let during = self.judge.policy().builtin_hours(&self.judge.peer, builtin);
@@ -62,23 +63,12 @@ impl Conversation<'_> {
                 self.row(tag, &served((name, usage, summary), during));
             }
         }
-        for fields in self.visible(Some("command")) {
-            self.row(tag, &fields);
-        }
-        Final::ok().text("help NAME tells more of a command")
+        self.list(tag, Some("command"), Final::ok().text("help NAME tells more of a command"));
     }
 
-    /// A row for each command of the peer.
-    fn visible(&self, kind: Option<&str>) -> Vec<Vec<Field>> {
-        let commands = self.judge.policy().visible_commands(&self.judge.peer);
-        commands.map(|command| self.fields_of(command, kind)).collect()
-    }
-
-    fn fields_of(&self, command: &Command, kind: Option<&str>) -> Vec<Field> {
-        let kind = kind.map(|kind| ("kind", kind.to_owned()));
-        let rest = [("usage", command.usage()), ("summary", command.summary().to_owned())];
-        let fields = [("name", command.name().to_string())].into_iter().chain(kind).chain(rest);
-        timed(fields, command.hours(&self.judge.peer))
+    /// Has a row told for each command of the peer, and then this final line.
+    fn list(&mut self, tag: Option<&Tag>, kind: Option<&'static str>, last: Final) {
+        self.listing = Some(Listing::new(&self.judge, tag, kind, last));
     }
 
     fn now(&self) -> SystemTime {
@@ -100,18 +90,11 @@ impl Conversation<'_> {
         let Some(command) = judge.policy().command(&judge.peer, name) else {
             return Final::denied().text(NO_SUCH);
         };
-        let fields = self.fields_of(command, Some("command"));
+        let fields = fields_of(&judge, command, Some("command"));
         let out = self.out.writer();
         reply::row(tag, &fields, out);
         for argument in command.arguments() {
             argument_row(tag, argument, out);
-        }
-        Final::ok()
-    }
-
-    fn commands(&mut self, tag: Option<&Tag>) -> Final {
-        for fields in self.visible(None) {
-            self.row(tag, &fields);
         }
         Final::ok()
     }
@@ -175,18 +158,10 @@ impl Conversation<'_> {
     }
 }
 
-/// A row's field.
-type Field = (&'static str, String);
-
 /// The row of a built-in.
 fn served((name, usage, summary): (&str, &str, &str), during: Option<String>) -> Vec<Field> {
     let fields = [("name", name), ("kind", "builtin"), ("usage", usage), ("summary", summary)];
     timed(fields.map(|(field, value)| (field, value.to_owned())), during)
-}
-
-/// The fields, and when they hold, if only at some times.
-fn timed(fields: impl IntoIterator<Item = Field>, during: Option<String>) -> Vec<Field> {
-    fields.into_iter().chain(during.map(|during| ("during", during))).collect()
 }
 
 /// What an argument takes, and what of it must be given.

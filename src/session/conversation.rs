@@ -1,6 +1,7 @@
 //! The conversation itself: requests in, replies out, one run at a time, each in its turn. Executes nothing unfinished.
 
 use super::judge::Judge;
+use super::listing::Listing;
 use super::outbox::Outbox;
 use super::running::{Running, Step};
 use super::{Context, part};
@@ -73,6 +74,8 @@ pub(super) struct Conversation<'a> {
     unread: Vec<u8>,
     decoded: usize,
     waiting: VecDeque<Item>,
+    /// The answer to the request in hand, where that takes several goes.
+    pub(super) listing: Option<Listing>,
     running: Option<Running>,
     link: Option<Arc<Connection>>,
     runs: u32,
@@ -95,6 +98,7 @@ impl<'a> Conversation<'a> {
             unread: Vec::new(),
             decoded: 0,
             waiting: VecDeque::new(),
+            listing: None,
             running: None,
             link: None,
             runs: 0,
@@ -176,6 +180,9 @@ impl<'a> Conversation<'a> {
     async fn answer_in_turn(&mut self) {
         let mut answered = 0;
         while self.running.is_none() && !self.out.is_full() {
+            if self.tell_on().await {
+                continue;
+            }
             let Some(item) = self.next_in_turn() else { return };
             let is_long = is_long(&item);
             match item {
@@ -194,6 +201,19 @@ impl<'a> Conversation<'a> {
         }
     }
 
+    /// Tells the next of a long answer, and then lets others have their turn; false where there is none.
+    async fn tell_on(&mut self) -> bool {
+        let Some(mut listing) = self.listing.take() else { return false };
+        if listing.tell(self.out.writer()) {
+            let (tag, last) = listing.into_end();
+            self.say(tag.as_ref(), &last);
+        } else {
+            self.listing = Some(listing);
+            yield_now().await;
+        }
+        true
+    }
+
     pub(super) fn say(&mut self, tag: Option<&Tag>, last: &Final) {
         self.out.say(tag, last);
         self.beat_due = Instant::now() + HEARTBEAT;
@@ -202,13 +222,15 @@ impl<'a> Conversation<'a> {
     /// Reads nothing more; what is said is still sent.
     pub(super) fn leave(&mut self) {
         self.waiting.clear();
+        self.listing = None;
         (self.unread, self.decoded) = (Vec::new(), 0);
         self.client = Client::Leaving;
     }
 
     fn has_said_all(&self) -> bool {
         let expects_nothing = self.client != Client::Talking || self.context.draining.is_cancelled();
-        let is_idle = self.waiting.is_empty() && self.unread.is_empty() && self.running.is_none();
+        let answers = self.running.is_some() || self.listing.is_some();
+        let is_idle = self.waiting.is_empty() && self.unread.is_empty() && !answers;
         let abandons = self.client == Client::Leaving;
         expects_nothing && (is_idle || abandons) && self.out.is_empty()
     }
@@ -322,13 +344,13 @@ impl<'a> Conversation<'a> {
             let (tag, last) = (running.tag().cloned(), running.last_line());
             self.say(tag.as_ref(), &last);
         }
+        if let Some((tag, _)) = self.listing.take().map(Listing::into_end) {
+            self.say(tag.as_ref(), &ending());
+        }
         for item in std::mem::take(&mut self.waiting) {
             let (tag, last) = match item {
                 Item::Request(Incoming { tag, ask: Ask::Quit, .. }) => (tag, Final::bye()),
-                Item::Request(Incoming { tag, .. }) | Item::TooLong { tag, .. } => (
-                    tag,
-                    Final::draining().field("ms", "0").text("the session is ending; nothing was started"),
-                ),
+                Item::Request(Incoming { tag, .. }) | Item::TooLong { tag, .. } => (tag, ending()),
                 Item::Malformed(error) => (error.tag, Final::syntax(error.column).text(error.message)),
                 Item::Http => continue,
             };
@@ -344,6 +366,10 @@ const fn is_long(item: &Item) -> bool {
         item,
         Item::Request(Incoming { ask: Ask::Help(_) | Ask::Commands | Ask::Why(_) | Ask::Run(_), .. })
     )
+}
+
+fn ending() -> Final {
+    Final::draining().field("ms", "0").text("the session is ending; nothing was started")
 }
 
 async fn next_step(running: &mut Option<Running>, may_pass_on: bool) -> Step {

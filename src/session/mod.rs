@@ -4,6 +4,7 @@ mod answers;
 mod conversation;
 mod faults;
 mod judge;
+mod listing;
 mod order;
 mod outbox;
 mod pipes;

@@ -226,6 +226,7 @@ impl Running {
             | Report::NotRun { .. }
             | Report::Ended { .. }
             | Report::InForce(_)
+            | Report::Coming(_)
             | Report::Row { .. }
             | Report::Answered { .. } => tracing::warn!("the broker reports on another run"),
         }

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use udsadmin::broker::{NotRun, Order, Packet, Packets, Report, Standing, Version};
 use udsadmin::execution::{JobId, Outcome};
 use udsadmin::policy::Source;
+use udsadmin::request::Wish;
 
 /// The broker's connections: the one by which the server follows it, and the listening socket for the others.
 struct Played {
@@ -101,4 +102,39 @@ async fn a_policy_that_never_comes_is_503_and_nothing_was_started() {
     let (mut client, _session) = played.refers("echo a").await;
     let answer = client.answer();
     assert_eq!((answer.code(), &*answer.last.name), (503, "broker-unavailable"));
+}
+
+#[tokio::test]
+async fn a_policy_that_is_to_come_judges_nothing() {
+    let played = Played::start().await;
+    let (_client, session) = played.refers("echo a").await;
+    let (texts, version) = passed(&played.world.folder, "[allow]\nusers = [\"USER\"]\n");
+    played.following.send(&Report::Coming(version), &[texts.as_fd()]).await.unwrap();
+    let version = played.has(&format!("{POLICY}# and more\n")).await;
+    assert_eq!(played.is_ordered(&session).await, version);
+}
+
+/// The next policy that is in force, and not only to come. Its files come along with either.
+async fn next_in_force(packets: &Packets) -> Version {
+    loop {
+        let told: Packet<Report> = packets.receive().await.unwrap().unwrap();
+        assert_eq!(told.descriptors.len(), 1, "{told:?}");
+        if let Report::InForce(standing) = told.value {
+            return standing.version;
+        }
+        assert!(matches!(told.value, Report::Coming(_)), "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_follows_is_told_of_each_policy_and_orders_nothing() {
+    let mut world = World::prepare(POLICY);
+    world.start_broker();
+    let packets = Packets::connect(&world.folder.file("broker.sock")).unwrap();
+    packets.send(&Order::Follow, &[]).await.unwrap();
+    let first = next_in_force(&packets).await;
+    world.broker().signal(rustix::process::Signal::HUP);
+    while next_in_force(&packets).await == first {}
+    packets.send(&Order::Fulfil { run: 1, wish: Wish::Reload(None) }, &[]).await.unwrap();
+    assert!(packets.receive::<Report>().await.ok().flatten().is_none());
 }

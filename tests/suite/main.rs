@@ -13,6 +13,8 @@ mod client;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod during;
+#[cfg(test)]
 mod execution;
 #[cfg(test)]
 mod finals;

@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use udsadmin::broker::{NotRun, Order, Packet, Packets, Report, Version};
 use udsadmin::execution::Outcome;
-use udsadmin::request::{Argument, Request, Value, Wish};
+use udsadmin::request::{Argument, Request, Value};
 
 /// The broker alone, and a client that has connected to the door, whose connection this test has accepted.
 struct Seam {
@@ -319,22 +319,6 @@ async fn a_run_judged_by_another_policy_is_neither_run_nor_denied() {
     }
     let lines = seam.world.broker().lines();
     assert!(!lines.iter().any(|line| line.contains("started") || line.contains("denied")), "{lines:#?}");
-}
-
-#[tokio::test]
-async fn whoever_follows_is_told_of_each_policy_and_orders_nothing() {
-    let seam = Seam::new();
-    let packets = seam.connect();
-    packets.send(&Order::Follow, &[]).await.unwrap();
-    for round in 0..2 {
-        let told: Packet<Report> = packets.receive().await.unwrap().unwrap();
-        assert!(matches!(told.value, Report::InForce(_)) && told.descriptors.len() == 1, "{told:?}");
-        if round == 0 {
-            seam.world.broker().signal(rustix::process::Signal::HUP);
-        }
-    }
-    packets.send(&Order::Fulfil { run: 1, wish: Wish::Reload(None) }, &[]).await.unwrap();
-    assert_eq!(report(&packets).await, None);
 }
 
 #[tokio::test]

@@ -11,19 +11,21 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use udsadmin::audit::{Memory, Trail};
 use udsadmin::broker::{
-    self, Doors, NotRun, Order, Packet, Packets, Policies, Report, Service, Setup, Version,
+    self, Check, Doors, NotRun, Order, Packet, Packets, Policies, Report, Service, Setup, Version,
 };
 use udsadmin::execution::Surroundings;
 use udsadmin::files::Trust;
 use udsadmin::identity::Uid;
+use udsadmin::policy::Source;
 use udsadmin::request::Request;
+use udsadmin::server;
 
 /// A broker's service inside this process, with a trail that can be read and broken.
 pub(crate) struct Inside {
     pub(crate) service: Arc<Service>,
-    accepted: UnixStream,
-    client: UnixStream,
-    folder: Folder,
+    pub(crate) accepted: UnixStream,
+    pub(crate) client: UnixStream,
+    pub(crate) folder: Folder,
 }
 
 /// A session with a broker, and which policy it has in force.
@@ -46,13 +48,18 @@ impl Inside {
     }
 
     pub(crate) fn with(policy: &str, ticks: fn() -> Instant) -> Self {
+        let check = |sources: &[Source]| server::policy::check_here(sources, Trust::CallingUser);
+        Self::checked_by(policy, ticks, Arc::new(check))
+    }
+
+    pub(crate) fn checked_by(policy: &str, ticks: fn() -> Instant, check: Check) -> Self {
         let folder = Folder::new();
         let path = folder.write("policy.toml", policy);
         let (load_from, trail) = (path.clone(), Arc::new(Trail::Memory(Memory::default())));
-        let load = move || udsadmin::server::policy::read(&load_from, Trust::CallingUser);
-        let fresh = load().unwrap();
+        let read = move || server::policy::read(&load_from, Trust::CallingUser);
+        let fresh = server::policy::load(&path, Trust::CallingUser).unwrap();
         let clock = || SystemTime::UNIX_EPOCH;
-        let setup = Setup { path, load: Arc::new(load), trail: Arc::clone(&trail), clock };
+        let setup = Setup { path, read: Arc::new(read), check, trail: Arc::clone(&trail), clock };
         let door = folder.file("door");
         let listener = listen_for_lines(&door);
         let client = UnixStream::connect(&door).unwrap();

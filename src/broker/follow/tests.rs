@@ -1,6 +1,7 @@
 //! A server that follows a broker played by the test.
 
 use super::*;
+use crate::accounts::Database;
 use crate::audit::Memory;
 use crate::broker::{Refused, accept};
 use crate::identity::{Gid, Peer, Uid};
@@ -21,7 +22,7 @@ fn version(uid: u32) -> Version {
 
 fn followed() -> Followed {
     let Loaded { policy, .. } = Policy::parse(&sources(7), &Database).unwrap();
-    Followed::new(InForce { policy, version: version(7), warnings: 0 })
+    Followed::new(InForce { policy, version: version(7), warnings: 0 }, Arc::new(Database))
 }
 
 fn admits(followed: &Followed, uid: u32) -> bool {
@@ -36,7 +37,7 @@ fn standing(uid: u32) -> Standing {
 async fn the_policy_of_the_broker_is_taken_over_and_recorded_once() {
     let (followed, memory) = (followed(), Trail::Memory(Memory::default()));
     for _ in 0..2 {
-        followed.take(standing(8), texts::seal(&sources(8)).unwrap(), &memory).await.unwrap();
+        followed.take(standing(8), (texts::seal(&sources(8)).unwrap(), None), &memory).await.unwrap();
     }
     assert!(admits(&followed, 8) && !admits(&followed, 7));
     let Trail::Memory(memory) = memory else { unreachable!("made so") };
@@ -49,7 +50,7 @@ async fn how_things_stand_is_taken_over_though_the_policy_is_the_same() {
     let before = followed.now();
     let refused = Some(Refused { at: SystemTime::UNIX_EPOCH, why: "p.toml:1:1: no".to_owned() });
     let standing = Standing { refused: refused.clone(), ..standing(7) };
-    followed.take(standing, texts::seal(&sources(7)).unwrap(), &trail).await.unwrap();
+    followed.take(standing, (texts::seal(&sources(7)).unwrap(), None), &trail).await.unwrap();
     assert!(Arc::ptr_eq(&followed.now(), &before));
     assert_eq!(followed.state().refused, refused);
 }
@@ -58,9 +59,9 @@ async fn how_things_stand_is_taken_over_though_the_policy_is_the_same() {
 async fn texts_that_are_no_policy_change_nothing() {
     let (followed, trail) = (followed(), Trail::Memory(Memory::default()));
     let bad = [Source { name: "p.toml".to_owned(), text: "x = 1\n".to_owned() }];
-    assert!(followed.take(standing(8), texts::seal(&bad).unwrap(), &trail).await.is_err());
+    assert!(followed.take(standing(8), (texts::seal(&bad).unwrap(), None), &trail).await.is_err());
     let file = std::fs::File::open("/dev/null").unwrap();
-    assert!(followed.take(standing(8), file.into(), &trail).await.is_err());
+    assert!(followed.take(standing(8), (file.into(), None), &trail).await.is_err());
     assert!(admits(&followed, 7));
 }
 

@@ -20,9 +20,12 @@ const OLD: &str = "[allow]\nusers = [7]\n";
 const NEW: &str = "[allow]\nusers = [7, 8]\n";
 const BAD: &str = "[allow]\nusers = [7]\nuser = 1\n";
 
-fn read(text: &str) -> Result<Fresh, Unfit> {
-    let sources = vec![Source { name: "p.toml".to_owned(), text: text.to_owned() }];
-    Policy::parse(&sources, &Database).map(|loaded| Fresh { loaded, sources }).map_err(Unfit::Text)
+fn sources(text: &str) -> Vec<Source> {
+    vec![Source { name: "p.toml".to_owned(), text: text.to_owned() }]
+}
+
+fn check(sources: &[Source]) -> Result<Loaded, Unfit> {
+    Policy::parse(sources, &Database).map_err(Unfit::Text)
 }
 
 fn clock() -> SystemTime {
@@ -34,9 +37,11 @@ impl Broker {
         let text = Arc::new(StdMutex::new(OLD.to_owned()));
         let trail = Arc::new(Trail::Memory(Memory::default()));
         let files = Arc::clone(&text);
-        let load = move || read(&files.lock().unwrap_or_else(PoisonError::into_inner));
-        let setup = Setup { path: "p.toml".into(), load: Arc::new(load), trail: Arc::clone(&trail), clock };
-        let policies = Arc::new(Policies::new(read(OLD).unwrap(), setup).unwrap());
+        let read = move || Ok(sources(&files.lock().unwrap_or_else(PoisonError::into_inner)));
+        let (read, check): (Read, Check) = (Arc::new(read), Arc::new(check));
+        let fresh = Fresh { loaded: check(&sources(OLD)).unwrap(), sources: sources(OLD) };
+        let setup = Setup { path: "p.toml".into(), read, check, trail: Arc::clone(&trail), clock };
+        let policies = Arc::new(Policies::new(fresh, setup).unwrap());
         let peer = Peer::of(Uid::new(7).unwrap(), Gid::new(7).unwrap(), []);
         let undoing = Arc::clone(&policies);
         tokio::spawn(async move { undoing.undo_in_time().await });

@@ -1,33 +1,13 @@
 //! Whom a difference is about: users and groups, several of which may have to come together. Matches no peer itself.
 
 use super::super::condition::{Condition, GroupsFrom, Principals};
-use crate::identity::{Gid, Uid};
+use super::super::key::Key;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 /// Principals that are told at most; of the others the number is.
 const SHOWN: usize = 8;
-
-/// What makes two principals the same, whatever they are called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Key {
-    User(Uid),
-    /// A group by the kernel's word.
-    Group(Gid),
-    /// A group by the user database's word.
-    Listed(Gid),
-}
-
-impl Key {
-    /// The same group by the kernel's word; a user is itself.
-    pub(super) const fn by_kernel(self) -> Self {
-        match self {
-            Self::User(_) | Self::Group(_) => self,
-            Self::Listed(gid) => Self::Group(gid),
-        }
-    }
-}
 
 /// Principals with what the policy calls them.
 pub(super) type Crowd = BTreeMap<Key, Arc<str>>;
@@ -44,37 +24,27 @@ pub(super) fn crowd(condition: &Condition, world: World) -> Crowd {
     if world == World::Foreign && !condition.foreign_namespace {
         return Crowd::new();
     }
-    let by_word = match condition.groups_from {
-        GroupsFrom::Kernel => Key::Group,
-        GroupsFrom::Database => Key::Listed,
-    };
-    named(&condition.who, &[by_word])
+    named(&condition.who, &[condition.groups_from])
 }
 
 /// The same without their names, quickly.
 pub(super) fn keys(condition: &Condition, world: World) -> impl Iterator<Item = Key> {
     let here = world == World::Own || condition.foreign_namespace;
     let lists = condition.who.lists().filter(move |_| here);
-    lists.flat_map(|(list, _)| {
-        let groups = list.groups.iter().map(|group| match condition.groups_from {
-            GroupsFrom::Kernel => Key::Group(group.id),
-            GroupsFrom::Database => Key::Listed(group.id),
-        });
-        list.users.iter().map(|user| Key::User(user.id)).chain(groups)
-    })
+    lists.flat_map(|(list, _)| Key::of_list(list, condition.groups_from))
 }
 
 /// Those whom a deny is for: a group by whosever word.
 pub(super) fn denied(who: &Principals) -> Crowd {
-    named(who, &[Key::Group, Key::Listed])
+    named(who, &[GroupsFrom::Kernel, GroupsFrom::Database])
 }
 
-fn named(who: &Principals, words: &[fn(Gid) -> Key]) -> Crowd {
+fn named(who: &Principals, words: &[GroupsFrom]) -> Crowd {
     let mut all = Crowd::new();
     for (list, _) in who.lists() {
         all.extend(list.users.iter().map(|user| (Key::User(user.id), Arc::from(&*user.name))));
         for group in &list.groups {
-            all.extend(words.iter().map(|by_word| (by_word(group.id), Arc::from(&*group.name))));
+            all.extend(words.iter().map(|from| (Key::group(group.id, *from), Arc::from(&*group.name))));
         }
     }
     all

@@ -4,8 +4,9 @@
 //! denied. So what it takes to gain something is one principal that does both; or two; or, where a deny has gone, whoever
 //! it was for, together with those.
 
+use super::super::key::Key;
 use super::change::{Change, What};
-use super::crowd::{Clause, Crowd, Key, Who};
+use super::crowd::{Clause, Crowd, Who};
 use super::gate::Gates;
 use super::offer::Offer;
 use super::scope::{Scope, joined};

@@ -2,7 +2,8 @@
 
 use super::super::Policy;
 use super::super::command::Command;
-use super::crowd::{Clause, Crowd, Key, World, crowd, denied, keys};
+use super::super::key::Key;
+use super::crowd::{Clause, Crowd, World, crowd, denied, keys};
 use std::sync::Arc;
 
 /// Whom each of two policies lets in, and whom it denies.

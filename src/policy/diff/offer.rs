@@ -2,7 +2,8 @@
 
 use super::super::command::Command;
 use super::super::condition::Condition;
-use super::crowd::{Crowd, Key, World, crowd};
+use super::super::key::Key;
+use super::crowd::{Crowd, World, crowd};
 use super::scope::Scope;
 use std::collections::BTreeMap;
 use std::sync::Arc;

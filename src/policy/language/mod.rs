@@ -108,6 +108,11 @@ impl Names {
 const UNIT_WORD: Shape = Shape::Word(&UNIT_TYPES);
 
 impl Section {
+    /// Whether this is the name of one of its keys.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.keys.iter().any(|key| key.name == name)
+    }
+
     /// The names of its keys.
     pub(super) fn names(&self) -> Vec<&'static str> {
         self.keys.iter().map(|key| key.name).collect()

@@ -4,7 +4,7 @@
 use super::*;
 use crate::identity::{DatabaseGroups, Groups, Namespace};
 use crate::policy::properties::any_text_is_a_policy_or_is_refused_with_a_place;
-use crate::policy::{Decision, Refusal, decide, why};
+use crate::policy::{Command, Decision, Refusal, decide, why};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::strategy::ValueTree;
@@ -186,6 +186,15 @@ fn almost_a_policy() -> impl Strategy<Value = String> {
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_visible_is_what_a_walk_over_all_rules_finds(files in files(), peer in some_peer()) {
+        let policy = loaded(&files);
+        let is_admitted = policy.is_admitted(&peer);
+        let walk = policy.commands().filter(|command| is_admitted && command.rules_for(&peer).next().is_some());
+        let found: Vec<_> = policy.visible_commands(&peer).map(Command::name).collect();
+        prop_assert_eq!(found, walk.map(Command::name).collect::<Vec<_>>());
+    }
 
     #[test]
     fn a_member_more_in_a_denied_role_never_widens(

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::identity::{DatabaseGroups, Groups, Namespace};
-use crate::policy::{Decision, Origin, Reason, Refusal, decide, moment, why};
+use crate::policy::{Decision, Origin, Reason, Refusal, Severity, decide, moment, why};
 use crate::request::Builtin;
+use std::cell::Cell;
 use std::time::{Duration, SystemTime};
 
 fn time(text: &str) -> SystemTime {
@@ -192,4 +193,15 @@ fn a_moment_that_no_clock_shows_once_is_refused() {
     ] {
         assert_eq!(moment(text, &Table), Err(expected.to_owned()));
     }
+}
+
+#[test]
+fn each_program_is_looked_at_once_and_told_of_wherever_it_is_named() {
+    let policy = policy("[commands.a]\nexec = [\"/bin/x\"]\n[commands.b]\nexec = [\"/bin/x\"]\n");
+    let looks = Cell::new(0);
+    let faults = policy.program_faults(|_| {
+        looks.set(looks.get() + 1);
+        Some((Severity::Warning, "odd".to_owned()))
+    });
+    assert_eq!((looks.get(), faults.len()), (1, 2));
 }

@@ -62,7 +62,7 @@ fn the_policy_as_shipped_lets_nobody_connect() {
         let admission = shipped.admits(&peer(user, &["root", "wheel", "webops"]));
         assert!(matches!(admission, Admission::Refused(_)), "{admission:?}");
     }
-    assert_eq!(shipped.commands().count(), 0);
+    assert_eq!(shipped.commands().len(), 0);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn what_the_shipped_policy_shows_in_comments_is_itself_a_policy() {
         .fold(String::new(), |text, line| text + line + "\n");
     let shown = policy(&text.replacen("1004", "1005", 1));
     assert!(text.contains("[[builtins.status.allow]]"), "{text}");
-    assert_eq!(shown.commands().count(), 1);
+    assert_eq!(shown.commands().len(), 1);
 }
 
 #[test]

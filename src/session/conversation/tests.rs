@@ -6,6 +6,7 @@ use crate::audit::{Memory, Trail};
 use crate::broker::{Followed, InForce, Version};
 use crate::identity::{DatabaseGroups, Gid, Peer, Uid};
 use crate::policy::{Policy, Source};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 use tokio::net::UnixStream;
 use tokio_util::sync::CancellationToken;
@@ -16,7 +17,7 @@ fn context() -> Arc<Context> {
 
 fn context_with(policy: Policy) -> Arc<Context> {
     let version = Version::of(&[], SystemTime::UNIX_EPOCH);
-    let followed = Followed::new(InForce { policy, version, warnings: 0 });
+    let followed = Followed::new(InForce { policy, version, warnings: 0 }, Arc::new(Database));
     Arc::new(Context {
         followed: Arc::new(followed),
         trail: Arc::new(Trail::Memory(Memory::default())),
@@ -50,6 +51,43 @@ async fn whoever_asks_without_end_leaves_others_their_turn() {
             () = std::future::ready(()) => {}
         }
     }
+}
+
+/// A policy of so many commands for everyone who has the group 0.
+fn policy(commands: usize) -> Policy {
+    let command = |number| {
+        let line =
+            format!("[commands.c{number}]\nsummary = \"{}\"\nexec = [\"/bin/true\"]\n", "x".repeat(99));
+        line + &format!("[[commands.c{number}.allow]]\ngroups = [0]\n")
+    };
+    let text = "[allow]\nusers = [0]\n".to_owned() + &(0..commands).map(command).collect::<String>();
+    Policy::parse(&[Source { name: "p.toml".to_owned(), text }], &Database).unwrap().policy
+}
+
+#[tokio::test]
+async fn a_long_list_waits_for_its_reader_and_lets_others_have_their_turn() {
+    let (context, (ours, _client)) = (context_with(policy(5000)), UnixStream::pair().unwrap());
+    let (stream, turns) = (stream(ours), Arc::new(AtomicUsize::new(0)));
+    let mut conversation = conversation(&context, &stream);
+    let counted = Arc::clone(&turns);
+    let other = tokio::spawn(async move {
+        loop {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    conversation.unread = b"commands\nping\n".to_vec();
+    let mut told = Vec::new();
+    while !told.ends_with(b"200 ok\n200 ok\n") {
+        conversation.answer_in_turn().await;
+        let unsent = conversation.out.unsent().to_vec();
+        assert!((1..300 * 1024).contains(&unsent.len()), "{} octets at once", unsent.len());
+        conversation.out.sent(unsent.len());
+        told.extend(unsent);
+    }
+    other.abort();
+    let rows = told.split(|octet| *octet == b'\n').filter(|line| line.starts_with(b"* name=c"));
+    assert_eq!((rows.count(), turns.load(Ordering::Relaxed) > 50), (5000, true));
 }
 
 #[tokio::test(start_paused = true)]
