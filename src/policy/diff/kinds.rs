@@ -3,6 +3,7 @@
 use super::super::kind::{Bound, Kind, Pass, Users};
 use super::super::principal::Member;
 use regex::Regex;
+use std::path::Path;
 use std::time::Duration;
 
 /// Whether every value of `inner` is one of `outer`.
@@ -22,7 +23,8 @@ pub(super) fn holds(outer: &Kind, inner: &Kind) -> bool {
         }
         (Kind::Unit(types), Kind::Unit(some)) => some.iter().all(|one| types.contains(one)),
         (Kind::Path(outer), Kind::Path(inner)) => {
-            outer.target == inner.target && inner.roots.iter().all(|root| outer.roots.contains(root))
+            let within = |root: &String| outer.roots.iter().any(|outer| Path::new(root).starts_with(outer));
+            outer.target == inner.target && inner.roots.iter().all(within)
         }
         (Kind::User(outer), Kind::User(inner)) => users(outer, inner),
         (Kind::Secret(longest, _), Kind::Secret(length, _)) => length <= longest,

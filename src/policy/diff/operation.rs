@@ -55,13 +55,15 @@ fn is_more([than, max]: [Option<&MaxRunning>; 2]) -> bool {
     than.is_some_and(|than| max.is_none_or(|max| max.runs > than.runs))
 }
 
-/// What runs, as whom, in one line that is not too long.
+/// What runs, as whom, and which values it gets in other ways than as text, in one line that is not too long.
 fn line(command: &Command) -> String {
     let elements: Vec<String> = command.exec.iter().map(ToString::to_string).collect();
     let line = elements.join(" ");
     let cut: String = line.chars().take(SHOWN).collect();
     let rest = if cut.len() == line.len() { "" } else { "…" };
-    format!("{cut}{rest} as {}", command.run_as.name)
+    let handed =
+        names(command).filter(|(_, way)| *way != "text").map(|(name, way)| format!(", {name} by {way}"));
+    format!("{cut}{rest} as {}{}", command.run_as.name, handed.collect::<String>())
 }
 
 /// The arguments' names in their order, and how their values come to the program.

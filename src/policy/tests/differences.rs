@@ -203,6 +203,16 @@ fn a_type_is_told_in_words_unless_it_holds_the_other() {
                 "+ the name of an existing user in group dba or webops, except the name of an existing user in group dba",
             ],
         ),
+        (
+            "path = { under = [\"/srv\"] }",
+            "path = { under = [\"/srv/a\"] }",
+            &["- the path of an existing file under /srv, except the path of an existing file under /srv/a"],
+        ),
+        (
+            "path = { under = [\"/srv\"] }",
+            "path = { under = [\"/srva\"] }",
+            &["+ the path of an existing file under /srva", "- the path of an existing file under /srv"],
+        ),
         ("group = true", "group = true", &[]),
         (
             "unit = true, repeat = { max = 3 }",
@@ -249,6 +259,7 @@ fn a_value_that_comes_to_the_program_in_another_way_is_something_else() {
     };
     let told = lines(&base(""), &base(", pass = \"fd\""));
     assert!(told.len() == 2 && told.iter().all(|line| line.contains("something else (args)")), "{told:?}");
+    assert!(told[0].contains("as root, x by descriptor)") && told[1].contains("as root)"), "{told:?}");
 }
 
 #[test]
