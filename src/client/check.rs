@@ -1,9 +1,9 @@
 //! `udsadmin check`: what is wrong with a policy, before a daemon reads it. Changes nothing and connects to nothing.
 
 use crate::accounts::{self, Database};
-use crate::files::{self, FileError, POLICY, Reader, Trust};
+use crate::files::{self, Fault, FileError, POLICY, Reader, Trust};
 use crate::identity::DatabaseGroups;
-use crate::policy::{Diagnostic, Loaded, Names, Severity, Source};
+use crate::policy::{Diagnostic, Loaded, Names, Policy, Severity, Source};
 use crate::server::{self, options::SERVER_USER, start::EX_CONFIG};
 use clap::Args;
 use rustix::process::geteuid;
@@ -32,7 +32,7 @@ const NOT_INSTALLED: &str = "; install udsadmin, or name a file: udsadmin check 
 #[derive(Args, Clone, Debug, Default)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
-    /// Files, and directories with *.toml in them, that make one policy
+    /// Files, and directories with *.toml or a policy.d in them, that make one policy
     ///
     /// Without any, /etc/udsadmin/policy.toml and the *.toml in /etc/udsadmin/policy.d. A file that is named
     /// alone is checked alone, so name the file with the commands together with one that only adds rules to
@@ -149,11 +149,41 @@ pub(super) fn check(files: &[PathBuf], names: &dyn Names, load: Load) -> Outcome
     if files.is_empty() {
         return check_installed(Path::new(POLICY), server().as_ref(), names, load);
     }
-    let sources: Result<Vec<_>, _> = files.iter().map(|path| read_one(path)).collect();
-    sources.map_or_else(
-        |error| Outcome::unusable([&error]),
-        |sources| check_text(&sources.concat(), None, names, load),
-    )
+    match gathered(files, |path| files::read_named(path, Trust::CallingUser)) {
+        Ok(sources) => check_text(&sources, None, names, load),
+        Err(error) => Outcome::unusable([&error]),
+    }
+}
+
+/// Reads the policy of these files for what its text says alone: it is for another machine, or to be compared with another.
+/// Who can change the files does not matter to that, nor what programs are here.
+pub(super) fn review(files: &[PathBuf], names: &dyn Names) -> Outcome {
+    let sources = match gathered(files, files::read_unchecked) {
+        Ok(sources) => sources,
+        Err(error) => return Outcome::unusable([&error]),
+    };
+    match Policy::parse(&sources, names) {
+        Ok(loaded) => Outcome { findings: Vec::new(), loaded: Some(loaded), sources },
+        Err(found) => Outcome::unusable(&found),
+    }
+}
+
+/// The files together. One of several directories may be empty, as policy.d is at first; all of them together may not.
+fn gathered(
+    files: &[PathBuf],
+    read: impl Fn(&Path) -> Result<Vec<Source>, FileError>,
+) -> Result<Vec<Source>, FileError> {
+    let mut sources = Vec::new();
+    let mut without = None;
+    for path in files {
+        match read(path) {
+            Ok(read) => sources.extend(read),
+            Err(error) if error.fault() == Fault::NoPolicy => without = without.or(Some(error)),
+            Err(error) => return Err(error),
+        }
+    }
+    let nothing = without.filter(|_| sources.is_empty());
+    nothing.map_or(Ok(sources), Err)
 }
 
 /// Checks a policy with its drop-ins, and that this reader can read it and get to its programs.
@@ -192,18 +222,6 @@ fn check_text(sources: &[Source], reader: Option<&Reader>, names: &dyn Names, lo
 fn root_fault(root: &Path) -> Option<String> {
     let error = files::open_root(root).err().filter(|error| !error.is_hidden())?;
     Some(format!("{error}; no path under it is taken"))
-}
-
-/// Reads a file, or the `*.toml` of a directory; of one that looks like /etc/udsadmin, what the daemons would read there.
-fn read_one(path: &Path) -> Result<Vec<Source>, FileError> {
-    let main = path.join("policy.toml");
-    if main.is_file() && path.join("policy.d").is_dir() {
-        files::read_policy(&main, Trust::CallingUser)
-    } else if path.is_dir() {
-        files::read_directory(path, Trust::CallingUser)
-    } else {
-        files::read_file(path, Trust::CallingUser).map(|source| vec![source])
-    }
 }
 
 fn summarise(

@@ -5,7 +5,7 @@ use super::review::Review;
 use super::table::aligned;
 use super::{Answer, tell};
 use crate::accounts::Database;
-use crate::policy::{Change, Diff, LeftOut, Loaded, Policy, Principal, Values, diff};
+use crate::policy::{Change, Diff, LeftOut, Loaded, Principal, Values, diff};
 use crate::server::start::EX_CONFIG;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
@@ -15,6 +15,7 @@ const EXAMPLES: &str = "\
 Examples:
   udsadmin policy diff /etc/udsadmin new/             before a new policy is installed
   udsadmin policy diff main/policy.toml policy.toml   in the review of a change
+  udsadmin policy diff <(git show main:policy.toml) policy.toml
   udsadmin policy diff --json old.toml new.toml | jq -r '.gains[] | .peer + \" \" + .command'
 
 A line with + is a gain, one with - a loss:
@@ -25,7 +26,7 @@ Values are told one by one where they can be listed, and else by their type; whe
 the other, the one is a loss and the other a gain. \"(left out)\" is a request without the argument, with what then stands
 for it. A command whose program, exec, args or run-as has changed runs something else: whoever may run it gains that, and
 loses what it was. Users and groups are those of this machine; a name that it doesn't know is told apart by the name.
-Programs are not looked at, and tests not run: that is for `udsadmin check`.
+Programs are not looked at, tests not run, and nobody is asked who can change the files: that is for `udsadmin check`.
 
 Exit status: 0 nobody gains anything, 1 somebody does, 78 a policy can't be used, 64 a mistake on the command line.";
 
@@ -33,7 +34,7 @@ Exit status: 0 nobody gains anything, 1 somebody does, 78 a policy can't be used
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The policy before: a file, a directory with *.toml in it, or one with policy.toml and policy.d
+    /// The policy before: a file, a directory with *.toml in it, or one with policy.d
     old: PathBuf,
 
     /// The policy after
@@ -47,9 +48,7 @@ pub(super) struct Arguments {
 /// Compares the two policies. Users and groups are the same for both, whether this machine knows them or not.
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let names = Review::of(&Database);
-    let load = |path: &Path| {
-        check::check(&[path.to_owned()], &names, |sources, names, _| Policy::parse(sources, names))
-    };
+    let load = |path: &Path| check::review(&[path.to_owned()], &names);
     let outcomes = [load(&arguments.old), load(&arguments.new)];
     let [Outcome { loaded: Some(old), .. }, Outcome { loaded: Some(new), .. }] = &outcomes else {
         let mut unusable = outcomes.iter().filter(|outcome| outcome.loaded.is_none());

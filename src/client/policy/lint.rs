@@ -65,7 +65,7 @@ fn population() -> Vec<Peer> {
 
 /// The files beside those of the policy that are not read.
 pub(super) fn unread(policy: Option<&Path>) -> Vec<String> {
-    let directory = policy.map_or_else(|| Path::new(POLICY).with_extension("d"), Path::to_owned);
+    let directory = policy.map_or_else(|| Path::new(POLICY).with_extension("d"), files::directory_read);
     let is_known = |path: &Path| {
         path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(READ_ME.as_bytes()))
     };

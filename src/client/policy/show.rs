@@ -65,9 +65,7 @@ impl Defaults {
 pub(super) fn run(common: &Common, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let outcome = match common.policy.as_slice() {
         [] => check::check(&[], &Database, check_untested),
-        paths => {
-            check::check(paths, &Review::of(&Database), |sources, names, _| Policy::parse(sources, names))
-        }
+        paths => check::review(paths, &Review::of(&Database)),
     };
     let Some(loaded) = &outcome.loaded else {
         outcome.tell(err)?;
