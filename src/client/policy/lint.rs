@@ -1,7 +1,7 @@
 //! `udsadmin policy lint`: how far the commands of a policy reach, and what in it has no effect. Changes and runs nothing.
 
 use super::super::exit::shown;
-use super::{Answer, Common};
+use super::{Answer, Common, Machine, Whose};
 use crate::accounts;
 use crate::files::{self, Interpreter, POLICY, Trust};
 use crate::identity::{Peer, Uid};
@@ -39,6 +39,9 @@ pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) common: Common,
 
+    #[command(flatten)]
+    pub(super) whose: Whose,
+
     /// Leave out what matters less: danger, warning or note
     #[arg(long, value_name = "LEVEL", default_value = "note")]
     level: Level,
@@ -50,7 +53,11 @@ pub(super) struct Arguments {
 
 pub(super) fn answer(asked: &Arguments, loaded: &Loaded) -> Answer {
     let unread = unread(asked.common.policy.as_deref());
-    let around = Surroundings { population: &population(), program: &faults, unread: &unread };
+    let (population, program): (_, fn(&Path) -> Vec<Fault>) = match asked.whose.machine() {
+        Machine::This => (population(), faults),
+        Machine::Another => (Vec::new(), |_| Vec::new()),
+    };
+    let around = Surroundings { population: &population, program: &program, unread: &unread };
     let found = lint(loaded, &around).into_iter().filter(|finding| finding.level() <= asked.level);
     let (accepted, open): (Vec<_>, Vec<_>) = found.partition(|finding| finding.accepted().is_some());
     let listed = open.iter().chain(accepted.iter().filter(|_| asked.all));
