@@ -4,6 +4,7 @@
 
 mod argument;
 mod bind;
+mod builtin;
 mod case;
 mod command;
 mod condition;
@@ -46,7 +47,7 @@ pub use decision::{Admission, Decision, Denial, Grant, Reason, Refusal};
 pub use demand::{Demand, Need, PathNeed, Secret, UserNeed};
 pub use diagnostic::{Diagnostic, Severity};
 pub use diff::{Change, Diff, LeftOut, Principal, Values, diff};
-pub use evaluate::{decide, why};
+pub use evaluate::{decide, demands, why};
 pub use kind::{ArgumentSpec, Repeat, Target};
 pub use moment::moment;
 pub use origin::{Origin, Source};
@@ -164,6 +165,16 @@ impl Policy {
         let is_timely = |rule: &&command::Rule| at.is_none_or(|at| rule.condition.during.holds(at));
         let mut rules = self.command(peer, name)?.rules_for(peer).map(|(rule, _)| rule);
         rules.find(is_timely).map(|rule| &rule.origin)
+    }
+
+    /// That neither a command nor a built-in has this name, and which one may be meant; `None` where one has it.
+    #[must_use]
+    pub fn no_such_command(&self, name: &CommandName) -> Option<String> {
+        if self.commands.contains_key(name) || Builtin::from_verb(name.as_str()).is_some() {
+            return None;
+        }
+        let close = nearest::did_you_mean(name.as_str(), self.commands.keys().map(CommandName::as_str));
+        Some(format!("there is no command {name}{close}"))
     }
 
     /// Every command, by name.

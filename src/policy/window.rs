@@ -4,6 +4,7 @@
 
 mod spelling;
 
+use super::condition::listed;
 use super::moment::{self, zone_of};
 use super::reader::{Item, Reader};
 use jiff::Timestamp;
@@ -48,12 +49,11 @@ impl During {
         &self.0
     }
 
-    /// What the clock of its first window shows.
+    /// What the clock of the window that holds shows; where none does, what those of all its windows show.
     pub(super) fn clock(&self, now: SystemTime) -> String {
-        let first = self.0.first();
-        first.map_or_else(String::new, |window| {
-            moment::shown(now, &window.zone, window.spelling.zone.as_deref())
-        })
+        let holding = self.0.iter().find(|window| window.holds(now));
+        let told = holding.map_or(&*self.0, std::slice::from_ref);
+        listed(told.iter().map(|window| window.clock(now)).collect())
     }
 }
 
@@ -73,6 +73,10 @@ impl Window {
     /// Whether it is known to hold whenever the other does.
     pub(super) fn includes(&self, other: &Self) -> bool {
         self.zone == other.zone && self.spelling.includes(&other.spelling)
+    }
+
+    fn clock(&self, now: SystemTime) -> String {
+        moment::shown(now, &self.zone, self.spelling.zone.as_deref())
     }
 
     fn holds(&self, now: SystemTime) -> bool {
