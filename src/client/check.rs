@@ -1,5 +1,6 @@
 //! `udsadmin check`: what is wrong with a policy, before a daemon reads it. Changes nothing and connects to nothing.
 
+use super::exit::shown;
 use crate::accounts::{self, Database};
 use crate::files::{self, Fault, FileError, POLICY, Reader, Trust};
 use crate::identity::DatabaseGroups;
@@ -66,7 +67,7 @@ impl From<&Diagnostic> for Finding {
             line: Some(found.line()),
             column: Some(found.column()),
             message: found.message().to_owned(),
-            text: format!("{found}\n{}", found.picture()),
+            text: format!("{}\n{}", shown(&found.to_string()), found.picture()),
         }
     }
 }
@@ -76,7 +77,7 @@ impl From<&FileError> for Finding {
         let (file, message) = (error.path().display().to_string(), error.fault().to_string());
         let (line, column) = error.place().unzip();
         let place = error.place().map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
-        let text = format!("{file}{place}: error: {message}");
+        let text = shown(&format!("{file}{place}: error: {message}"));
         Self { level: Severity::Error.to_string(), file, line, column, message, text }
     }
 }
@@ -100,20 +101,30 @@ impl Outcome {
         Self { findings: vec![finding], loaded: None, sources: Vec::new() }
     }
 
-    /// The findings for people.
-    ///
-    /// # Errors
-    /// Writing failed.
-    pub(super) fn tell(&self, err: &mut dyn Write) -> io::Result<()> {
-        self.findings.iter().try_for_each(|finding| writeln!(err, "{}", finding.text))
-    }
-
     fn unusable<'a, T: 'a>(errors: impl IntoIterator<Item = &'a T>) -> Self
     where
         Finding: From<&'a T>,
     {
         Self { findings: errors.into_iter().map(Finding::from).collect(), loaded: None, sources: Vec::new() }
     }
+}
+
+/// Tells the findings: people on `err`, programs in one list on `out`.
+///
+/// # Errors
+/// Writing failed.
+pub(super) fn tell<'a>(
+    outcomes: impl IntoIterator<Item = &'a Outcome>,
+    as_json: bool,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<()> {
+    let findings: Vec<&Finding> = outcomes.into_iter().flat_map(|outcome| &outcome.findings).collect();
+    if as_json {
+        serde_json::to_writer_pretty(&mut *out, &findings)?;
+        return writeln!(out);
+    }
+    findings.iter().try_for_each(|finding| writeln!(err, "{}", finding.text))
 }
 
 /// Checks a policy. Findings go to `err` and the result to `out`; with `--json`, everything to `out`.
@@ -131,11 +142,8 @@ fn run_with(
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
     let outcome = check(&args.files, names, server::policy::check);
-    if args.json {
-        serde_json::to_writer_pretty(&mut *out, &outcome.findings)?;
-        writeln!(out)?;
-    } else {
-        outcome.tell(err)?;
+    tell([&outcome], args.json, out, err)?;
+    if !args.json {
         summarise(&args.files, &outcome, out, err)?;
     }
     Ok(if outcome.loaded.is_some() { ExitCode::SUCCESS } else { ExitCode::from(EX_CONFIG) })
@@ -247,7 +255,7 @@ fn summarise(
 
 /// What was checked: the first file, and how many more.
 fn title(files: &[PathBuf]) -> String {
-    let first = files.first().map_or(POLICY.into(), |path| path.display().to_string());
+    let first = files.first().map_or(POLICY.into(), |path| shown(&path.to_string_lossy()));
     match files.len() {
         0 | 1 => first,
         number => format!("{first} and {} more", number - 1),

@@ -51,8 +51,8 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Writ
     let load = |path: &Path| check::review(&[path.to_owned()], &names);
     let outcomes = [load(&arguments.old), load(&arguments.new)];
     let [Outcome { loaded: Some(old), .. }, Outcome { loaded: Some(new), .. }] = &outcomes else {
-        let mut unusable = outcomes.iter().filter(|outcome| outcome.loaded.is_none());
-        unusable.try_for_each(|outcome| outcome.tell(err))?;
+        let unusable = outcomes.iter().filter(|outcome| outcome.loaded.is_none());
+        check::tell(unusable, arguments.json, out, err)?;
         return Ok(EX_CONFIG);
     };
     tell(&answer(old, new), arguments.json, out)

@@ -13,12 +13,14 @@ mod table;
 mod test;
 mod who_can;
 mod why;
+mod words;
 
 #[cfg(any(test, fuzzing))]
 pub use import_sudoers::any_sudoers_text_is_imported_whole_or_refused;
 pub(super) use table::aligned;
 
 use super::check as checking;
+use super::exit::{shown, unwritten};
 use super::run::Failure;
 use crate::accounts::Database;
 use crate::policy::{Loaded, Names};
@@ -26,6 +28,7 @@ use crate::server::policy::check_untested;
 use crate::server::start::EX_CONFIG;
 use clap::Subcommand;
 use review::Review;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -95,12 +98,31 @@ struct Answer {
 
 /// Answers. 0 is a yes, 1 a no, 78 a policy that can't be used, 64 a mistake on the command line.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let status = arguments.question.put(&mut io::stdout(), &mut io::stderr());
-    // A reader that has gone does not want the rest.
-    ExitCode::from(status.unwrap_or(NO))
+    let line: Vec<OsString> = std::env::args_os().collect();
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    let status = match words::check(arguments.question.words(), &line) {
+        Ok(()) => arguments.question.put(&mut out, &mut err),
+        Err((status, why)) => writeln!(err, "udsadmin: {why}").map(|()| status),
+    };
+    let status = status.and_then(|status| out.flush().map(|()| status));
+    status.map_or_else(|error| unwritten(&error), ExitCode::from)
 }
 
 impl Question {
+    /// What stands behind the name of a command.
+    fn words(&self) -> &[OsString] {
+        match self {
+            Self::Why(asked) => &asked.words,
+            Self::WhoCan(asked) => &asked.words,
+            Self::Test(_)
+            | Self::Diff(_)
+            | Self::Show(_)
+            | Self::Lint(_)
+            | Self::ImportSudoers(_)
+            | Self::Schema(_) => &[],
+        }
+    }
+
     fn put(&self, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
         match self {
             Self::Why(asked) => {
@@ -140,12 +162,12 @@ fn ask(
         Machine::Another => (checking::review(paths, &review), &review),
     };
     let Some(loaded) = &outcome.loaded else {
-        outcome.tell(err)?;
+        checking::tell([&outcome], common.json, out, err)?;
         return Ok(EX_CONFIG);
     };
     match answer(loaded, names) {
         Ok(answer) => tell(&answer, common.json, out),
-        Err((status, why)) => writeln!(err, "udsadmin: {why}").map(|()| status),
+        Err((status, why)) => writeln!(err, "udsadmin: {}", shown(&why)).map(|()| status),
     }
 }
 

@@ -68,7 +68,7 @@ pub(super) fn run(common: &Common, out: &mut dyn Write, err: &mut dyn Write) -> 
         paths => check::review(paths, &Review::of(&Database)),
     };
     let Some(loaded) = &outcome.loaded else {
-        outcome.tell(err)?;
+        check::tell([&outcome], common.json, out, err)?;
         return Ok(EX_CONFIG);
     };
     tell(&answer(&outcome.sources, &loaded.policy), common.json, out)

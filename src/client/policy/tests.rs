@@ -1,5 +1,6 @@
 //! Questions to small policies, as a caller asks them.
 
+mod asking;
 mod elsewhere;
 mod linting;
 
@@ -127,9 +128,17 @@ fn who_can_names_users_and_rules() {
 
 #[test]
 fn a_command_of_nobody_is_a_no() {
-    for name in ["nobodys", "unknown"] {
-        let (status, out, _) = asked(name, POLICY, &["who-can", name]);
-        assert_eq!((status, out), (1, format!("nobody may run {name}\n")));
+    let (status, out, _) = asked("nobodys", POLICY, &["who-can", "nobodys"]);
+    assert_eq!((status, &*out), (1, "nobody may run nobodys\n"));
+}
+
+#[test]
+fn a_command_that_is_not_there_is_said_not_to_be() {
+    for question in [&["who-can"][..], &["why", "--as", "root"]] {
+        for (name, told) in [("restrat", "restrat; did you mean \"restart\"?"), ("unknown", "unknown")] {
+            let (status, out, _) = asked("missing", POLICY, &[question, &[name]].concat());
+            assert!(status == 1 && out.ends_with(&format!("there is no command {told}\n")), "{out}");
+        }
     }
 }
 
@@ -248,8 +257,8 @@ fn the_peer_of_a_test_may_live_in_another_namespace() {
 
 #[test]
 fn a_test_that_fails_is_no_reason_to_answer_nothing() {
-    let test = "[[test]]\npeer = { groups = [4712] }\nrequest = \"restart b\"\nexpect = \"permit\"\n";
-    let text = format!("{POLICY}{test}");
+    let failing = "[[test]]\npeer = { groups = [4712] }\nrequest = \"restart b\"\nexpect = \"permit\"\n";
+    let text = format!("{POLICY}{failing}");
     for words in [&["why", "--as", "root", "restart", "b"][..], &["who-can", "restart", "b"]] {
         assert_eq!(asked("failing", &text, words).0, 0, "{words:?}");
     }

@@ -2,11 +2,12 @@
 
 use super::super::run::{Failure, request_of};
 use super::at::Moment;
+use super::demands::are_met;
 use super::table::aligned;
 use super::{Answer, Common};
 use crate::accounts;
 use crate::identity::Uid;
-use crate::policy::{Policy, who_can};
+use crate::policy::{Policy, demands, who_can};
 use crate::request::CommandName;
 use crate::sys;
 use serde_json::{Value, json};
@@ -20,7 +21,8 @@ Examples:
   udsadmin policy who-can --json restart | jq -r '.[].user'
 
 Every user whom `getent passwd` lists is asked about, with the groups that a login would give. Who logged in before they left
-a group still has it until they log out.
+a group still has it until they log out. With values, what must be so on this machine (a file, a user) is looked at as by
+`udsadmin policy why`; without any it is not.
 
 Exit status: 0 somebody may, 1 nobody may, 78 the policy can't be used, 64 a mistake on the command line.";
 
@@ -40,7 +42,7 @@ pub(super) struct Arguments {
 
     /// Its arguments; without any, whoever may run it with some values counts
     #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
-    words: Vec<OsString>,
+    pub(super) words: Vec<OsString>,
 }
 
 pub(super) fn answer(arguments: &Arguments, policy: &Policy) -> Result<Answer, Failure> {
@@ -49,9 +51,13 @@ pub(super) fn answer(arguments: &Arguments, policy: &Policy) -> Result<Answer, F
         sys::listed_users().into_iter().filter_map(|uid| accounts::peer_after_login(Uid::new(uid).ok()?));
     let able: Vec<[String; 3]> = who_can(policy, peers, &request, arguments.at.map(|Moment(at)| at))
         .into_iter()
+        .filter(|able| request.arguments.is_empty() || are_met(&demands(policy, &able.peer, &request)))
         .map(|able| [able.peer.user(), able.rule.to_string(), able.hours.unwrap_or_default()])
         .collect();
-    let nobody = || format!("nobody may run {}\n", request.command);
+    let nobody = || {
+        let missing = policy.no_such_command(&request.command);
+        missing.unwrap_or_else(|| format!("nobody may run {}", request.command)) + "\n"
+    };
     Ok(Answer {
         people: if able.is_empty() { nobody() } else { aligned(&able) },
         json: able.iter().map(object).collect(),

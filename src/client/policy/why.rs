@@ -6,7 +6,7 @@ use super::demands::outside;
 use super::peer::{Principal, caller};
 use super::table::aligned;
 use super::{Answer, Common, Whose};
-use crate::policy::{Decision, Explanation, Names, Policy, decide, why};
+use crate::policy::{Explanation, Names, Policy, demands, why};
 use crate::protocol;
 use crate::request::CommandName;
 use crate::server::clock;
@@ -50,7 +50,7 @@ pub(super) struct Arguments {
 
     /// Its arguments, in the order declared; or NAME=VALUE
     #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
-    words: Vec<OsString>,
+    pub(super) words: Vec<OsString>,
 }
 
 pub(super) fn answer(arguments: &Arguments, policy: &Policy, names: &dyn Names) -> Result<Answer, Failure> {
@@ -58,18 +58,18 @@ pub(super) fn answer(arguments: &Arguments, policy: &Policy, names: &dyn Names) 
     let request = request_of(&arguments.name, &arguments.words)?;
     let now = arguments.at.map_or_else(clock::now, |Moment(at)| at);
     let explanation = why(policy, &peer, &request, now);
-    let (demands, are_met) = match decide(policy, &peer, &request, now) {
-        Decision::Permit(grant) => outside(grant.demands(), arguments.whose.machine()),
-        Decision::Deny(_) => (Vec::new(), false),
-    };
-    let decision = if are_met { "permit" } else { "deny" };
+    let demanded = if explanation.permitted { demands(policy, &peer, &request) } else { Vec::new() };
+    let (demands, are_met) = outside(&demanded, arguments.whose.machine());
+    let yes = explanation.permitted && are_met;
+    let decision = if yes { "permit" } else { "deny" };
     let steps = [steps(&explanation), demands].concat();
     let rows: Vec<_> = steps.iter().map(row).collect();
     let title = format!("{peer}: {}: {decision}\n", protocol::spell(policy.shown(&request).request()));
+    let missing = policy.no_such_command(&request.command).map(|why| why + "\n");
     Ok(Answer {
-        people: title + &aligned(&rows),
+        people: title + &aligned(&rows) + &missing.unwrap_or_default(),
         json: json!({ "decision": decision, "user": peer.user(), "uid": peer.uid.raw(), "steps": steps }),
-        yes: are_met,
+        yes,
     })
 }
 
