@@ -1,9 +1,10 @@
 //! `udsadmin check`: what is wrong with a policy, before a daemon reads it. Changes nothing and connects to nothing.
 
+use super::exit::shown;
 use crate::accounts::{self, Database};
-use crate::files::{self, FileError, POLICY, Reader, Trust};
+use crate::files::{self, Fault, FileError, POLICY, Reader, Trust};
 use crate::identity::DatabaseGroups;
-use crate::policy::{Diagnostic, Loaded, Names, Severity, Source};
+use crate::policy::{Diagnostic, Loaded, Names, Policy, Severity, Source};
 use crate::server::{self, options::SERVER_USER, start::EX_CONFIG};
 use clap::Args;
 use rustix::process::geteuid;
@@ -32,7 +33,7 @@ const NOT_INSTALLED: &str = "; install udsadmin, or name a file: udsadmin check 
 #[derive(Args, Clone, Debug, Default)]
 #[command(after_help = EXAMPLES)]
 pub struct CheckArgs {
-    /// Files, and directories with *.toml in them, that make one policy
+    /// Files, and directories with *.toml or a policy.d in them, that make one policy
     ///
     /// Without any, /etc/udsadmin/policy.toml and the *.toml in /etc/udsadmin/policy.d. A file that is named
     /// alone is checked alone, so name the file with the commands together with one that only adds rules to
@@ -66,7 +67,7 @@ impl From<&Diagnostic> for Finding {
             line: Some(found.line()),
             column: Some(found.column()),
             message: found.message().to_owned(),
-            text: format!("{found}\n{}", found.picture()),
+            text: format!("{}\n{}", shown(&found.to_string()), found.picture()),
         }
     }
 }
@@ -76,7 +77,7 @@ impl From<&FileError> for Finding {
         let (file, message) = (error.path().display().to_string(), error.fault().to_string());
         let (line, column) = error.place().unzip();
         let place = error.place().map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
-        let text = format!("{file}{place}: error: {message}");
+        let text = shown(&format!("{file}{place}: error: {message}"));
         Self { level: Severity::Error.to_string(), file, line, column, message, text }
     }
 }
@@ -100,20 +101,30 @@ impl Outcome {
         Self { findings: vec![finding], loaded: None, sources: Vec::new() }
     }
 
-    /// The findings for people.
-    ///
-    /// # Errors
-    /// Writing failed.
-    pub(super) fn tell(&self, err: &mut dyn Write) -> io::Result<()> {
-        self.findings.iter().try_for_each(|finding| writeln!(err, "{}", finding.text))
-    }
-
     fn unusable<'a, T: 'a>(errors: impl IntoIterator<Item = &'a T>) -> Self
     where
         Finding: From<&'a T>,
     {
         Self { findings: errors.into_iter().map(Finding::from).collect(), loaded: None, sources: Vec::new() }
     }
+}
+
+/// Tells the findings: people on `err`, programs in one list on `out`.
+///
+/// # Errors
+/// Writing failed.
+pub(super) fn tell<'a>(
+    outcomes: impl IntoIterator<Item = &'a Outcome>,
+    as_json: bool,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<()> {
+    let findings: Vec<&Finding> = outcomes.into_iter().flat_map(|outcome| &outcome.findings).collect();
+    if as_json {
+        serde_json::to_writer_pretty(&mut *out, &findings)?;
+        return writeln!(out);
+    }
+    findings.iter().try_for_each(|finding| writeln!(err, "{}", finding.text))
 }
 
 /// Checks a policy. Findings go to `err` and the result to `out`; with `--json`, everything to `out`.
@@ -131,11 +142,8 @@ fn run_with(
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
     let outcome = check(&args.files, names, server::policy::check);
-    if args.json {
-        serde_json::to_writer_pretty(&mut *out, &outcome.findings)?;
-        writeln!(out)?;
-    } else {
-        outcome.tell(err)?;
+    tell([&outcome], args.json, out, err)?;
+    if !args.json {
         summarise(&args.files, &outcome, out, err)?;
     }
     Ok(if outcome.loaded.is_some() { ExitCode::SUCCESS } else { ExitCode::from(EX_CONFIG) })
@@ -149,11 +157,41 @@ pub(super) fn check(files: &[PathBuf], names: &dyn Names, load: Load) -> Outcome
     if files.is_empty() {
         return check_installed(Path::new(POLICY), server().as_ref(), names, load);
     }
-    let sources: Result<Vec<_>, _> = files.iter().map(|path| read_one(path)).collect();
-    sources.map_or_else(
-        |error| Outcome::unusable([&error]),
-        |sources| check_text(&sources.concat(), None, names, load),
-    )
+    match gathered(files, |path| files::read_named(path, Trust::CallingUser)) {
+        Ok(sources) => check_text(&sources, None, names, load),
+        Err(error) => Outcome::unusable([&error]),
+    }
+}
+
+/// Reads the policy of these files for what its text says alone: it is for another machine, or to be compared with another.
+/// Who can change the files does not matter to that, nor what programs are here.
+pub(super) fn review(files: &[PathBuf], names: &dyn Names) -> Outcome {
+    let sources = match gathered(files, files::read_unchecked) {
+        Ok(sources) => sources,
+        Err(error) => return Outcome::unusable([&error]),
+    };
+    match Policy::parse(&sources, names) {
+        Ok(loaded) => Outcome { findings: Vec::new(), loaded: Some(loaded), sources },
+        Err(found) => Outcome::unusable(&found),
+    }
+}
+
+/// The files together. One of several directories may be empty, as policy.d is at first; all of them together may not.
+fn gathered(
+    files: &[PathBuf],
+    read: impl Fn(&Path) -> Result<Vec<Source>, FileError>,
+) -> Result<Vec<Source>, FileError> {
+    let mut sources = Vec::new();
+    let mut without = None;
+    for path in files {
+        match read(path) {
+            Ok(read) => sources.extend(read),
+            Err(error) if error.fault() == Fault::NoPolicy => without = without.or(Some(error)),
+            Err(error) => return Err(error),
+        }
+    }
+    let nothing = without.filter(|_| sources.is_empty());
+    nothing.map_or(Ok(sources), Err)
 }
 
 /// Checks a policy with its drop-ins, and that this reader can read it and get to its programs.
@@ -194,18 +232,6 @@ fn root_fault(root: &Path) -> Option<String> {
     Some(format!("{error}; no path under it is taken"))
 }
 
-/// Reads a file, or the `*.toml` of a directory; of one that looks like /etc/udsadmin, what the daemons would read there.
-fn read_one(path: &Path) -> Result<Vec<Source>, FileError> {
-    let main = path.join("policy.toml");
-    if main.is_file() && path.join("policy.d").is_dir() {
-        files::read_policy(&main, Trust::CallingUser)
-    } else if path.is_dir() {
-        files::read_directory(path, Trust::CallingUser)
-    } else {
-        files::read_file(path, Trust::CallingUser).map(|source| vec![source])
-    }
-}
-
 fn summarise(
     files: &[PathBuf],
     outcome: &Outcome,
@@ -229,7 +255,7 @@ fn summarise(
 
 /// What was checked: the first file, and how many more.
 fn title(files: &[PathBuf]) -> String {
-    let first = files.first().map_or(POLICY.into(), |path| path.display().to_string());
+    let first = files.first().map_or(POLICY.into(), |path| shown(&path.to_string_lossy()));
     match files.len() {
         0 | 1 => first,
         number => format!("{first} and {} more", number - 1),

@@ -2,6 +2,8 @@
 
 use crate::execution::signal_name;
 use crate::protocol::reply::Final;
+use std::io::{self, Write};
+use std::process::ExitCode;
 
 /// Ran and failed, with a code that no process of ours can end with.
 const FAILED: u8 = 1;
@@ -86,6 +88,21 @@ pub(super) fn shown(text: &str) -> String {
     safe
 }
 
+/// The exit status where an answer could not be written, which is told, unless its reader has gone: that one does not want
+/// the rest.
+pub(super) fn unwritten(error: &io::Error) -> ExitCode {
+    if let Some(why) = why_unwritten(error) {
+        // Without a standard error there is nobody to tell.
+        drop(writeln!(io::stderr(), "{why}"));
+    }
+    ExitCode::from(IO)
+}
+
+fn why_unwritten(error: &io::Error) -> Option<String> {
+    let has_gone = error.kind() == io::ErrorKind::BrokenPipe;
+    (!has_gone).then(|| format!("udsadmin: the answer can't be written: {error}"))
+}
+
 fn field<'a>(last: &'a Final, name: &str) -> Option<&'a str> {
     let (_, value) = last.fields.iter().find(|(known, _)| known == name)?;
     std::str::from_utf8(value).ok()
@@ -141,6 +158,14 @@ mod tests {
         ] {
             assert_eq!(words(&last), expected);
         }
+    }
+
+    #[test]
+    fn an_answer_that_can_not_be_written_is_told_unless_its_reader_has_gone() {
+        let told = |kind: io::ErrorKind| why_unwritten(&io::Error::from(kind));
+        assert_eq!(told(io::ErrorKind::BrokenPipe), None);
+        let full = told(io::ErrorKind::StorageFull).unwrap();
+        assert_eq!(full, "udsadmin: the answer can't be written: no storage space");
     }
 
     #[test]

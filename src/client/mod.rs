@@ -16,7 +16,7 @@ mod secret;
 pub use policy::any_sudoers_text_is_imported_whole_or_refused;
 
 use clap::{Parser, Subcommand};
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// What `udsadmin --help` ends with.
@@ -53,8 +53,11 @@ enum Task {
 pub fn main() -> ExitCode {
     match Cli::try_parse() {
         Ok(Cli { task: Task::Check(arguments) }) => {
-            // A reader that has gone does not want the rest.
-            check::run(&arguments, &mut io::stdout(), &mut io::stderr()).unwrap_or(ExitCode::FAILURE)
+            let (mut out, mut err) = (io::stdout(), io::stderr());
+            let status = check::run(&arguments, &mut out, &mut err);
+            status
+                .and_then(|status| out.flush().map(|()| status))
+                .unwrap_or_else(|error| exit::unwritten(&error))
         }
         Ok(Cli { task: Task::Run(arguments) }) => run::run(&arguments),
         Ok(Cli { task: Task::Policy(arguments) }) => policy::run(&arguments),
@@ -63,13 +66,24 @@ pub fn main() -> ExitCode {
         Ok(Cli { task: Task::Demo(arguments) }) => demo::run(&arguments),
         Ok(Cli { task: Task::Activated(arguments) }) => activated::run(&arguments),
         Err(error) => {
-            // A closed standard error is no reason to fail differently.
-            drop(error.print());
+            complain(&error);
             if error.use_stderr() {
                 ExitCode::from(crate::server::start::EX_USAGE)
             } else {
                 ExitCode::SUCCESS
             }
         }
+    }
+}
+
+/// Prints what is wrong with the command line. Its words come from somebody else: what a terminal would obey is escaped.
+fn complain(error: &clap::Error) {
+    let text = error.render().to_string();
+    let safe: Vec<String> = text.lines().map(exit::shown).collect();
+    // A closed standard error is no reason to fail differently.
+    if text.lines().eq(&safe) {
+        drop(error.print());
+    } else {
+        drop(writeln!(io::stderr(), "{}", safe.join("\n")));
     }
 }

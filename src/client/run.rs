@@ -71,7 +71,7 @@ pub(super) fn told(outcome: Result<u8, Failure>) -> ExitCode {
         Err((code, why)) => {
             for line in why.lines() {
                 // Without a standard error there is nobody to tell.
-                drop(writeln!(io::stderr(), "udsadmin: {line}"));
+                drop(writeln!(io::stderr(), "udsadmin: {}", exit::shown(line)));
             }
             ExitCode::from(code)
         }

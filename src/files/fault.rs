@@ -25,6 +25,8 @@ pub enum Fault {
     NotRegular,
     /// It is something else than a directory.
     NotDirectory,
+    /// It is a directory, and nothing in it is a policy.
+    NoPolicy,
     /// It is there, where nothing may be yet.
     Exists,
     /// Nobody may execute it.
@@ -61,6 +63,7 @@ impl fmt::Display for Fault {
             Self::SymbolicLink => f.write_str("a symbolic link; put the file itself in its place"),
             Self::NotRegular => f.write_str("not a regular file"),
             Self::NotDirectory => f.write_str("not a directory"),
+            Self::NoPolicy => f.write_str("holds no policy: no policy.toml, no policy.d, no *.toml"),
             Self::Exists => f.write_str("already exists"),
             Self::NotExecutable => f.write_str("not executable; chmod +x it"),
             Self::NotAbsolute => f.write_str("not an absolute path"),

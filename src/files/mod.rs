@@ -4,6 +4,7 @@
 
 mod beneath;
 mod fault;
+mod layout;
 mod memory;
 mod reader;
 mod script;
@@ -11,6 +12,7 @@ mod walk;
 
 pub use beneath::{open_beneath, open_root};
 pub use fault::{Fault, FileError};
+pub use layout::{directory_read, read_named, read_unchecked};
 pub use memory::sealed;
 pub use reader::{Reader, unreachable, unreadable};
 pub use script::{Interpreter, interpreter};
@@ -152,14 +154,18 @@ fn read_from(directory: &Directory, name: &OsStr, shown: &Path) -> Result<Source
     let (opened, stat) = directory.open(name, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
     let path = directory.path().join(name);
     check_file(&path, &stat, directory.trust())?;
-    let text = String::from_utf8(read_octets(opened, &path)?);
-    let text = text.map_err(|error| FileError::not_utf8(&path, &error))?;
+    source_of(File::from(opened), &path, shown)
+}
+
+fn source_of(opened: File, path: &Path, shown: &Path) -> Result<Source, FileError> {
+    let text = String::from_utf8(read_octets(opened, path)?);
+    let text = text.map_err(|error| FileError::not_utf8(path, &error))?;
     Ok(Source { name: shown.display().to_string(), text })
 }
 
-fn read_octets(opened: OwnedFd, path: &Path) -> Result<Vec<u8>, FileError> {
+fn read_octets(opened: File, path: &Path) -> Result<Vec<u8>, FileError> {
     let mut octets = Vec::new();
-    let read = File::from(opened).take(FILE_MAX + 1).read_to_end(&mut octets);
+    let read = opened.take(FILE_MAX + 1).read_to_end(&mut octets);
     match read.map(u64::try_from) {
         Ok(Ok(..=FILE_MAX)) => Ok(octets),
         Ok(_) => Err(FileError::new(path, Fault::TooLarge)),

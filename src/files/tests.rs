@@ -257,3 +257,52 @@ fn a_stranger_on_the_way_is_refused() {
     chown(&directory, Some(12345), None).unwrap();
     assert_eq!(policy(&main), refused(&directory, fact));
 }
+
+/// The texts of what a path stands for, checked and unchecked.
+fn named(path: &Path) -> [Result<Vec<String>, String>; 2] {
+    [read_named(path, Trust::CallingUser), read_unchecked(path)].map(|read| {
+        let sources = read.map_err(|error| error.to_string())?;
+        Ok(sources.into_iter().map(|source| source.text).collect())
+    })
+}
+
+#[test]
+fn a_directory_that_is_named_stands_for_what_is_installed_there_or_for_its_policies() {
+    let scratch = Scratch::new("layouts");
+    let fact = "holds no policy: no policy.toml, no policy.d, no *.toml";
+    let told = |texts: &[&str]| Ok(texts.iter().copied().map(str::to_owned).collect::<Vec<_>>());
+    assert_eq!(named(&scratch.0), [refused(&scratch.0, fact), refused(&scratch.0, fact)]);
+    scratch.directory("policy.d");
+    assert_eq!(named(&scratch.0), [refused(&scratch.0, fact), refused(&scratch.0, fact)]);
+    scratch.file("web.toml", "web");
+    assert_eq!(named(&scratch.0), [told(&["web"]), told(&["web"])]);
+    scratch.file("policy.d/a.toml", "a");
+    assert_eq!(named(&scratch.0), [told(&["a"]), told(&["a"])]);
+    scratch.file("policy.toml", "main");
+    assert_eq!(named(&scratch.0), [told(&["main", "a"]), told(&["main", "a"])]);
+    let directory = scratch.path("policy.d");
+    assert_eq!(named(&directory), [told(&["a"]), told(&["a"])]);
+    assert_eq!(named(&scratch.path("web.toml")), [told(&["web"]), told(&["web"])]);
+}
+
+#[test]
+fn a_policy_of_another_machine_is_read_whoever_can_change_it() {
+    let scratch = Scratch::new("unchecked");
+    let main = scratch.file("a.toml", "a");
+    set_mode(&main, 0o666);
+    set_mode(&scratch.0, 0o777);
+    symlink("a.toml", scratch.path("b.toml")).unwrap();
+    let [checked, unchecked] = named(&scratch.0);
+    assert!(checked.is_err());
+    assert_eq!(unchecked.unwrap(), ["a", "a"]);
+}
+
+#[test]
+fn a_policy_of_another_machine_comes_out_of_a_pipe_and_no_larger_than_any() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let path = PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&reader)));
+    std::io::Write::write_all(&mut &writer, b"text").unwrap();
+    drop(writer);
+    assert_eq!(read_unchecked(&path).unwrap()[0].text, "text");
+    assert_eq!(read_unchecked(Path::new("/dev/zero")).unwrap_err().fault(), Fault::TooLarge);
+}

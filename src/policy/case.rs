@@ -26,6 +26,7 @@ pub struct Case {
     /// Whether it is to be permitted.
     pub expects_permit: bool,
     place: Place,
+    request_place: Place,
 }
 
 impl Case {
@@ -41,6 +42,13 @@ impl Case {
         let message =
             "rules for this peer name times, so the test needs one: at = \"2026-11-23 12:00 Europe/Berlin\"";
         Diagnostic::new(Severity::Error, self.place.clone(), message)
+    }
+
+    /// That the request asks for nothing there is, so that the test says nothing of the policy: a warning at the request.
+    #[must_use]
+    pub fn asks_nothing(&self, why: &str) -> Diagnostic {
+        let message = format!("this test says nothing of the policy: {why}");
+        Diagnostic::new(Severity::Warning, self.request_place.clone(), &message)
     }
 
     /// That the test fails, as an error at its place.
@@ -74,7 +82,9 @@ impl Reader<'_> {
         let expects_permit = self.expectation(expect);
         let at = table.get("at").map_or(Some(None), |item| self.moment(item).map(Some));
         let place = self.place(&item.span());
-        Some(Case { peer: peer?, request: request?.text, at: at?, expects_permit: expects_permit?, place })
+        let (request, at, expects_permit) = (request?, at?, expects_permit?);
+        let request_place = self.place(&request.span);
+        Some(Case { peer: peer?, request: request.text, at, expects_permit, place, request_place })
     }
 
     fn moment(&mut self, item: &Item<'_>) -> Option<SystemTime> {
@@ -115,11 +125,11 @@ impl Reader<'_> {
         let group = |raw| Gid::new(raw).ok();
         let uid = match table.get("user") {
             None => user(NOBODY_KNOWN),
-            Some(item) => self.test_id(item, user, |name| names.uid_of(name)),
+            Some(item) => self.test_id(("user", item), user, |name| names.uid_of(name)),
         }?;
         let mut groups = Vec::new();
         for item in table.get("groups").map_or(&[][..], |item| self.list(item)) {
-            groups.push(self.test_id(item, group, |name| names.gid_of(name))?);
+            groups.push(self.test_id(("group", item), group, |name| names.gid_of(name))?);
         }
         let first = groups.first().copied().or_else(|| group(NOBODY_KNOWN))?;
         let mut peer = Peer::of(uid, first, groups);
@@ -128,10 +138,10 @@ impl Reader<'_> {
         Some(peer)
     }
 
-    /// The id of a number or a name; of a name that nobody has, the one that nobody has.
+    /// The id of a number or a name; of a name that nobody has, the one that nobody has, with a warning.
     fn test_id<Id>(
         &mut self,
-        item: &Item<'_>,
+        (kind, item): (&str, &Item<'_>),
         checked: impl Fn(u32) -> Option<Id>,
         look_up: impl Fn(&str) -> Result<Option<Id>, LookupFailed>,
     ) -> Option<Id> {
@@ -144,7 +154,12 @@ impl Reader<'_> {
         }
         let word = self.word(item)?;
         match look_up(&word.text) {
-            Ok(found) => found.or_else(|| checked(NOBODY_KNOWN)),
+            Ok(Some(id)) => Some(id),
+            Ok(None) => {
+                let message = format!("no such {kind}: {:?}; no rule can mean it in this test", word.text);
+                self.warning(&word.span, &message);
+                checked(NOBODY_KNOWN)
+            }
             Err(failed) => {
                 self.error(&word.span, &format!("{:?} can't be looked up: {failed}", word.text));
                 None

@@ -2,10 +2,11 @@
 
 use super::Policy;
 use super::bind::{self, Given};
+use super::builtin;
 use super::command::{Command, Rule};
 use super::condition::Matched;
 use super::decision::{Admission, Decision, Denial, Grant, Reason};
-use super::demand::lay_out;
+use super::demand::{Demand, lay_out};
 use super::kind::{ArgumentSpec, one_of};
 use super::origin::Origin;
 use super::shown::told;
@@ -24,12 +25,22 @@ pub fn decide(policy: &Policy, peer: &Peer, request: &Request, now: SystemTime) 
     }
 }
 
-/// Explains what [`decide`] would say: the same evaluation, taken down.
+/// Explains what [`decide`] would say: the same evaluation, taken down. Of a built-in, whether the peer may use it.
 #[must_use]
 pub fn why(policy: &Policy, peer: &Peer, request: &Request, now: SystemTime) -> Explanation {
     let mut steps = Steps::recorded();
-    let permitted = evaluate(policy, peer, request, (now, &mut steps)).is_ok();
+    let permitted = match Builtin::from_verb(request.command.as_str()) {
+        Some(builtin) => builtin::rule_of(policy, peer, builtin, (Some(now), &mut steps)).is_some(),
+        None => evaluate(policy, peer, request, (now, &mut steps)).is_ok(),
+    };
     Explanation { steps: steps.into_vec(), permitted }
+}
+
+/// What the request demands of the machine where it runs, as far as the policy permits it at some time.
+#[must_use]
+pub fn demands(policy: &Policy, peer: &Peer, request: &Request) -> Vec<Demand> {
+    let fitting = fitting(policy, peer, request, &mut Steps::unrecorded());
+    fitting.map_or_else(|_| Vec::new(), |(_, _, given)| lay_out(&given).1)
 }
 
 /// Decides whether the peer may connect.
@@ -61,10 +72,7 @@ fn evaluate(
     request: &Request,
     (now, steps): (SystemTime, &mut Steps),
 ) -> Result<Grant, Denial> {
-    gate(policy, peer, steps)?;
-    let (command, rules) = visible(policy, peer, &request.command, steps)?;
-    let given = bind::given(policy, command, &request.arguments, steps)?;
-    let rules = check(rules, &given, steps)?;
+    let (command, rules, given) = fitting(policy, peer, request, steps)?;
     let rule = in_time(command, &rules, now, steps)?;
     let (texts, demands) = lay_out(&given);
     Ok(Grant {
@@ -81,8 +89,22 @@ fn evaluate(
     })
 }
 
+/// The command, those of its rules that permit the request at some time, and the values that it has.
+fn fitting<'a>(
+    policy: &'a Policy,
+    peer: &'a Peer,
+    request: &'a Request,
+    steps: &mut Steps,
+) -> Result<(&'a Command, Vec<&'a Rule>, Vec<Given<'a>>), Denial> {
+    gate(policy, peer, steps)?;
+    let (command, rules) = visible(policy, peer, &request.command, steps)?;
+    let given = bind::given(policy, command, &request.arguments, steps)?;
+    let rules = check(rules, &given, steps)?;
+    Ok((command, rules, given))
+}
+
 /// The gate at connect: a deny first, which nothing overrules.
-fn gate(policy: &Policy, peer: &Peer, steps: &mut Steps) -> Result<Origin, Denial> {
+pub(super) fn gate(policy: &Policy, peer: &Peer, steps: &mut Steps) -> Result<Origin, Denial> {
     denied(policy, peer, steps)?;
     if let Some(admitted) = policy.allow.iter().find_map(|table| table.matching(peer)) {
         return Ok(admitted.origin.clone());

@@ -4,6 +4,7 @@
 
 mod argument;
 mod bind;
+mod builtin;
 mod case;
 mod command;
 mod condition;
@@ -48,7 +49,7 @@ pub use definition::TIMEOUT_MAX;
 pub use demand::{Demand, Need, PathNeed, Secret, UserNeed};
 pub use diagnostic::{Diagnostic, Severity};
 pub use diff::{Change, Diff, LeftOut, Principal, Values, diff};
-pub use evaluate::{decide, why};
+pub use evaluate::{decide, demands, why};
 pub use kind::{ArgumentSpec, Repeat, Target, VALUE_MAX};
 pub use origin::{Origin, Source};
 pub use principal::{LookupFailed, Names};
@@ -207,6 +208,16 @@ impl Policy {
         let is_timely = |rule: &&command::Rule| at.is_none_or(|at| rule.condition.during.holds(at));
         let mut rules = self.command(peer, name)?.rules_for(peer).map(|(rule, _)| rule);
         rules.find(is_timely).map(|rule| &rule.origin)
+    }
+
+    /// That neither a command nor a built-in has this name, and which one may be meant; `None` where one has it.
+    #[must_use]
+    pub fn no_such_command(&self, name: &CommandName) -> Option<String> {
+        if self.commands.contains_key(name) || Builtin::from_verb(name.as_str()).is_some() {
+            return None;
+        }
+        let close = nearest::did_you_mean(name.as_str(), self.commands.keys().map(CommandName::as_str));
+        Some(format!("there is no command {name}{close}"))
     }
 
     /// Every command, by name.

@@ -58,6 +58,12 @@ impl Step {
         Self::of("command", [("name", name.to_owned())], "not-found")
     }
 
+    /// A built-in was looked at; where a rule is about it, that one.
+    pub(super) fn builtin(name: &str, at: Option<&Origin>, result: &str) -> Self {
+        let at = at.map(|at| ("at", at.short()));
+        Self::of("builtin", [("name", name.to_owned())].into_iter().chain(at), result)
+    }
+
     /// A rule of the command is for this peer.
     pub(super) fn allow(matched: &Matched<'_>) -> Self {
         Self::of("allow", matched.fields(), "yes").with("at", matched.origin.short())

@@ -56,6 +56,7 @@ pub fn check_untested(
     trust: Trust,
 ) -> Result<Loaded, Vec<Diagnostic>> {
     let Loaded { policy, mut warnings, tests } = Policy::parse(sources, names)?;
+    warnings.extend(tests.iter().filter_map(|case| pointless(&policy, case)));
     warnings.extend(policy.program_faults(|program| program_fault(program, trust)));
     let is_usable = warnings.iter().all(|found| found.severity() == Severity::Warning);
     if is_usable { Ok(Loaded { policy, warnings, tests }) } else { Err(warnings) }
@@ -80,6 +81,12 @@ pub fn failure(policy: &Policy, case: &Case) -> Option<Diagnostic> {
         }
         Decision::Permit(_) | Decision::Deny(_) => None,
     }
+}
+
+/// That a test asks for nothing there is, if so.
+fn pointless(policy: &Policy, case: &Case) -> Option<Diagnostic> {
+    let request = protocol::read_request(&case.request).ok()?;
+    Some(case.asks_nothing(&policy.no_such_command(&request.command)?))
 }
 
 /// A program that is not there harms nobody: its package may yet come, and the policy's other commands work.

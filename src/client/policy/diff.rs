@@ -1,7 +1,7 @@
 //! `udsadmin policy diff`: who gains or loses what by a change of the policy. Compares what is permitted, and no texts.
 
-use super::super::check::Outcome;
-use super::review::{Review, read};
+use super::super::check::{self, Outcome};
+use super::review::Review;
 use super::table::aligned;
 use super::{Answer, tell};
 use crate::accounts::Database;
@@ -9,13 +9,13 @@ use crate::policy::{Change, Diff, LeftOut, Loaded, Principal, Values, diff};
 use crate::server::start::EX_CONFIG;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
-use std::path::PathBuf;
-use std::slice;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
   udsadmin policy diff /etc/udsadmin new/             before a new policy is installed
   udsadmin policy diff main/policy.toml policy.toml   in the review of a change
+  udsadmin policy diff <(git show main:policy.toml) policy.toml
   udsadmin policy diff --json old.toml new.toml | jq -r '.gains[] | .peer + \" \" + .command'
 
 A line with + is a gain, one with - a loss:
@@ -26,8 +26,8 @@ Values are told one by one where they can be listed, and else by their type; whe
 the other, the one is a loss and the other a gain. \"(left out)\" is a request without the argument, with what then stands
 for it. A command whose program, exec, args or run-as has changed runs something else: whoever may run it gains that, and
 loses what it was. A limit that has become wider is a gain, one that has become narrower a loss. Users and groups are those of
-this machine; a name that it doesn't know is told apart by the name. Programs are not looked at, and tests not run: that is for
-`udsadmin check`.
+this machine; a name that it doesn't know is told apart by the name. Programs are not looked at, tests not run, and nobody is
+asked who can change the files: that is for `udsadmin check`.
 
 Exit status: 0 nobody gains anything, 1 somebody does, 78 a policy can't be used, 64 a mistake on the command line.";
 
@@ -35,7 +35,7 @@ Exit status: 0 nobody gains anything, 1 somebody does, 78 a policy can't be used
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The policy before: a file, a directory with *.toml in it, or one with policy.toml and policy.d
+    /// The policy before: a file, a directory with *.toml in it, or one with policy.d
     old: PathBuf,
 
     /// The policy after
@@ -49,10 +49,11 @@ pub(super) struct Arguments {
 /// Compares the two policies. Users and groups are the same for both, whether this machine knows them or not.
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let names = Review::of(&Database);
-    let outcomes = [&arguments.old, &arguments.new].map(|path| read(slice::from_ref(path), &names));
+    let load = |path: &Path| check::review(&[path.to_owned()], &names);
+    let outcomes = [load(&arguments.old), load(&arguments.new)];
     let [Outcome { loaded: Some(old), .. }, Outcome { loaded: Some(new), .. }] = &outcomes else {
-        let mut unusable = outcomes.iter().filter(|outcome| outcome.loaded.is_none());
-        unusable.try_for_each(|outcome| outcome.tell(err))?;
+        let unusable = outcomes.iter().filter(|outcome| outcome.loaded.is_none());
+        check::tell(unusable, arguments.json, out, err)?;
         return Ok(EX_CONFIG);
     };
     tell(&answer(old, new), arguments.json, out)

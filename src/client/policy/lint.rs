@@ -2,7 +2,7 @@
 
 use super::super::exit::shown;
 use super::peer::everyone;
-use super::{Answer, Common};
+use super::{Answer, Common, Machine, Whose};
 use crate::files::{self, Interpreter, POLICY, Trust};
 use crate::policy::Loaded;
 use crate::policy::lint::{Fault, Finding, Id, Level, Surroundings, lint};
@@ -37,6 +37,9 @@ pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) common: Common,
 
+    #[command(flatten)]
+    pub(super) whose: Whose,
+
     /// Leave out what matters less: danger, warning or note
     #[arg(long, value_name = "LEVEL", default_value = "note")]
     level: Level,
@@ -48,8 +51,11 @@ pub(super) struct Arguments {
 
 pub(super) fn answer(asked: &Arguments, loaded: &Loaded) -> Answer {
     let unread = unread(asked.common.policy.as_deref());
-    let population: Vec<_> = everyone().collect();
-    let around = Surroundings { population: &population, program: &faults, unread: &unread };
+    let (population, program): (_, fn(&Path) -> Vec<Fault>) = match asked.whose.machine() {
+        Machine::This => (everyone().collect(), faults),
+        Machine::Another => (Vec::new(), |_| Vec::new()),
+    };
+    let around = Surroundings { population: &population, program: &program, unread: &unread };
     let found = lint(loaded, &around).into_iter().filter(|finding| finding.level() <= asked.level);
     let (accepted, open): (Vec<_>, Vec<_>) = found.partition(|finding| finding.accepted().is_some());
     let listed = open.iter().chain(accepted.iter().filter(|_| asked.all));
@@ -58,7 +64,7 @@ pub(super) fn answer(asked: &Arguments, loaded: &Loaded) -> Answer {
 
 /// The files beside those of the policy that are not read.
 pub(super) fn unread(policy: Option<&Path>) -> Vec<String> {
-    let directory = policy.map_or_else(|| Path::new(POLICY).with_extension("d"), Path::to_owned);
+    let directory = policy.map_or_else(|| Path::new(POLICY).with_extension("d"), files::directory_read);
     let is_known = |path: &Path| {
         path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(READ_ME.as_bytes()))
     };

@@ -1,6 +1,7 @@
 //! `udsadmin policy`: questions to a policy, answered by the evaluator that the daemons use. Asks no daemon, changes nothing.
 
 mod at;
+mod demands;
 mod diff;
 mod import_sudoers;
 mod lint;
@@ -12,19 +13,22 @@ mod table;
 mod test;
 mod who_can;
 mod why;
+mod words;
 
 #[cfg(any(test, fuzzing))]
 pub use import_sudoers::any_sudoers_text_is_imported_whole_or_refused;
 pub(super) use table::aligned;
 
 use super::check as checking;
-use super::check::Load;
+use super::exit::{shown, unwritten};
 use super::run::Failure;
 use crate::accounts::Database;
-use crate::policy::Loaded;
-use crate::server::policy::{check, check_untested};
+use crate::policy::{Loaded, Names};
+use crate::server::policy::check_untested;
 use crate::server::start::EX_CONFIG;
 use clap::Subcommand;
+use review::Review;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,13 +39,35 @@ const NO: u8 = 1;
 /// What every question has.
 #[derive(clap::Args, Clone, Debug)]
 struct Common {
-    /// The policy: a file, or a directory with *.toml in it [/etc/udsadmin/policy.toml with its policy.d]
+    /// The policy: a file, or a directory with *.toml or a policy.d in it [/etc/udsadmin/policy.toml with its policy.d]
     #[arg(long, value_name = "PATH")]
     policy: Option<PathBuf>,
 
     /// Answer in JSON, for a program
     #[arg(long)]
     json: bool,
+}
+
+/// Whether this machine's users, files and programs say anything of the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Machine {
+    This,
+    Another,
+}
+
+/// For which machine the policy is.
+#[derive(clap::Args, Clone, Debug)]
+struct Whose {
+    /// The policy is for another machine: names that this one doesn't know stand for themselves, nothing else of this one
+    /// is looked at, and the policy is read whoever can change it
+    #[arg(long, requires = "policy")]
+    elsewhere: bool,
+}
+
+impl Whose {
+    const fn machine(&self) -> Machine {
+        if self.elsewhere { Machine::Another } else { Machine::This }
+    }
 }
 
 /// Ask a policy who may do what, before it is in force
@@ -72,27 +98,49 @@ struct Answer {
 
 /// Answers. 0 is a yes, 1 a no, 78 a policy that can't be used, 64 a mistake on the command line.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    let status = arguments.question.put(&mut io::stdout(), &mut io::stderr());
-    // A reader that has gone does not want the rest.
-    ExitCode::from(status.unwrap_or(NO))
+    let line: Vec<OsString> = std::env::args_os().collect();
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    let status = match words::check(arguments.question.words(), &line) {
+        Ok(()) => arguments.question.put(&mut out, &mut err),
+        Err((status, why)) => writeln!(err, "udsadmin: {why}").map(|()| status),
+    };
+    let status = status.and_then(|status| out.flush().map(|()| status));
+    status.map_or_else(|error| unwritten(&error), ExitCode::from)
 }
 
 impl Question {
+    /// What stands behind the name of a command.
+    fn words(&self) -> &[OsString] {
+        match self {
+            Self::Why(asked) => &asked.words,
+            Self::WhoCan(asked) => &asked.words,
+            Self::Test(_)
+            | Self::Diff(_)
+            | Self::Show(_)
+            | Self::Lint(_)
+            | Self::ImportSudoers(_)
+            | Self::Schema(_) => &[],
+        }
+    }
+
     fn put(&self, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
         match self {
             Self::Why(asked) => {
-                ask(&asked.common, check, |loaded| why::answer(asked, &loaded.policy), out, err)
+                let answer = |loaded: &Loaded, names: &dyn Names| why::answer(asked, &loaded.policy, names);
+                ask(&asked.common, asked.whose.machine(), answer, out, err)
             }
             Self::WhoCan(asked) => {
-                ask(&asked.common, check, |loaded| who_can::answer(asked, &loaded.policy), out, err)
+                let answer = |loaded: &Loaded, _: &dyn Names| who_can::answer(asked, &loaded.policy);
+                ask(&asked.common, Machine::This, answer, out, err)
             }
             Self::Test(asked) => {
-                ask(&asked.common, check_untested, |loaded| Ok(test::answer(loaded)), out, err)
+                ask(&asked.common, asked.whose.machine(), |loaded, _| Ok(test::answer(loaded)), out, err)
             }
             Self::Diff(asked) => diff::run(asked, out, err),
             Self::Show(asked) => show::run(&asked.common, out, err),
             Self::Lint(asked) => {
-                ask(&asked.common, check, |loaded| Ok(lint::answer(asked, loaded)), out, err)
+                let answer = |loaded: &Loaded, _: &dyn Names| Ok(lint::answer(asked, loaded));
+                ask(&asked.common, asked.whose.machine(), answer, out, err)
             }
             Self::ImportSudoers(asked) => import_sudoers::run(asked, out, err),
             Self::Schema(_) => writeln!(out, "{:#}", schema::schema()).map(|()| 0),
@@ -100,21 +148,26 @@ impl Question {
     }
 }
 
+/// Answers a question to a policy, of which some tests may fail: that may be what the question is about.
 fn ask(
     common: &Common,
-    load: Load,
-    answer: impl FnOnce(&Loaded) -> Result<Answer, Failure>,
+    machine: Machine,
+    answer: impl FnOnce(&Loaded, &dyn Names) -> Result<Answer, Failure>,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<u8> {
-    let outcome = checking::check(common.policy.as_slice(), &Database, load);
+    let (paths, review) = (common.policy.as_slice(), Review::of(&Database));
+    let (outcome, names): (_, &dyn Names) = match machine {
+        Machine::This => (checking::check(paths, &Database, check_untested), &Database),
+        Machine::Another => (checking::review(paths, &review), &review),
+    };
     let Some(loaded) = &outcome.loaded else {
-        outcome.tell(err)?;
+        checking::tell([&outcome], common.json, out, err)?;
         return Ok(EX_CONFIG);
     };
-    match answer(loaded) {
+    match answer(loaded, names) {
         Ok(answer) => tell(&answer, common.json, out),
-        Err((status, why)) => writeln!(err, "udsadmin: {why}").map(|()| status),
+        Err((status, why)) => writeln!(err, "udsadmin: {}", shown(&why)).map(|()| status),
     }
 }
 

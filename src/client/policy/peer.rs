@@ -2,7 +2,7 @@
 
 use super::super::exit::USAGE;
 use super::super::run::Failure;
-use crate::accounts::{self, Database};
+use crate::accounts;
 use crate::identity::{DatabaseGroups, Gid, Groups, Peer, Uid};
 use crate::policy::{LookupFailed, Names};
 use crate::sys;
@@ -32,9 +32,9 @@ impl FromStr for Principal {
 }
 
 impl Principal {
-    /// The peer that this would be.
-    pub(super) fn peer(&self) -> Result<Peer, Failure> {
-        let uid = id(&self.user, "user", Uid::new, |name| Database.uid_of(name))?;
+    /// The peer that this would be, by the names that the policy goes by.
+    pub(super) fn peer(&self, known_names: &dyn Names) -> Result<Peer, Failure> {
+        let uid = id(&self.user, "user", Uid::new, |name| known_names.uid_of(name))?;
         let known = accounts::peer_after_login(uid);
         let Some(names) = &self.groups else {
             let unknown =
@@ -42,8 +42,10 @@ impl Principal {
             return known.ok_or_else(unknown);
         };
         let given: Result<Vec<Gid>, Failure> =
-            names.iter().map(|name| id(name, "group", Gid::new, |name| Database.gid_of(name))).collect();
-        with_groups(uid, &given?, known)
+            names.iter().map(|name| id(name, "group", Gid::new, |name| known_names.gid_of(name))).collect();
+        let mut peer = with_groups(uid, &given?, known)?;
+        peer.circumstances.user = peer.circumstances.user.or_else(|| Some(self.user.clone()));
+        Ok(peer)
     }
 }
 
@@ -95,6 +97,7 @@ fn id<Id, Unusable: std::fmt::Display>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accounts::Database;
 
     #[test]
     fn a_principal_is_a_user_or_a_user_with_groups() {
@@ -108,7 +111,7 @@ mod tests {
 
     #[test]
     fn whoever_the_database_does_not_know_needs_groups() {
-        let peer = |text: &str| text.parse::<Principal>().unwrap().peer();
+        let peer = |text: &str| text.parse::<Principal>().unwrap().peer(&Database);
         assert!(peer("4294967290").unwrap_err().1.contains("4294967290:GROUP"));
         let stranger = peer("4294967290:4294967280").unwrap();
         assert_eq!(stranger.database_groups, DatabaseGroups::Known(Groups::new()));

@@ -1,12 +1,10 @@
 //! Names for a policy that is looked at where it will not be in force. Whoever this machine doesn't know is still somebody.
 
-use super::super::check::{self, Outcome};
 use crate::identity::{Gid, Uid};
-use crate::policy::{LookupFailed, Names, Policy};
+use crate::policy::{LookupFailed, Names};
 use jiff::tz::TimeZone;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 /// The first id of names that the user database doesn't know. From 2³¹ on systemd's list of ids (<https://systemd.io/UIDS-GIDS/>)
 /// has no use for any.
@@ -43,11 +41,6 @@ impl Names for Review<'_> {
     fn zone_here(&self) -> Result<TimeZone, LookupFailed> {
         self.database.zone_here()
     }
-}
-
-/// Reads the policy of these files by its text alone: nothing of this machine can make it unusable.
-pub(super) fn read(files: &[PathBuf], names: &Review<'_>) -> Outcome {
-    check::check(files, names, |sources, names, _| Policy::parse(sources, names))
 }
 
 /// The id that is known by now, or that the database has, or the next one that nobody has.

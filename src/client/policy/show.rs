@@ -5,7 +5,7 @@ mod value;
 mod writer;
 
 use super::super::check;
-use super::review::{Review, read};
+use super::review::Review;
 use super::{Answer, Common, tell};
 use crate::accounts::Database;
 use crate::policy::{Command, Policy, Source};
@@ -65,10 +65,10 @@ impl Defaults {
 pub(super) fn run(common: &Common, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let outcome = match common.policy.as_slice() {
         [] => check::check(&[], &Database, check_untested),
-        paths => read(paths, &Review::of(&Database)),
+        paths => check::review(paths, &Review::of(&Database)),
     };
     let Some(loaded) = &outcome.loaded else {
-        outcome.tell(err)?;
+        check::tell([&outcome], common.json, out, err)?;
         return Ok(EX_CONFIG);
     };
     tell(&answer(&outcome.sources, &loaded.policy), common.json, out)

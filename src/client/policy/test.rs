@@ -1,7 +1,7 @@
 //! `udsadmin policy test`: the tests that a policy carries, each with its outcome. Runs none of the commands.
 
 use super::table::aligned;
-use super::{Answer, Common};
+use super::{Answer, Common, Whose};
 use crate::policy::{Case, Loaded};
 use crate::server::policy::failure;
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ const EXAMPLES: &str = "\
 Examples:
   udsadmin policy test                          the tests of the installed policy
   udsadmin policy test --policy new/            those of a policy to come, say in its review
+  udsadmin policy test --policy web7/ --elsewhere   those of another machine's policy
 
 A test is a [[test]] of the policy, with peer, request and expect. The daemons refuse a policy of which a test fails.
 
@@ -21,6 +22,9 @@ Exit status: 0 all pass, 1 one fails, 78 the policy can't be used, 64 a mistake 
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) common: Common,
+
+    #[command(flatten)]
+    pub(super) whose: Whose,
 }
 
 pub(super) fn answer(loaded: &Loaded) -> Answer {

@@ -1,5 +1,7 @@
 //! Questions to small policies, as a caller asks them.
 
+mod asking;
+mod elsewhere;
 mod linting;
 
 use super::*;
@@ -126,9 +128,17 @@ fn who_can_names_users_and_rules() {
 
 #[test]
 fn a_command_of_nobody_is_a_no() {
-    for name in ["nobodys", "unknown"] {
-        let (status, out, _) = asked(name, POLICY, &["who-can", name]);
-        assert_eq!((status, out), (1, format!("nobody may run {name}\n")));
+    let (status, out, _) = asked("nobodys", POLICY, &["who-can", "nobodys"]);
+    assert_eq!((status, &*out), (1, "nobody may run nobodys\n"));
+}
+
+#[test]
+fn a_command_that_is_not_there_is_said_not_to_be() {
+    for question in [&["who-can"][..], &["why", "--as", "root"]] {
+        for (name, told) in [("restrat", "restrat; did you mean \"restart\"?"), ("unknown", "unknown")] {
+            let (status, out, _) = asked("missing", POLICY, &[question, &[name]].concat());
+            assert!(status == 1 && out.ends_with(&format!("there is no command {told}\n")), "{out}");
+        }
     }
 }
 
@@ -214,17 +224,17 @@ fn a_test_of_a_rule_with_times_says_when_so_that_no_load_depends_on_the_hour() {
     };
     let at = |time: &str| test(&format!("at = \"2026-11-23 {time} Europe/Berlin\"\n"));
     let told = |text: &str| {
-        let (status, _, err) = asked("when", text, &["who-can", "restart"]);
-        (status, err)
+        let (status, out, _) = asked("when", text, &["test"]);
+        (status, out)
     };
-    let (status, err) = told(&test(""));
-    assert_eq!(status, 78);
+    let (status, out) = told(&test(""));
+    assert_eq!(status, 1);
     let needs =
         "rules for this peer name times, so the test needs one: at = \"2026-11-23 12:00 Europe/Berlin\"";
-    assert!(err.contains(&format!("error: {needs}")), "{err}");
+    assert!(out.contains(needs), "{out}");
     assert_eq!(told(&at("17:59:59")).0, 0);
-    let (status, err) = told(&at("18:00"));
-    assert!(status == 78 && err.contains("is denied: it is permitted only during"), "{err}");
+    let (status, out) = told(&at("18:00"));
+    assert!(status == 1 && out.contains("is denied: it is permitted only during"), "{out}");
     assert_eq!(told(&at("18:00").replace("\"permit\"", "\"deny\"")).0, 0);
     // Whoever no such rule is for needs no time.
     assert_eq!(
@@ -243,4 +253,16 @@ fn the_peer_of_a_test_may_live_in_another_namespace() {
     let test = "[[test]]\npeer = { user = \"root\", namespace = \"foreign\" }\nrequest = \"restart b\"\nexpect = \"permit\"\n";
     let (status, out, _) = asked("foreign", &format!("{POLICY}{test}"), &["test"]);
     assert!(status == 1 && out.contains("is denied: the peer is in another user namespace"), "{out}");
+}
+
+#[test]
+fn a_test_that_fails_is_no_reason_to_answer_nothing() {
+    let failing = "[[test]]\npeer = { groups = [4712] }\nrequest = \"restart b\"\nexpect = \"permit\"\n";
+    let text = format!("{POLICY}{failing}");
+    for words in [&["why", "--as", "root", "restart", "b"][..], &["who-can", "restart", "b"]] {
+        assert_eq!(asked("failing", &text, words).0, 0, "{words:?}");
+    }
+    let (_, out, err) = asked("failing-lint", &text, &["lint"]);
+    assert!(out.contains("warning") && err.is_empty(), "{out}{err}");
+    assert_eq!(asked("failing-test", &text, &["test"]).0, 1);
 }

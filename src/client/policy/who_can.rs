@@ -2,10 +2,11 @@
 
 use super::super::run::{Failure, request_of};
 use super::at::Moment;
+use super::demands::are_met;
 use super::peer::everyone;
 use super::table::aligned;
 use super::{Answer, Common};
-use crate::policy::{Policy, who_can};
+use crate::policy::{Policy, demands, who_can};
 use crate::request::CommandName;
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -18,7 +19,8 @@ Examples:
   udsadmin policy who-can --json restart | jq -r '.[].user'
 
 Every user whom `getent passwd` lists is asked about, with the groups that a login would give. Who logged in before they left
-a group still has it until they log out.
+a group still has it until they log out. With values, what must be so on this machine (a file, a user) is looked at as by
+`udsadmin policy why`; without any it is not.
 
 Exit status: 0 somebody may, 1 nobody may, 78 the policy can't be used, 64 a mistake on the command line.";
 
@@ -38,16 +40,20 @@ pub(super) struct Arguments {
 
     /// Its arguments; without any, whoever may run it with some values counts
     #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
-    words: Vec<OsString>,
+    pub(super) words: Vec<OsString>,
 }
 
 pub(super) fn answer(arguments: &Arguments, policy: &Policy) -> Result<Answer, Failure> {
     let request = request_of(&arguments.name, &arguments.words)?;
     let able: Vec<[String; 3]> = who_can(policy, everyone(), &request, arguments.at.map(|Moment(at)| at))
         .into_iter()
+        .filter(|able| request.arguments.is_empty() || are_met(&demands(policy, &able.peer, &request)))
         .map(|able| [able.peer.user(), able.rule.to_string(), able.hours.unwrap_or_default()])
         .collect();
-    let nobody = || format!("nobody may run {}\n", request.command);
+    let nobody = || {
+        let missing = policy.no_such_command(&request.command);
+        missing.unwrap_or_else(|| format!("nobody may run {}", request.command)) + "\n"
+    };
     Ok(Answer {
         people: if able.is_empty() { nobody() } else { aligned(&able) },
         json: able.iter().map(object).collect(),

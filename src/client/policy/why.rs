@@ -2,11 +2,11 @@
 
 use super::super::run::{Failure, request_of};
 use super::at::Moment;
+use super::demands::outside;
 use super::peer::{Principal, caller};
 use super::table::aligned;
-use super::{Answer, Common};
-use crate::execution::{Obstacle, look};
-use crate::policy::{Decision, Demand, Explanation, Grant, Need, Policy, decide, why};
+use super::{Answer, Common, Whose};
+use crate::policy::{Explanation, Names, Policy, demands, why};
 use crate::protocol;
 use crate::request::CommandName;
 use crate::server::clock;
@@ -20,9 +20,10 @@ Examples:
   udsadmin policy why --as 1234:webops restart nginx.service     for user 1234 with this group and no other
   udsadmin policy why --at '2026-12-24 20:00' restart nginx.service   on Christmas Eve, by this machine's clock
   udsadmin policy why --policy new/ --json restart nginx.service | jq .decision
+  udsadmin policy why --policy web7/ --elsewhere --as alice:webops restart nginx.service   on another machine
 
 What must be so on this machine when it runs (a file, a user) is looked at as you, a step \"demand\" each; what you may not
-see is \"unseen\", and counts for nothing here. For a secret write any word: its value decides nothing.
+see, or what is on another machine, is \"unseen\", and counts for nothing here. For a secret write any word: its value decides nothing.
 
 Exit status: 0 it is permitted, 1 it is denied, 78 the policy can't be used, 64 a mistake on the command line.";
 
@@ -32,6 +33,9 @@ Exit status: 0 it is permitted, 1 it is denied, 78 the policy can't be used, 64 
 pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) common: Common,
+
+    #[command(flatten)]
+    pub(super) whose: Whose,
 
     /// For whom: a user with the groups of the user database, or with exactly these. Names or numbers
     #[arg(long = "as", value_name = "USER[:GROUP,...]")]
@@ -46,61 +50,27 @@ pub(super) struct Arguments {
 
     /// Its arguments, in the order declared; or NAME=VALUE
     #[arg(value_name = "ARG", trailing_var_arg = true, allow_hyphen_values = true)]
-    words: Vec<OsString>,
+    pub(super) words: Vec<OsString>,
 }
 
-pub(super) fn answer(arguments: &Arguments, policy: &Policy) -> Result<Answer, Failure> {
-    let peer = arguments.principal.as_ref().map_or_else(caller, Principal::peer)?;
+pub(super) fn answer(arguments: &Arguments, policy: &Policy, names: &dyn Names) -> Result<Answer, Failure> {
+    let peer = arguments.principal.as_ref().map_or_else(caller, |principal| principal.peer(names))?;
     let request = request_of(&arguments.name, &arguments.words)?;
     let now = arguments.at.map_or_else(clock::now, |Moment(at)| at);
     let explanation = why(policy, &peer, &request, now);
-    let (demands, are_met) = match decide(policy, &peer, &request, now) {
-        Decision::Permit(grant) => outside(&grant),
-        Decision::Deny(_) => (Vec::new(), false),
-    };
-    let decision = if are_met { "permit" } else { "deny" };
+    let demanded = if explanation.permitted { demands(policy, &peer, &request) } else { Vec::new() };
+    let (demands, are_met) = outside(&demanded, arguments.whose.machine());
+    let yes = explanation.permitted && are_met;
+    let decision = if yes { "permit" } else { "deny" };
     let steps = [steps(&explanation), demands].concat();
     let rows: Vec<_> = steps.iter().map(row).collect();
     let title = format!("{peer}: {}: {decision}\n", protocol::spell(policy.shown(&request).request()));
+    let missing = policy.no_such_command(&request.command).map(|why| why + "\n");
     Ok(Answer {
-        people: title + &aligned(&rows),
+        people: title + &aligned(&rows) + &missing.unwrap_or_default(),
         json: json!({ "decision": decision, "user": peer.user(), "uid": peer.uid.raw(), "steps": steps }),
-        yes: are_met,
+        yes,
     })
-}
-
-/// What the grant demands of this machine, a step each, as the caller sees it; and whether nothing is seen to be otherwise.
-fn outside(grant: &Grant) -> (Vec<Map<String, Value>>, bool) {
-    let is_open = |demand: &&Demand| !matches!(demand.need(), Need::Memory(_) | Need::Input(_));
-    let steps: Vec<_> = grant.demands().iter().filter(is_open).map(demanded).collect();
-    let are_met = steps.iter().all(|step| step.get("result").is_none_or(|result| result != "no"));
-    (steps, are_met)
-}
-
-fn demanded(demand: &Demand) -> Map<String, Value> {
-    let (result, reason) = match look(demand) {
-        Ok(_) => ("yes", None),
-        Err(obstacle @ Obstacle::Not(_)) => ("no", Some(format!("{}: {obstacle}", demand.must()))),
-        Err(obstacle) => ("unseen", Some(obstacle.to_string())),
-    };
-    let fields = [
-        ("step", Some("demand".to_owned())),
-        ("name", Some(demand.argument().to_string())),
-        ("value", value(demand.need())),
-        ("result", Some(result.to_owned())),
-        ("reason", reason),
-        ("at", Some(demand.declared().short())),
-    ];
-    fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()
-}
-
-fn value(need: &Need) -> Option<String> {
-    match need {
-        Need::Path(path) => Some(path.root.join(&path.below).display().to_string()),
-        Need::User(user) => Some(user.name.clone()),
-        Need::Group(name) => Some(name.clone()),
-        Need::Memory(_) | Need::Input(_) => None,
-    }
 }
 
 fn steps(explanation: &Explanation) -> Vec<Map<String, Value>> {

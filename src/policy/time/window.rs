@@ -57,12 +57,11 @@ impl During {
         &self.0
     }
 
-    /// What the clock of its first window shows.
+    /// What the clock of the window that holds shows; where none does, what those of all its windows show.
     pub(in crate::policy) fn clock(&self, now: SystemTime) -> String {
-        let first = self.0.first();
-        first.map_or_else(String::new, |window| {
-            moment::shown(now, &window.zone, window.spelling.zone.as_deref())
-        })
+        let holding = self.0.iter().find(|window| window.holds(now));
+        let told = holding.map_or(&*self.0, std::slice::from_ref);
+        listed(told.iter().map(|window| window.clock(now)))
     }
 }
 
@@ -82,6 +81,10 @@ impl Window {
     /// Whether it is known to hold whenever the other does.
     pub(in crate::policy) fn includes(&self, other: &Self) -> bool {
         self.zone == other.zone && self.spelling.includes(&other.spelling)
+    }
+
+    fn clock(&self, now: SystemTime) -> String {
+        moment::shown(now, &self.zone, self.spelling.zone.as_deref())
     }
 
     fn holds(&self, now: SystemTime) -> bool {

@@ -106,3 +106,28 @@ fn of_two_policies_the_broken_one_is_named() {
     assert_eq!((status, &*out), (78, ""));
     assert!(err.starts_with("new:1:2: error: unknown key \"alow\""), "{err}");
 }
+
+#[test]
+fn directories_of_drop_ins_alone_are_compared_by_what_is_in_them() {
+    let directory = std::env::temp_dir().join(format!("udsadmin-diff-drop-ins-{}", std::process::id()));
+    let narrower = POLICY.replace("when.unit = [\"a\"]", "when.unit = [\"b\"]");
+    let sides = [("old", POLICY), ("new", &narrower)].map(|(side, text)| {
+        fs::create_dir_all(directory.join(side).join("policy.d")).unwrap();
+        fs::write(directory.join(side).join("policy.d/a.toml"), text).unwrap();
+        directory.join(side)
+    });
+    fs::create_dir(directory.join("empty")).unwrap();
+    // As in a checkout that a group shares.
+    fs::set_permissions(directory.join("new"), PermissionsExt::from_mode(0o775)).unwrap();
+    let told = |new: &Path| {
+        let (old, new) = (sides[0].clone(), new.to_owned());
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let status = run(&Arguments { old, new, json: false }, &mut out, &mut err).unwrap();
+        (status, String::from_utf8([out, err].concat()).unwrap())
+    };
+    let (changed, empty) = (told(&sides[1]), told(&directory.join("empty")));
+    fs::remove_dir_all(&directory).unwrap();
+    assert!(changed.0 == 1 && changed.1.ends_with("1 gain, 1 loss\n"), "{changed:?}");
+    let fact = "holds no policy: no policy.toml, no policy.d, no *.toml\n";
+    assert!(empty.0 == EX_CONFIG && empty.1.ends_with(fact), "{empty:?}");
+}

@@ -84,7 +84,7 @@ fn lint_leaves_out_what_matters_less() {
 
 #[test]
 fn a_policy_with_an_error_is_not_linted() {
-    let (status, out, err) = asked("lint-broken", "[alow]\n", &["lint", "--json"]);
+    let (status, out, err) = asked("lint-broken", "[alow]\n", &["lint"]);
     assert_eq!((status, &*out), (78, ""));
     assert!(err.contains("unknown key"), "{err}");
 }
