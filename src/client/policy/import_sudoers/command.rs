@@ -128,7 +128,7 @@ fn plain_path(text: &str) -> Result<(), String> {
 
 /// Refuses what no element of an argument vector, and no line of a policy, should be.
 fn passable(word: &str) -> Result<(), String> {
-    if word.chars().any(char::is_control) {
+    if who::has_control(word) {
         Err("a control character in it".to_owned())
     } else if word.len() > WORD_MAX {
         Err(format!("a word of more than {WORD_MAX} octets"))
@@ -248,6 +248,9 @@ fn account(Member { what, .. }: &Member<User>, world: &dyn Surroundings) -> Resu
             return Err("it runs as whichever user of a group the caller likes; name one".to_owned());
         }
     };
+    if who::has_control(name) {
+        return Err(format!("it runs as {}, which has a control character in its name", name.escape_debug()));
+    }
     match world.uid_of(name) {
         _ if who::is_nobody(name) => Err(format!("it runs as {name}, who stands for whoever is not mapped")),
         Ok(Some(_)) => Ok(name.clone()),

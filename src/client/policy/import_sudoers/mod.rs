@@ -138,9 +138,10 @@ fn import(source: Source, world: &dyn Surroundings, choice: Choice) -> Result<Im
 
 fn title(name: &str) -> String {
     format!(
-        "Imported by udsadmin policy import-sudoers from {name}. Each command names the line that it comes from.\n\
+        "Imported by udsadmin policy import-sudoers from {}. Each command names the line that it comes from.\n\
          sudo gives a command as long as it takes, a terminal, and its caller's working directory; udsadmin gives it 10\n\
-         minutes where no timeout says otherwise, and neither terminal nor directory."
+         minutes where no timeout says otherwise, and neither terminal nor directory.",
+        shown(name)
     )
 }
 
@@ -175,7 +176,9 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Writ
 }
 
 fn pictures(found: &[Diagnostic], err: &mut dyn Write) -> io::Result<()> {
-    found.iter().try_for_each(|finding| writeln!(err, "{finding}\n{}", finding.picture()))
+    found
+        .iter()
+        .try_for_each(|finding| writeln!(err, "{}\n{}", shown(&finding.to_string()), finding.picture()))
 }
 
 fn tell(

@@ -136,6 +136,19 @@ fn what_can_not_be_said_stays_out_with_its_reason() {
 }
 
 #[test]
+fn a_name_with_a_control_character_is_nobodys() {
+    for octet in (0..0x20).chain(0x7f..0xa0).filter(|octet| !b"\t\n\r".contains(octet)) {
+        let odd = char::from(octet);
+        let group = format!("%op{odd}s ALL = NOPASSWD: /bin/ls -l");
+        assert!(why_not(&group).contains("a control character in its name"), "{octet}");
+        let run_as = format!("a ALL = (w{odd}w) NOPASSWD: /bin/ls -l");
+        assert!(why_not(&run_as).contains("a control character in its name"), "{octet}");
+    }
+    let made = policy("%op\0s, %web ALL = NOPASSWD: /bin/ls -l");
+    assert!(made.contains("groups = [\"web\"]"), "{made}");
+}
+
+#[test]
 fn what_sudo_gives_more_of_is_carried_narrower() {
     for (text, expected) in [
         ("a ALL = (ALL:ALL) NOPASSWD: /bin/ls -l", "as root, and as no other user"),

@@ -142,6 +142,9 @@ fn found(name: &str, is_group: bool, world: &dyn Surroundings) -> Result<bool, S
     if is_nobody(name) {
         return Err(format!("{name} stands for nobody in particular"));
     }
+    if has_control(name) {
+        return Err(format!("{} has a control character in its name", name.escape_debug()));
+    }
     let found = if is_group {
         world.gid_of(name).map(|gid| gid.is_some())
     } else {
@@ -153,6 +156,11 @@ fn found(name: &str, is_group: bool, world: &dyn Surroundings) -> Result<bool, S
 /// Whether a policy refuses the name, as whoever is not mapped has it.
 pub(super) fn is_nobody(name: &str) -> bool {
     matches!(name, "nobody" | "nogroup")
+}
+
+/// Whether it has what no user database and no line of a policy should hold.
+pub(super) fn has_control(name: &str) -> bool {
+    name.contains(char::is_control)
 }
 
 /// Whether a list of machines has this one in it.
