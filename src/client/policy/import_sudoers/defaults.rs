@@ -11,6 +11,8 @@ enum Bearing {
     Password,
     /// About sudo's own log.
     Log,
+    /// Records what a command reads or writes.
+    Records,
     /// About how sudo itself works.
     Sudo,
     /// udsadmin does so anyway.
@@ -66,13 +68,13 @@ const KNOWN: [(&str, Bearing); 96] = [
     ("limitprivs", Bearing::Restricts),
     ("listpw", Bearing::Password),
     ("log_", Bearing::Log),
-    ("log_input", Bearing::Lost),
-    ("log_output", Bearing::Lost),
-    ("log_stderr", Bearing::Lost),
-    ("log_stdin", Bearing::Lost),
-    ("log_stdout", Bearing::Lost),
-    ("log_ttyin", Bearing::Lost),
-    ("log_ttyout", Bearing::Lost),
+    ("log_input", Bearing::Records),
+    ("log_output", Bearing::Records),
+    ("log_stderr", Bearing::Records),
+    ("log_stdin", Bearing::Records),
+    ("log_stdout", Bearing::Records),
+    ("log_ttyin", Bearing::Records),
+    ("log_ttyout", Bearing::Records),
     ("logfile", Bearing::Log),
     ("loglinelen", Bearing::Log),
     ("long_otp_prompt", Bearing::Password),
@@ -183,7 +185,7 @@ impl Setting {
     }
 
     fn verdict(&self) -> (Status, &'static str) {
-        use Status::{Carried, Narrower, NotCarried, Noted};
+        use Status::{Carried, Narrower, NotCarried, Noted, Wider};
         let Some(bearing) = bearing(&self.name) else {
             return (NotCarried, "a setting that is not known here");
         };
@@ -197,11 +199,14 @@ impl Setting {
             Bearing::Always => {
                 (Noted, "udsadmin starts every command with a fixed environment, and nothing else open")
             }
-            Bearing::Restricts | Bearing::Lost | Bearing::Counted if self.off => (Noted, "switched off"),
+            Bearing::Restricts | Bearing::Records | Bearing::Lost | Bearing::Counted if self.off => {
+                (Noted, "switched off")
+            }
             Bearing::Restricts if self.restricts() => {
                 (NotCarried, "commands that it restricts stay out, as nothing here restricts them so")
             }
             Bearing::Restricts => (Narrower, "the caller has no choice here"),
+            Bearing::Records => (Wider, "sudo records what commands read or write, udsadmin that they ran"),
             Bearing::Lost => (NotCarried, "udsadmin has no such setting"),
             Bearing::Counted if is_timeout => (Carried, "the timeout of each command without one of its own"),
             Bearing::Counted => (NotCarried, "commands that do not say as whom, or how long, stay out"),

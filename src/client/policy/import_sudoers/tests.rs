@@ -112,6 +112,12 @@ fn what_can_not_be_said_stays_out_with_its_reason() {
         ("a ALL = (nobody) /bin/ls -l", "nobody"),
         ("ALL ALL = /bin/ls -l", "every user there is"),
         ("%g, !a ALL = /bin/ls -l", "takes some out again"),
+        ("bob, !bob ALL = /bin/ls -l", "takes out by '!' all whom it names"),
+        ("User_Alias B = !bob\nB ALL = /bin/ls -l", "takes out by '!' all whom it names"),
+        ("a ALL = PRIVS=basic /bin/ls -l", "chosen privileges"),
+        ("a ALL = LIMITPRIVS=basic /bin/ls -l", "fewer privileges"),
+        ("a ALL = ROLE=r TYPE=t /bin/ls -l", "SELinux type"),
+        (r"a ALL = /bin/l\*s -l", "an escaped wildcard in the program's path"),
         ("+net ALL = /bin/ls -l", "only sudo can look up"),
         ("%:unix ALL = /bin/ls -l", "only sudo can look up"),
         ("nobody ALL = /bin/ls -l", "nobody in particular"),
@@ -156,6 +162,8 @@ fn what_sudo_gives_more_of_is_carried_narrower() {
         ("a, +net ALL = NOPASSWD: /bin/ls -l", "+net is a group that only sudo"),
         ("a ALL = NOPASSWD: SETENV: /bin/ls -l", "no variable"),
         (r"a ALL = NOPASSWD: /bin/ls a\ b", "a blank within an argument"),
+        ("a ALL = NOPASSWD: /bin/sh -c 'id -u; id'", "quotes among its arguments are characters"),
+        ("a ALL = NOPASSWD: /bin/ls \"a b\"", "they hold nothing together"),
         ("a ALL = NOPASSWD: /bin/ls x*", "each wildcard is one argument"),
     ] {
         let rows = imported(text).rows;
@@ -169,6 +177,25 @@ fn a_command_as_one_of_several_users_is_one_command_for_each() {
     let made = policy("a ALL = (b, c, b) NOPASSWD: /bin/ls -l");
     assert!(made.contains("[commands.ls-l]") && made.contains("[commands.ls-l-2]"), "{made}");
     assert_eq!(made.matches("run-as").count(), 2);
+}
+
+#[test]
+fn a_run_as_user_who_can_not_be_carried_leaves_the_others_in() {
+    let text = "a ALL = (www-data, #33, %adm) NOPASSWD: /bin/ls -l";
+    let made = policy(text);
+    assert_eq!(
+        (made.matches("exec =").count(), made.matches("run-as = \"www-data\"").count()),
+        (1, 1),
+        "{made}"
+    );
+    let rows = imported(text).rows;
+    let message = &rows.first().unwrap().message;
+    assert_eq!(rows.first().unwrap().status, Status::Narrower);
+    assert!(message.contains("uid 33; write the user's name") && message.contains("of a group"), "{message}");
+    assert!(
+        why_not("a ALL = (#33, %adm) /bin/ls -l")
+            .contains("uid 33; write the user's name; it runs as whichever")
+    );
 }
 
 #[test]
@@ -231,6 +258,20 @@ fn a_setting_that_restricts_commands_keeps_them_out() {
 }
 
 #[test]
+fn what_sudo_records_is_told_alike_of_a_tag_and_of_a_setting() {
+    use Status::{Carried, Noted, Wider};
+    for (text, expected) in [
+        ("a ALL = NOPASSWD: LOG_OUTPUT: /bin/ls -l", &[Wider][..]),
+        ("Defaults log_output\na ALL = NOPASSWD: /bin/ls -l", &[Wider, Wider]),
+        ("Defaults log_stdin\na ALL = NOPASSWD: /bin/ls -l", &[Wider, Wider]),
+        ("Defaults log_output\na ALL = NOPASSWD: NOLOG_OUTPUT: /bin/ls -l", &[Wider, Carried]),
+        ("Defaults !log_output\na ALL = NOPASSWD: /bin/ls -l", &[Noted, Carried]),
+    ] {
+        assert_eq!(statuses(text), expected, "{text}");
+    }
+}
+
+#[test]
 fn rules_of_other_hosts_are_told_apart() {
     for (hosts, status) in [
         ("web1", Status::Carried),
@@ -271,6 +312,8 @@ fn what_is_unsafe_where_it_stands_is_told() {
         "a db1 = NOPASSWD: ALL",
         "Defaults env_keep += \"LANG LC_ALL\"",
         "Defaults env_keep -= LD_PRELOAD",
+        r"a ALL = NOPASSWD: /bin/ls \*.log \[a-c\]",
+        r"a ALL = NOPASSWD: /bin/l\*s -l",
     ] {
         assert!(imported(text).rows.iter().all(|row| row.status != Status::Unsafe), "{text}");
     }
@@ -302,6 +345,20 @@ fn a_line_that_is_wrong_is_refused_with_its_place() {
         ("@include \n", "s:1:10: error: a path is expected here"),
         ("User_Alias A = a\nUser_Alias A = b\n", "s:2:12: error: alias A is already defined at s:1"),
         ("a ALL = /bin/ls ^x\n", "s:1:17: error: this regular expression does not end"),
+        (
+            "a ALL = NOPASSWD: CWD=/x /bin/ls\n",
+            "s:1:19: error: options such as CWD= and TIMEOUT= stand before tags",
+        ),
+        ("a ALL = NOPASSWD: CWD= /bin/ls\n", "s:1:19: error: options such as CWD="),
+        ("a ALL = NOPASSWD: (b) /bin/ls\n", "s:1:19: error: as whom it runs is said before options and tags"),
+        (
+            "a ALL = /bin/ls [[:alpha:]]*\n",
+            "s:1:25: error: '=' is expected here; a ':' that belongs to the command before is written \"\\:\"",
+        ),
+        (
+            "Cmnd_Alias A = /bin/ls [[:alpha:]]*\n",
+            "s:1:27: error: the name of an alias is of capital letters, digits and '_', and begins with a letter; a ':'",
+        ),
         ("#99999999999 ALL = /bin/ls\n", "s:1:1: error: this is no id"),
         ("a ALL = sha256: , /bin/ls\n", "s:1:17: error: the digest is missing"),
         ("a, ALL = /bin/ls\n", "s:1:8: error: a host is expected here"),

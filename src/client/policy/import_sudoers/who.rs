@@ -60,7 +60,9 @@ impl Who {
             }
         }
         let nobody = admitted.users.is_empty() && admitted.groups.is_empty();
-        if nobody {
+        if users.is_empty() {
+            Err("it is for nobody: its list of users takes out by '!' all whom it names".to_owned())
+        } else if nobody {
             Err(format!("it is for nobody whom a policy can name: {}", self.notes.join("; ")))
         } else {
             Ok(admitted)
