@@ -240,13 +240,15 @@ impl Setting {
     }
 }
 
-/// A row for each setting, and one for what is missing among them where they are a whole configuration.
-pub(super) fn rows(sudoers: &Sudoers, name: &str) -> Vec<Row> {
-    let mut rows: Vec<Row> = sudoers.settings.iter().flat_map(Setting::rows).collect();
+/// A row for each setting, and one more for each that is dangerous.
+pub(super) fn rows(sudoers: &Sudoers) -> Vec<Row> {
+    sudoers.settings.iter().flat_map(Setting::rows).collect()
+}
+
+/// What is missing among the settings where they are a whole configuration.
+pub(super) fn missing(sudoers: &Sudoers, name: &str) -> Option<Row> {
     let is_set = sudoers.settings.iter().any(|setting| setting.name == "secure_path" && !setting.off);
-    if !is_set && name.rsplit('/').next() == Some("sudoers") {
-        let message = "without it, programs that commands look for are found along the caller's PATH";
-        rows.push(Row::of_file(name, "Defaults secure_path", Status::Unsafe, message));
-    }
-    rows
+    let message = "without it, programs that commands look for are found along the caller's PATH";
+    (!is_set && name.rsplit('/').next() == Some("sudoers"))
+        .then(|| Row::of_file(name, "Defaults secure_path", Status::Unsafe, message))
 }

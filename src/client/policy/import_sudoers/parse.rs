@@ -33,23 +33,20 @@ const OPTIONS: [&str; 10] = [
 /// Errors that are told of one file at most.
 const ERRORS_MAX: usize = 20;
 
-/// Reads one file.
-///
-/// # Errors
-/// Each line that is wrong, once; of many, the first so many.
-pub(super) fn parse(source: &Rc<Source>) -> Result<Vec<Entry>, Vec<Diagnostic>> {
+/// Reads one file: its entries up to the first line that is wrong, and each line that is, once; of many, the first so many.
+pub(super) fn parse(source: &Rc<Source>) -> (Vec<Entry>, Vec<Diagnostic>) {
     let mut cursor = Cursor::new(source);
     let (mut entries, mut errors) = (Vec::new(), Vec::new());
     while !cursor.rest().is_empty() && errors.len() < ERRORS_MAX {
         match cursor.line() {
-            Ok(entry) => entries.extend(entry),
+            Ok(entry) => entries.extend(entry.filter(|_| errors.is_empty())),
             Err(Wrong { span, message }) => {
                 errors.push(Diagnostic::error_in(source, &span, &message));
                 cursor.skip_line();
             }
         }
     }
-    if errors.is_empty() { Ok(entries) } else { Err(errors) }
+    (entries, errors)
 }
 
 /// Tells, of what is wrong behind a colon, how one that parts nothing is written.

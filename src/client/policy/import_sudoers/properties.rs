@@ -59,8 +59,9 @@ fn is_whole_or_refused(source: &Source, wide: bool) -> Result<(), String> {
     match import(source.clone(), &Anywhere::default(), Choice { follow: false, wide }) {
         Ok(imported) => is_accounted_for(source, &imported),
         Err(End::Fault(found)) => Err(format!("what was made is no policy: {found:?}")),
-        Err(End::Input(Failed::Unreadable(why))) => Err(format!("nothing else is read: {why}")),
-        Err(End::Input(Failed::Wrong(found))) => {
+        Err(End::Input(Failed::Unreadable(why), _)) => Err(format!("nothing else is read: {why}")),
+        Err(End::Input(Failed::Wrong(found), rows)) => {
+            is_plain(&people(&rows))?;
             let drawn = |it: &crate::policy::Diagnostic| it.line() > 0 && it.picture().contains('|');
             let told = !found.is_empty() && found.iter().all(drawn);
             if told { Ok(()) } else { Err(format!("badly told: {found:?}")) }?;
@@ -71,7 +72,7 @@ fn is_whole_or_refused(source: &Source, wide: bool) -> Result<(), String> {
 
 /// Counts by its own way what the text has, and what the report tells.
 fn is_accounted_for(source: &Source, imported: &Imported) -> Result<(), String> {
-    let entries = super::parse::parse(&Rc::new(source.clone())).map_err(|found| format!("{found:?}"))?;
+    let (entries, _) = super::parse::parse(&Rc::new(source.clone()));
     for (at, what) in entries.iter().flat_map(pieces) {
         let by = format!("(by {})", what.trim_start_matches('!'));
         let is_it = |row: &&Row| row.at() == at && (row.what == what || row.what.ends_with(&by));
