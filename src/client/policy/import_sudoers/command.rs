@@ -251,7 +251,7 @@ fn accounts(
     if names.is_empty() {
         return Err(faults.join("; "));
     }
-    narrower.extend(faults.iter().map(|why| format!("of its run-as users one stays out: {why}")));
+    narrower.extend(faults.iter().map(|why| format!("one of its run-as users is left out: {why}")));
     names.sort();
     names.dedup();
     Ok(names)

@@ -211,7 +211,7 @@ fn tell_part(
 ) -> io::Result<()> {
     if arguments.json {
         let answer = json!({ "policy": null, "report": report::json(rows) });
-        return writeln!(out, "{answer:#}");
+        return writeln!(out, "{}", report::object(&answer));
     }
     if rows.is_empty() {
         return Ok(());
@@ -243,7 +243,7 @@ fn tell(
     let status = u8::from(!report::is_clean(rows));
     if arguments.json {
         let answer = json!({ "policy": policy, "report": report::json(rows) });
-        return writeln!(out, "{answer:#}").map(|()| status);
+        return writeln!(out, "{}", report::object(&answer)).map(|()| status);
     }
     let place = arguments.output.as_ref().map_or("FILE".into(), |path| path.to_string_lossy());
     if let Err(error) = written(arguments.output.as_deref(), policy, out) {

@@ -113,6 +113,18 @@ pub(super) fn json(rows: &[Row]) -> Value {
     rows.iter().map(Row::json).collect()
 }
 
+/// The object over several lines. Characters that a terminal obeys are escaped, those too that JSON lets stand.
+pub(super) fn object(answer: &Value) -> String {
+    let escaped = |character: char| {
+        if character.is_control() && character != '\n' {
+            format!("\\u{:04x}", u32::from(character))
+        } else {
+            character.to_string()
+        }
+    };
+    format!("{answer:#}").chars().map(escaped).collect()
+}
+
 /// The rows for people, and how many there are of each kind.
 pub(super) fn people(rows: &[Row]) -> String {
     let cells = |row: &Row| [cut(&row.at(), AT_MAX), cut(&row.what, WHAT_MAX), cut(&told(row), TOLD_MAX)];

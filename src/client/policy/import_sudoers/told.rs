@@ -71,6 +71,16 @@ fn programs_get_the_report_of_what_stands_before_an_error() {
 }
 
 #[test]
+fn an_object_holds_nothing_that_a_terminal_obeys() {
+    let odd: String = (0x7f_u8..0xa0).map(char::from).collect();
+    let text = format!("#0 ALL = NOPASSWD: /no/such/program {odd}\n");
+    let (_, out, _) = piped(text.as_bytes(), &["--json"]);
+    assert!(!out.contains(|c: char| c.is_control() && c != '\n'), "{out:?}");
+    let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(answer["report"][0]["what"], format!("/no/such/program {}", odd.replace('\u{85}', " ")));
+}
+
+#[test]
 fn an_include_that_is_missing_leaves_the_report_of_what_stands_before() {
     let (status, out, err) = told("include", "root ALL = ALL\n@include /no/such/file\n", &[]);
     assert_eq!((status, &*out), (66, ""));
