@@ -99,7 +99,9 @@ pub(super) fn picture(place: &Place) -> String {
     let annotation = AnnotationKind::Primary.span(span);
     let snippet = Snippet::source(text).line_start(number).annotation(annotation);
     let group = Group::with_level(Level::WARNING).element(snippet);
-    Renderer::plain().decor_style(DecorStyle::Ascii).render(&[group])
+    let drawn = Renderer::plain().decor_style(DecorStyle::Ascii).render(&[group]);
+    // The renderer lets those of U+0080 to U+009F pass, and some terminals obey them.
+    drawn.replace(|c: char| c.is_control() && c != '\n', "\u{fffd}")
 }
 
 /// The text on one line: control characters are escaped.
@@ -118,6 +120,13 @@ impl fmt::Display for Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_picture_holds_nothing_that_a_terminal_obeys() {
+        let text: String = (0..0xa0).filter(|octet| *octet != b'\n').map(char::from).collect();
+        let picture = finding(&text, 0..1, "odd").picture();
+        assert!(!picture.contains(|c: char| c.is_control() && c != '\n'), "{picture:?}");
+    }
 
     fn finding(text: &str, span: Range<usize>, message: &str) -> Diagnostic {
         let source = Source { name: "p.toml".to_owned(), text: text.to_owned() };

@@ -2,6 +2,7 @@
 
 use super::Surroundings;
 use super::command::{Translated, translate};
+use super::glob::is_wild;
 use super::leaf::{Leaf, has_wildcard, leaves, may_be_same};
 use super::report::{Row, Status};
 use super::resolve::Sudoers;
@@ -24,6 +25,12 @@ const LOST_OPTIONS: [(&str, &str); 9] = [
     ("PRIVS", "it runs with chosen privileges, and would run with all"),
     ("ROLE", "it runs in an SELinux role, and would run in another"),
     ("TYPE", "it runs with an SELinux type, and would run with another"),
+];
+
+/// Tags by which sudo records what a command reads or writes, each with the settings that do so where it isn't given.
+const RECORDING: [(&str, &[&str]); 2] = [
+    ("LOG_INPUT", &["log_input", "log_stdin", "log_ttyin"]),
+    ("LOG_OUTPUT", &["log_output", "log_stderr", "log_stdout", "log_ttyout"]),
 ];
 
 /// Everything that carrying over looks at.
@@ -130,8 +137,10 @@ impl Carrier<'_> {
         if leaf.tag("INTERCEPT") == Some(true) {
             return Err("INTERCEPT checks each program that it starts, and here none is".to_owned());
         }
-        if let Some((_, why)) = LOST_OPTIONS.iter().find(|(name, _)| leaf.terms.options.contains_key(name)) {
-            return Err((*why).to_owned());
+        let lost = LOST_OPTIONS.iter().filter(|(name, _)| leaf.terms.options.contains_key(name));
+        let lost: Vec<String> = lost.map(|(name, why)| format!("by {name}= {why}")).collect();
+        if !lost.is_empty() {
+            return Err(lost.join("; "));
         }
         match self.restrictions.iter().find(|restriction| restriction.is_for(leaf)) {
             Some(Restriction { setting: Setting { text, at, .. }, .. }) => {
@@ -178,10 +187,19 @@ impl Carrier<'_> {
     /// What sudo does before or beside the command, and udsadmin does not.
     fn wider(&self, leaf: &Leaf) -> Vec<String> {
         let asks = leaf.tag("PASSWD") != Some(false) && !self.asks_nobody();
-        let records = leaf.tag("LOG_INPUT") == Some(true) || leaf.tag("LOG_OUTPUT") == Some(true);
         let password = asks.then(|| "sudo asks for the password, udsadmin does not".to_owned());
-        let record = records.then(|| "sudo records what it reads or writes, udsadmin that it ran".to_owned());
+        let record = self
+            .records(leaf)
+            .then(|| "sudo records what it reads or writes, udsadmin that it ran".to_owned());
         password.into_iter().chain(record).collect()
+    }
+
+    /// Whether sudo may record what it reads or writes: by a tag, or else by a setting.
+    fn records(&self, leaf: &Leaf) -> bool {
+        let is_set = |names: &[&str]| {
+            self.sudoers.settings.iter().any(|setting| names.contains(&&*setting.name) && !setting.off)
+        };
+        RECORDING.iter().any(|(tag, names)| leaf.tag(tag).unwrap_or_else(|| is_set(names)))
     }
 
     /// Whether passwords are switched off for all.
@@ -237,9 +255,9 @@ fn without_variables(leaf: &Leaf) -> Vec<String> {
 }
 
 fn dangers_of(path: &str, words: &Words) -> Option<&'static str> {
-    let wild = |words: &[String]| words.iter().any(|word| has_wildcard(&word.replace('\\', "")));
+    let wild = |words: &[String]| words.iter().any(|word| is_wild(word));
     match words {
-        _ if has_wildcard(path) => Some("what is put where the wildcard matches may be run, too"),
+        _ if is_wild(path) => Some("what is put where the wildcard matches may be run, too"),
         Words::These(words) if wild(words) => {
             Some("a wildcard matches blanks and '/' too, so any further arguments and other paths pass")
         }

@@ -33,6 +33,10 @@ const ANY: &str = "any arguments whatever may follow it; declare those that are 
 const CALLER: &str =
     "it runs as the caller, which needs no privilege, or with another group, which no policy can say";
 
+/// What is to be told of a command with quotes among its arguments.
+const QUOTES: &str = "quotes among its arguments are characters like others, for sudo as well: they hold nothing together, \
+                      and only who gives them is let pass; see whether that was meant";
+
 /// The name of an argument that is all that the caller gives.
 const ARGUMENTS: &str = "arguments";
 
@@ -109,7 +113,9 @@ fn plain_path(text: &str) -> Result<(), String> {
     let path = Path::new(text);
     let respelt: PathBuf = path.components().collect();
     let goes_up = path.components().any(|component| component == Component::ParentDir);
-    if has_wildcard(text) {
+    if has_wildcard(text) && !glob::is_wild(text) {
+        Err("an escaped wildcard in the program's path; name a program by plain characters".to_owned())
+    } else if has_wildcard(text) {
         Err("a wildcard in the program's path; name the programs".to_owned())
     } else if goes_up || respelt.as_os_str() != path.as_os_str() {
         Err("the program's path has \".\", \"..\" or \"//\" in it; write it plainly".to_owned())
@@ -120,7 +126,7 @@ fn plain_path(text: &str) -> Result<(), String> {
 
 /// Refuses what no element of an argument vector, and no line of a policy, should be.
 fn passable(word: &str) -> Result<(), String> {
-    if word.chars().any(char::is_control) {
+    if who::has_control(word) {
         Err("a control character in it".to_owned())
     } else if word.len() > VALUE_MAX {
         Err(format!("a word of more than {VALUE_MAX} octets"))
@@ -147,6 +153,9 @@ fn elements(
     }
     if words.iter().any(|word| word.contains([' ', '\t'])) {
         narrower.push("a blank within an argument stays within it".to_owned());
+    }
+    if words.iter().any(|word| word.contains(['"', '\''])) {
+        narrower.push(QUOTES.to_owned());
     }
     Ok((exec, arguments))
 }
@@ -215,7 +224,26 @@ fn run_as(
         narrower.push("as root, and as no other user".to_owned());
         return Ok(vec!["root".to_owned()]);
     }
-    let mut names: Vec<String> = users.iter().map(|user| account(user, world)).collect::<Result<_, _>>()?;
+    accounts(&users, world, narrower)
+}
+
+/// Those of the users as whom a policy can have a command run, of whom there is at least one.
+fn accounts(
+    users: &[Member<User>],
+    world: &dyn Surroundings,
+    narrower: &mut Vec<String>,
+) -> Result<Vec<String>, String> {
+    let (mut names, mut faults) = (Vec::new(), Vec::new());
+    for user in users {
+        match account(user, world) {
+            Ok(name) => names.push(name),
+            Err(why) => faults.push(why),
+        }
+    }
+    if names.is_empty() {
+        return Err(faults.join("; "));
+    }
+    narrower.extend(faults.iter().map(|why| format!("one of its run-as users is left out: {why}")));
     names.sort();
     names.dedup();
     Ok(names)
@@ -240,6 +268,9 @@ fn account(Member { what, .. }: &Member<User>, world: &dyn Surroundings) -> Resu
             return Err("it runs as whichever user of a group the caller likes; name one".to_owned());
         }
     };
+    if who::has_control(name) {
+        return Err(format!("it runs as {}, which has a control character in its name", name.escape_debug()));
+    }
     match world.uid_of(name) {
         _ if who::is_nobody(name) => Err(format!("it runs as {name}, who stands for whoever is not mapped")),
         Ok(Some(_)) => Ok(name.clone()),

@@ -11,6 +11,8 @@ enum Bearing {
     Password,
     /// About sudo's own log.
     Log,
+    /// Records what a command reads or writes.
+    Records,
     /// About how sudo itself works.
     Sudo,
     /// udsadmin does so anyway.
@@ -66,13 +68,13 @@ const KNOWN: [(&str, Bearing); 96] = [
     ("limitprivs", Bearing::Restricts),
     ("listpw", Bearing::Password),
     ("log_", Bearing::Log),
-    ("log_input", Bearing::Lost),
-    ("log_output", Bearing::Lost),
-    ("log_stderr", Bearing::Lost),
-    ("log_stdin", Bearing::Lost),
-    ("log_stdout", Bearing::Lost),
-    ("log_ttyin", Bearing::Lost),
-    ("log_ttyout", Bearing::Lost),
+    ("log_input", Bearing::Records),
+    ("log_output", Bearing::Records),
+    ("log_stderr", Bearing::Records),
+    ("log_stdin", Bearing::Records),
+    ("log_stdout", Bearing::Records),
+    ("log_ttyin", Bearing::Records),
+    ("log_ttyout", Bearing::Records),
     ("logfile", Bearing::Log),
     ("loglinelen", Bearing::Log),
     ("long_otp_prompt", Bearing::Password),
@@ -183,7 +185,7 @@ impl Setting {
     }
 
     fn verdict(&self) -> (Status, &'static str) {
-        use Status::{Carried, Narrower, NotCarried, Noted};
+        use Status::{Carried, Narrower, NotCarried, Noted, Wider};
         let Some(bearing) = bearing(&self.name) else {
             return (NotCarried, "a setting that is not known here");
         };
@@ -197,11 +199,14 @@ impl Setting {
             Bearing::Always => {
                 (Noted, "udsadmin starts every command with a fixed environment, and nothing else open")
             }
-            Bearing::Restricts | Bearing::Lost | Bearing::Counted if self.off => (Noted, "switched off"),
+            Bearing::Restricts | Bearing::Records | Bearing::Lost | Bearing::Counted if self.off => {
+                (Noted, "switched off")
+            }
             Bearing::Restricts if self.restricts() => {
                 (NotCarried, "commands that it restricts stay out, as nothing here restricts them so")
             }
             Bearing::Restricts => (Narrower, "the caller has no choice here"),
+            Bearing::Records => (Wider, "sudo records what commands read or write, udsadmin that they ran"),
             Bearing::Lost => (NotCarried, "udsadmin has no such setting"),
             Bearing::Counted if is_timeout => (Carried, "the timeout of each command without one of its own"),
             Bearing::Counted => (NotCarried, "commands that do not say as whom, or how long, stay out"),
@@ -235,13 +240,15 @@ impl Setting {
     }
 }
 
-/// A row for each setting, and one for what is missing among them where they are a whole configuration.
-pub(super) fn rows(sudoers: &Sudoers, name: &str) -> Vec<Row> {
-    let mut rows: Vec<Row> = sudoers.settings.iter().flat_map(Setting::rows).collect();
+/// A row for each setting, and one more for each that is dangerous.
+pub(super) fn rows(sudoers: &Sudoers) -> Vec<Row> {
+    sudoers.settings.iter().flat_map(Setting::rows).collect()
+}
+
+/// What is missing among the settings where they are a whole configuration.
+pub(super) fn missing(sudoers: &Sudoers, name: &str) -> Option<Row> {
     let is_set = sudoers.settings.iter().any(|setting| setting.name == "secure_path" && !setting.off);
-    if !is_set && name.rsplit('/').next() == Some("sudoers") {
-        let message = "without it, programs that commands look for are found along the caller's PATH";
-        rows.push(Row::of_file(name, "Defaults secure_path", Status::Unsafe, message));
-    }
-    rows
+    let message = "without it, programs that commands look for are found along the caller's PATH";
+    (!is_set && name.rsplit('/').next() == Some("sudoers"))
+        .then(|| Row::of_file(name, "Defaults secure_path", Status::Unsafe, message))
 }

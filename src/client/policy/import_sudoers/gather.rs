@@ -2,7 +2,7 @@
 
 use super::Surroundings;
 use super::parse::parse;
-use super::report::{Row, Status};
+use super::report::{Order, Row, Status};
 use super::syntax::{At, Entry};
 use crate::policy::{Diagnostic, Source};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ const DEPTH_MAX: usize = 128;
 /// Files that are read at most.
 const FILES_MAX: usize = 4096;
 
-/// Why there is nothing to import.
+/// Why there is nothing to import, or not all.
 #[derive(Debug)]
 pub(super) enum Failed {
     /// A file can't be read.
@@ -30,25 +30,34 @@ pub(super) struct Gathered<'w> {
     files: usize,
     pub(super) entries: Vec<Entry>,
     pub(super) rows: Vec<Row>,
+    pub(super) order: Order,
+    /// Why it ends before its end.
+    pub(super) failed: Option<Failed>,
 }
 
 /// Reads a file and what it includes; with `follow` unset, itself alone.
-pub(super) fn gather(first: Source, world: &dyn Surroundings, follow: bool) -> Result<Gathered<'_>, Failed> {
-    let mut gathered = Gathered { world, follow, files: 0, entries: Vec::new(), rows: Vec::new() };
-    gathered.file(first, 0)?;
-    Ok(gathered)
+pub(super) fn gather(first: Source, world: &dyn Surroundings, follow: bool) -> Gathered<'_> {
+    let (entries, rows, order) = (Vec::new(), Vec::new(), Order::default());
+    let mut gathered = Gathered { world, follow, files: 0, entries, rows, order, failed: None };
+    gathered.failed = gathered.file(first, 0).err();
+    gathered
 }
 
 impl Gathered<'_> {
     fn file(&mut self, source: Source, depth: usize) -> Result<(), Failed> {
         let source = Rc::new(source);
-        for entry in parse(&source).map_err(Failed::Wrong)? {
+        let (entries, wrong) = parse(&source);
+        self.order.goes_on(&source, 1);
+        for entry in entries {
             match &entry {
-                Entry::Include { at, path, directory } => self.include(at, path, (*directory, depth + 1))?,
+                Entry::Include { at, path, directory } => {
+                    self.include(at, path, (*directory, depth + 1))?;
+                    self.order.goes_on(&source, at.line + 1);
+                }
                 Entry::Aliases(_) | Entry::Defaults(_) | Entry::Spec(_) => self.entries.push(entry),
             }
         }
-        Ok(())
+        if wrong.is_empty() { Ok(()) } else { Err(Failed::Wrong(wrong)) }
     }
 
     fn include(&mut self, at: &At, path: &str, (directory, depth): (bool, usize)) -> Result<(), Failed> {

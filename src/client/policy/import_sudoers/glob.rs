@@ -34,6 +34,11 @@ pub(super) enum Word {
     Wild { before: String, pattern: String, behind: String },
 }
 
+/// Whether some character of it, not escaped, means more than itself.
+pub(super) fn is_wild(text: &str) -> bool {
+    pieces(text).map_or(true, |pieces| pieces.iter().any(|piece| !matches!(piece, Piece::Literal(_))))
+}
+
 /// Translates one word.
 ///
 /// # Errors

@@ -24,12 +24,12 @@ pub use properties::any_sudoers_text_is_imported_whole_or_refused;
 
 use super::super::exit::{DATA, IO, NO_INPUT, SOFTWARE, USAGE, shown};
 use crate::policy::{Diagnostic, Names, Policy, Source};
-use gather::{Failed, gather};
+use gather::{Failed, Gathered, gather};
 use report::{Row, Status};
 use resolve::Sudoers;
 use serde_json::json;
 use std::fs::OpenOptions;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use write::Draft;
@@ -40,20 +40,25 @@ Examples:
   udsadmin policy import-sudoers /etc/sudoers >new.toml         the policy into a file, the report on the terminal
   udsadmin policy import-sudoers --host web1 --output new.toml sudoers
                                                                 what web1 makes of it, into a file that isn't there yet
+  ssh web1 sudo cat /etc/sudoers | udsadmin policy import-sudoers --host web1 --no-include -
   udsadmin policy import-sudoers --json sudoers | jq '.report[] | select(.status == \"not carried\")'
 
 What is carried over permits the same or less, but for the password, which udsadmin never asks for. What isn't certain isn't
 carried over. The report has a row for every command of every rule, for every setting, and for what is unsafe where it stands.
 Then: udsadmin check new.toml, and udsadmin policy lint --policy new.toml
 
+Where FILE or what it includes is wrong, no policy is written, and the report is of what stands before the error; by --json, the
+policy is then null.
+
 Exit status: 0 everything is carried over, 1 something is not, or was unsafe before; 65 FILE is no sudoers text, 66 it can't be
-read, 64 a mistake on the command line.";
+read, or something that it includes; 64 a mistake on the command line, or --output names a file that is there already; 74 the
+policy can't be written, as where --output names a directory that isn't there.";
 
 /// Make a policy of sudoers rules, and tell what became of each
 #[derive(clap::Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The sudoers file
+    /// The sudoers file; - is standard input
     file: PathBuf,
 
     /// Write the policy to this file, which must not be there yet [standard output]
@@ -106,41 +111,44 @@ struct Imported {
 
 /// What ends an import.
 enum End {
-    Input(Failed),
+    /// The text can't be read to its end; what became of the pieces before.
+    Input(Failed, Vec<Row>),
     /// The policy is none: a fault of this program.
     Fault(Vec<Diagnostic>),
-}
-
-impl From<Failed> for End {
-    fn from(failed: Failed) -> Self {
-        Self::Input(failed)
-    }
 }
 
 /// Imports a text.
 fn import(source: Source, world: &dyn Surroundings, choice: Choice) -> Result<Imported, End> {
     let name = source.name.clone();
-    let gathered = gather(source, world, choice.follow)?;
-    let mut rows = gathered.rows;
-    let sudoers = Sudoers::new(gathered.entries).map_err(Failed::Wrong)?;
-    rows.extend(defaults::rows(&sudoers, &name));
+    let Gathered { entries, mut rows, order, failed, .. } = gather(source, world, choice.follow);
+    let (sudoers, twice) = Sudoers::new(entries);
+    let failed = if twice.is_empty() { failed } else { Some(Failed::Wrong(twice)) };
+    rows.extend(defaults::rows(&sudoers));
     let mut draft = Draft::default();
     rows.extend(carry::carry(&sudoers, (world, choice.wide), &mut draft));
-    rows.extend(unused(&sudoers));
-    report::sort(&mut rows);
-    let policy = draft.text(&title(&name));
-    let source = Source { name: "policy".to_owned(), text: policy.clone() };
-    match Policy::parse(&[source], world) {
-        Ok(_) => Ok(Imported { policy, rows }),
-        Err(found) => Err(End::Fault(found)),
+    if failed.is_none() {
+        rows.extend(defaults::missing(&sudoers, &name));
+        rows.extend(unused(&sudoers));
     }
+    report::sort(&mut rows, &order);
+    match failed {
+        Some(failed) => Err(End::Input(failed, rows)),
+        None => Ok(Imported { policy: made(&draft.text(&title(&name)), world)?, rows }),
+    }
+}
+
+/// The policy, read once more as the daemons read it.
+fn made(policy: &str, world: &dyn Surroundings) -> Result<String, End> {
+    let source = Source { name: "policy".to_owned(), text: policy.to_owned() };
+    Policy::parse(&[source], world).map(|_| policy.to_owned()).map_err(End::Fault)
 }
 
 fn title(name: &str) -> String {
     format!(
-        "Imported by udsadmin policy import-sudoers from {name}. Each command names the line that it comes from.\n\
+        "Imported by udsadmin policy import-sudoers from {}. Each command names the line that it comes from.\n\
          sudo gives a command as long as it takes, a terminal, and its caller's working directory; udsadmin gives it 10\n\
-         minutes where no timeout says otherwise, and neither terminal nor directory."
+         minutes where no timeout says otherwise, and neither terminal nor directory.",
+        shown(name)
     )
 }
 
@@ -154,19 +162,26 @@ fn unused(sudoers: &Sudoers) -> Vec<Row> {
 
 /// Reads, imports, writes. Returns the exit status.
 pub(super) fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+    run_on(arguments, &mut io::stdin(), (out, err))
+}
+
+fn run_on(
+    arguments: &Arguments,
+    input: &mut dyn Read,
+    (out, err): (&mut dyn Write, &mut dyn Write),
+) -> io::Result<u8> {
     let world = world::Machine::new(arguments.host.as_deref());
-    let name = arguments.file.display().to_string();
     let choice = Choice { follow: !arguments.no_include, wide: arguments.wide };
-    let imported = world
-        .text(&arguments.file)
-        .map_err(|why| End::Input(Failed::Unreadable(format!("{name}: {why}"))))
-        .and_then(|text| import(Source { name, text }, &world, choice));
+    let imported = match first(&arguments.file, &world, input) {
+        Ok(source) => import(source, &world, choice),
+        Err(why) => Err(End::Input(Failed::Unreadable(why), Vec::new())),
+    };
     match imported {
         Ok(imported) => tell(arguments, &imported, out, err),
-        Err(End::Input(Failed::Unreadable(why))) => {
-            writeln!(err, "udsadmin: {}", shown(&why)).map(|()| NO_INPUT)
+        Err(End::Input(failed, rows)) => {
+            tell_part(arguments, &rows, out, err)?;
+            tell_failed(&failed, err)
         }
-        Err(End::Input(Failed::Wrong(found))) => pictures(&found, err).map(|()| DATA),
         Err(End::Fault(found)) => {
             writeln!(err, "udsadmin: a fault of this program: what it made is no policy; please report it")?;
             pictures(&found, err).map(|()| SOFTWARE)
@@ -174,8 +189,48 @@ pub(super) fn run(arguments: &Arguments, out: &mut dyn Write, err: &mut dyn Writ
     }
 }
 
+/// The text that was asked for: of a file, or by `-` of standard input.
+fn first(file: &Path, world: &dyn Surroundings, input: &mut dyn Read) -> Result<Source, String> {
+    let (name, text) = if file == Path::new("-") {
+        ("standard input".to_owned(), world::text(input))
+    } else {
+        (file.display().to_string(), world.text(file))
+    };
+    match text {
+        Ok(text) => Ok(Source { name, text }),
+        Err(why) => Err(format!("{name}: {why}")),
+    }
+}
+
+/// Prints what became of the pieces before an error.
+fn tell_part(
+    arguments: &Arguments,
+    rows: &[Row],
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<()> {
+    if arguments.json {
+        let answer = json!({ "policy": null, "report": report::json(rows) });
+        return writeln!(out, "{}", report::object(&answer));
+    }
+    if rows.is_empty() {
+        return Ok(());
+    }
+    write!(err, "{}", report::people(rows))?;
+    writeln!(err, "udsadmin: this is only what stands before an error, and no policy is written:")
+}
+
+fn tell_failed(failed: &Failed, err: &mut dyn Write) -> io::Result<u8> {
+    match failed {
+        Failed::Unreadable(why) => writeln!(err, "udsadmin: {}", shown(why)).map(|()| NO_INPUT),
+        Failed::Wrong(found) => pictures(found, err).map(|()| DATA),
+    }
+}
+
 fn pictures(found: &[Diagnostic], err: &mut dyn Write) -> io::Result<()> {
-    found.iter().try_for_each(|finding| writeln!(err, "{finding}\n{}", finding.picture()))
+    found
+        .iter()
+        .try_for_each(|finding| writeln!(err, "{}\n{}", shown(&finding.to_string()), finding.picture()))
 }
 
 fn tell(
@@ -188,7 +243,7 @@ fn tell(
     let status = u8::from(!report::is_clean(rows));
     if arguments.json {
         let answer = json!({ "policy": policy, "report": report::json(rows) });
-        return writeln!(out, "{answer:#}").map(|()| status);
+        return writeln!(out, "{}", report::object(&answer)).map(|()| status);
     }
     let place = arguments.output.as_ref().map_or("FILE".into(), |path| path.to_string_lossy());
     if let Err(error) = written(arguments.output.as_deref(), policy, out) {

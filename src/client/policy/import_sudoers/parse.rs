@@ -3,7 +3,8 @@
 use super::cursor::{Cursor, Parsed, Wrong};
 use super::list::is_alias;
 use super::syntax::{
-    Alias, Cmnd, Entry, Member, Named, Permission, Runas, Scope, Setting, Share, Spec, Terms, What, Words,
+    Alias, Cmnd, Entry, Host, Member, Named, Permission, Runas, Scope, Setting, Share, Spec, Terms, What,
+    Words,
 };
 use crate::policy::{Diagnostic, Source};
 use std::rc::Rc;
@@ -32,23 +33,25 @@ const OPTIONS: [&str; 10] = [
 /// Errors that are told of one file at most.
 const ERRORS_MAX: usize = 20;
 
-/// Reads one file.
-///
-/// # Errors
-/// Each line that is wrong, once; of many, the first so many.
-pub(super) fn parse(source: &Rc<Source>) -> Result<Vec<Entry>, Vec<Diagnostic>> {
+/// Reads one file: its entries up to the first line that is wrong, and each line that is, once; of many, the first so many.
+pub(super) fn parse(source: &Rc<Source>) -> (Vec<Entry>, Vec<Diagnostic>) {
     let mut cursor = Cursor::new(source);
     let (mut entries, mut errors) = (Vec::new(), Vec::new());
     while !cursor.rest().is_empty() && errors.len() < ERRORS_MAX {
         match cursor.line() {
-            Ok(entry) => entries.extend(entry),
+            Ok(entry) => entries.extend(entry.filter(|_| errors.is_empty())),
             Err(Wrong { span, message }) => {
                 errors.push(Diagnostic::error_in(source, &span, &message));
                 cursor.skip_line();
             }
         }
     }
-    if errors.is_empty() { Ok(entries) } else { Err(errors) }
+    (entries, errors)
+}
+
+/// Tells, of what is wrong behind a colon, how one that parts nothing is written.
+fn behind_colon(Wrong { span, message }: Wrong) -> Wrong {
+    Wrong { span, message: format!("{message}; a ':' that belongs to the command before is written \"\\:\"") }
 }
 
 impl Cursor<'_> {
@@ -122,7 +125,8 @@ impl Cursor<'_> {
         let mut aliases = Vec::new();
         loop {
             self.blanks();
-            aliases.push(self.alias(kind)?);
+            let alias = self.alias(kind);
+            aliases.push(if aliases.is_empty() { alias? } else { alias.map_err(behind_colon)? });
             self.blanks();
             if !self.take(":") {
                 return Ok(aliases);
@@ -233,7 +237,9 @@ impl Cursor<'_> {
         let mut shares = Vec::new();
         loop {
             self.blanks();
-            shares.push(self.share()?);
+            let hosts = self.hosts();
+            let hosts = if shares.is_empty() { hosts? } else { hosts.map_err(behind_colon)? };
+            shares.push(self.share(hosts)?);
             self.blanks();
             if !self.take(":") {
                 return Ok(Spec { users, shares });
@@ -241,9 +247,14 @@ impl Cursor<'_> {
         }
     }
 
-    fn share(&mut self) -> Parsed<Share> {
+    /// Takes the machines, with the `=` behind them.
+    fn hosts(&mut self) -> Parsed<Vec<Member<Host>>> {
         let hosts = self.list(Self::host)?;
         self.equals()?;
+        Ok(hosts)
+    }
+
+    fn share(&mut self, hosts: Vec<Member<Host>>) -> Parsed<Share> {
         let mut permissions = Vec::new();
         let mut terms = Terms::default();
         loop {
@@ -267,9 +278,21 @@ impl Cursor<'_> {
         while self.tag(terms) {
             self.blanks();
         }
+        self.nothing_out_of_order(terms)?;
         let negated = self.negations();
         let cmnd = Member { negated, what: self.cmnd()? };
         Ok(Permission { at: self.since(start), terms: terms.clone(), cmnd })
+    }
+
+    /// Refuses what should have stood before the options and tags that were read.
+    fn nothing_out_of_order(&self, terms: &Terms) -> Parsed<()> {
+        if self.peek() == Some('(') {
+            return Err(self.wrong("as whom it runs is said before options and tags, and once"));
+        }
+        if self.clone().option(&mut terms.clone()).unwrap_or(true) {
+            return Err(self.wrong("options such as CWD= and TIMEOUT= stand before tags such as NOPASSWD:"));
+        }
+        Ok(())
     }
 
     fn runas(&mut self) -> Parsed<Runas> {

@@ -1,7 +1,7 @@
 //! What holds of every sudoers text, for generated tests and for fuzzing. Reports; asserts nothing itself.
 
 use super::gather::Failed;
-use super::report::{Row, Status};
+use super::report::{Row, Status, people};
 use super::syntax::Entry;
 use super::{Choice, End, Imported, Surroundings, import};
 use crate::identity::{Gid, Uid};
@@ -59,18 +59,20 @@ fn is_whole_or_refused(source: &Source, wide: bool) -> Result<(), String> {
     match import(source.clone(), &Anywhere::default(), Choice { follow: false, wide }) {
         Ok(imported) => is_accounted_for(source, &imported),
         Err(End::Fault(found)) => Err(format!("what was made is no policy: {found:?}")),
-        Err(End::Input(Failed::Unreadable(why))) => Err(format!("nothing else is read: {why}")),
-        Err(End::Input(Failed::Wrong(found))) => {
+        Err(End::Input(Failed::Unreadable(why), _)) => Err(format!("nothing else is read: {why}")),
+        Err(End::Input(Failed::Wrong(found), rows)) => {
+            is_plain(&people(&rows))?;
             let drawn = |it: &crate::policy::Diagnostic| it.line() > 0 && it.picture().contains('|');
             let told = !found.is_empty() && found.iter().all(drawn);
-            if told { Ok(()) } else { Err(format!("badly told: {found:?}")) }
+            if told { Ok(()) } else { Err(format!("badly told: {found:?}")) }?;
+            found.iter().try_for_each(|it| is_plain(&format!("{it}\n{}", it.picture())))
         }
     }
 }
 
 /// Counts by its own way what the text has, and what the report tells.
 fn is_accounted_for(source: &Source, imported: &Imported) -> Result<(), String> {
-    let entries = super::parse::parse(&Rc::new(source.clone())).map_err(|found| format!("{found:?}"))?;
+    let (entries, _) = super::parse::parse(&Rc::new(source.clone()));
     for (at, what) in entries.iter().flat_map(pieces) {
         let by = format!("(by {})", what.trim_start_matches('!'));
         let is_it = |row: &&Row| row.at() == at && (row.what == what || row.what.ends_with(&by));
@@ -78,6 +80,8 @@ fn is_accounted_for(source: &Source, imported: &Imported) -> Result<(), String> 
             return Err(format!("{at}: {what} is nowhere in the report"));
         }
     }
+    is_plain(&people(&imported.rows))?;
+    is_plain(&imported.policy)?;
     let carried = |row: &&Row| matches!(row.status, Status::Carried | Status::Narrower | Status::Wider);
     let rows = imported.rows.iter().filter(carried).filter(|row| !row.what.starts_with("Defaults")).count();
     let comments = imported.policy.lines().filter(|line| line.starts_with("# sudoers:")).count();
@@ -86,6 +90,12 @@ fn is_accounted_for(source: &Source, imported: &Imported) -> Result<(), String> 
     } else {
         Err(format!("{rows} are carried, and the policy names {comments}"))
     }
+}
+
+/// Refuses what a terminal would obey.
+fn is_plain(text: &str) -> Result<(), String> {
+    let found = text.lines().find(|line| line.contains(char::is_control));
+    found.map_or(Ok(()), |line| Err(format!("a control character comes out: {line:?}")))
 }
 
 /// The places and texts of everything in an entry that has to be in a report.

@@ -28,19 +28,22 @@ pub(super) struct Sudoers {
 }
 
 impl Sudoers {
-    /// # Errors
-    /// An alias has two definitions.
-    pub(super) fn new(entries: Vec<Entry>) -> Result<Self, Vec<Diagnostic>> {
+    /// All of the entries; or those before an alias that has two definitions, and what is wrong.
+    pub(super) fn new(entries: Vec<Entry>) -> (Self, Vec<Diagnostic>) {
         let mut sudoers = Self::default();
         for entry in entries {
             match entry {
-                Entry::Aliases(aliases) => aliases.into_iter().try_for_each(|alias| sudoers.define(alias))?,
+                Entry::Aliases(aliases) => {
+                    if let Err(twice) = aliases.into_iter().try_for_each(|alias| sudoers.define(alias)) {
+                        return (sudoers, twice);
+                    }
+                }
                 Entry::Defaults(settings) => sudoers.settings.extend(settings),
                 Entry::Spec(spec) => sudoers.specs.push(spec),
                 Entry::Include { .. } => {}
             }
         }
-        Ok(sudoers)
+        (sudoers, Vec::new())
     }
 
     fn define(&mut self, Alias { at, name, list }: Alias) -> Result<(), Vec<Diagnostic>> {

@@ -2,13 +2,14 @@
 
 mod command_line;
 mod examples;
+mod refused;
 
 use super::gather::Failed;
 use super::properties::Anywhere;
 use super::report::{Row, Status, people};
 use super::{Choice, End, Imported, import};
 use crate::identity::{Gid, Peer, Uid};
-use crate::policy::{Decision, Diagnostic, Policy, Source, decide};
+use crate::policy::{Decision, Policy, Source, decide};
 use crate::request::{Argument, Request, Value};
 use std::time::SystemTime;
 
@@ -16,18 +17,8 @@ fn imported(text: &str) -> Imported {
     let source = Source { name: "s".to_owned(), text: text.to_owned() };
     match import(source, &Anywhere::default(), Choice { follow: true, wide: false }) {
         Ok(imported) => imported,
-        Err(End::Fault(found) | End::Input(Failed::Wrong(found))) => panic!("{text}\n{found:?}"),
-        Err(End::Input(Failed::Unreadable(why))) => panic!("{text}\n{why}"),
-    }
-}
-
-/// What is wrong with a text, each with its place.
-fn errors(text: &str) -> Vec<String> {
-    let source = Source { name: "s".to_owned(), text: text.to_owned() };
-    match import(source, &Anywhere::default(), Choice { follow: true, wide: false }) {
-        Err(End::Input(Failed::Wrong(found))) => found.iter().map(Diagnostic::to_string).collect(),
-        Ok(Imported { policy, .. }) => panic!("{text}\n{policy}"),
-        Err(End::Fault(_) | End::Input(Failed::Unreadable(_))) => panic!("{text}"),
+        Err(End::Fault(found) | End::Input(Failed::Wrong(found), _)) => panic!("{text}\n{found:?}"),
+        Err(End::Input(Failed::Unreadable(why), _)) => panic!("{text}\n{why}"),
     }
 }
 
@@ -115,6 +106,12 @@ fn what_can_not_be_said_stays_out_with_its_reason() {
         ("a ALL = (nobody) /bin/ls -l", "nobody"),
         ("ALL ALL = /bin/ls -l", "every user there is"),
         ("%g, !a ALL = /bin/ls -l", "takes some out again"),
+        ("bob, !bob ALL = /bin/ls -l", "takes out by '!' all whom it names"),
+        ("User_Alias B = !bob\nB ALL = /bin/ls -l", "takes out by '!' all whom it names"),
+        ("a ALL = PRIVS=basic /bin/ls -l", "chosen privileges"),
+        ("a ALL = LIMITPRIVS=basic /bin/ls -l", "fewer privileges"),
+        ("a ALL = ROLE=r TYPE=t /bin/ls -l", "SELinux type"),
+        (r"a ALL = /bin/l\*s -l", "an escaped wildcard in the program's path"),
         ("+net ALL = /bin/ls -l", "only sudo can look up"),
         ("%:unix ALL = /bin/ls -l", "only sudo can look up"),
         ("nobody ALL = /bin/ls -l", "nobody in particular"),
@@ -139,6 +136,19 @@ fn what_can_not_be_said_stays_out_with_its_reason() {
 }
 
 #[test]
+fn a_name_with_a_control_character_is_nobodys() {
+    for octet in (0..0x20).chain(0x7f..0xa0).filter(|octet| !b"\t\n\r".contains(octet)) {
+        let odd = char::from(octet);
+        let group = format!("%op{odd}s ALL = NOPASSWD: /bin/ls -l");
+        assert!(why_not(&group).contains("a control character in its name"), "{octet}");
+        let run_as = format!("a ALL = (w{odd}w) NOPASSWD: /bin/ls -l");
+        assert!(why_not(&run_as).contains("a control character in its name"), "{octet}");
+    }
+    let made = policy("%op\0s, %web ALL = NOPASSWD: /bin/ls -l");
+    assert!(made.contains("groups = [\"web\"]"), "{made}");
+}
+
+#[test]
 fn what_sudo_gives_more_of_is_carried_narrower() {
     for (text, expected) in [
         ("a ALL = (ALL:ALL) NOPASSWD: /bin/ls -l", "as root, and as no other user"),
@@ -146,6 +156,8 @@ fn what_sudo_gives_more_of_is_carried_narrower() {
         ("a, +net ALL = NOPASSWD: /bin/ls -l", "+net is a group that only sudo"),
         ("a ALL = NOPASSWD: SETENV: /bin/ls -l", "no variable"),
         (r"a ALL = NOPASSWD: /bin/ls a\ b", "a blank within an argument"),
+        ("a ALL = NOPASSWD: /bin/sh -c 'id -u; id'", "quotes among its arguments are characters"),
+        ("a ALL = NOPASSWD: /bin/ls \"a b\"", "they hold nothing together"),
         ("a ALL = NOPASSWD: /bin/ls x*", "each wildcard is one argument"),
     ] {
         let rows = imported(text).rows;
@@ -159,6 +171,25 @@ fn a_command_as_one_of_several_users_is_one_command_for_each() {
     let made = policy("a ALL = (b, c, b) NOPASSWD: /bin/ls -l");
     assert!(made.contains("[commands.ls-l]") && made.contains("[commands.ls-l-2]"), "{made}");
     assert_eq!(made.matches("run-as").count(), 2);
+}
+
+#[test]
+fn a_run_as_user_who_can_not_be_carried_leaves_the_others_in() {
+    let text = "a ALL = (www-data, #33, %adm) NOPASSWD: /bin/ls -l";
+    let made = policy(text);
+    assert_eq!(
+        (made.matches("exec =").count(), made.matches("run-as = \"www-data\"").count()),
+        (1, 1),
+        "{made}"
+    );
+    let rows = imported(text).rows;
+    let message = &rows.first().unwrap().message;
+    assert_eq!(rows.first().unwrap().status, Status::Narrower);
+    assert!(message.contains("uid 33; write the user's name") && message.contains("of a group"), "{message}");
+    assert!(
+        why_not("a ALL = (#33, %adm) /bin/ls -l")
+            .contains("uid 33; write the user's name; it runs as whichever")
+    );
 }
 
 #[test]
@@ -221,6 +252,20 @@ fn a_setting_that_restricts_commands_keeps_them_out() {
 }
 
 #[test]
+fn what_sudo_records_is_told_alike_of_a_tag_and_of_a_setting() {
+    use Status::{Carried, Noted, Wider};
+    for (text, expected) in [
+        ("a ALL = NOPASSWD: LOG_OUTPUT: /bin/ls -l", &[Wider][..]),
+        ("Defaults log_output\na ALL = NOPASSWD: /bin/ls -l", &[Wider, Wider]),
+        ("Defaults log_stdin\na ALL = NOPASSWD: /bin/ls -l", &[Wider, Wider]),
+        ("Defaults log_output\na ALL = NOPASSWD: NOLOG_OUTPUT: /bin/ls -l", &[Wider, Carried]),
+        ("Defaults !log_output\na ALL = NOPASSWD: /bin/ls -l", &[Noted, Carried]),
+    ] {
+        assert_eq!(statuses(text), expected, "{text}");
+    }
+}
+
+#[test]
 fn rules_of_other_hosts_are_told_apart() {
     for (hosts, status) in [
         ("web1", Status::Carried),
@@ -261,6 +306,8 @@ fn what_is_unsafe_where_it_stands_is_told() {
         "a db1 = NOPASSWD: ALL",
         "Defaults env_keep += \"LANG LC_ALL\"",
         "Defaults env_keep -= LD_PRELOAD",
+        r"a ALL = NOPASSWD: /bin/ls \*.log \[a-c\]",
+        r"a ALL = NOPASSWD: /bin/l\*s -l",
     ] {
         assert!(imported(text).rows.iter().all(|row| row.status != Status::Unsafe), "{text}");
     }
@@ -276,72 +323,6 @@ fn a_whole_configuration_without_secure_path_is_told() {
         imported.rows.iter().any(|row| row.what == "Defaults secure_path")
     };
     assert!(missing("/etc/sudoers") && !missing("/etc/sudoers.d/web"));
-}
-
-#[test]
-fn a_line_that_is_wrong_is_refused_with_its_place() {
-    for (text, expected) in [
-        ("a ALL /bin/ls\n", "s:1:7: error: '=' is expected here"),
-        ("\na ALL = ls\n", "s:2:9: error: a command is an absolute path, an alias, sudoedit, list or ALL"),
-        ("a ALL =\n", "s:1:8: error: a command is an absolute path"),
-        ("a ALL = (b /bin/ls\n", "s:1:12: error: ')' is expected here"),
-        ("a ALL = \\\n  ls\n", "s:2:3: error: a command"),
-        ("User_Alias ops = a\n", "s:1:12: error: the name of an alias"),
-        ("User_Alias A = \"b\n", "s:1:16: error: this quote has no end"),
-        ("Defaults\tx=\n", "s:1:12: error: a value is expected here"),
-        ("@include \n", "s:1:10: error: a path is expected here"),
-        ("User_Alias A = a\nUser_Alias A = b\n", "s:2:12: error: alias A is already defined at s:1"),
-        ("a ALL = /bin/ls ^x\n", "s:1:17: error: this regular expression does not end"),
-        ("#99999999999 ALL = /bin/ls\n", "s:1:1: error: this is no id"),
-        ("a ALL = sha256: , /bin/ls\n", "s:1:17: error: the digest is missing"),
-        ("a, ALL = /bin/ls\n", "s:1:8: error: a host is expected here"),
-    ] {
-        let found = errors(text);
-        assert!(found.first().is_some_and(|it| it.starts_with(expected)), "{text}\n{found:?}");
-    }
-    assert_eq!(errors("a ALL ls\nb ALL = /bin/ls -l\nc d\n").len(), 2, "each wrong line once");
-}
-
-#[test]
-fn included_files_are_read_in_their_order_and_others_told() {
-    let file = |name: &str, text: &str| (name.to_owned(), text.to_owned());
-    let files = vec![
-        file("b", "b ALL = NOPASSWD: /bin/ls 2\n"),
-        file("a", "@include web1\na ALL = NOPASSWD: /bin/ls 1\n"),
-        file("web1", "c ALL = NOPASSWD: /bin/ls 0\n"),
-        file("x.rpmsave", "nonsense"),
-        file("x~", "nonsense"),
-    ];
-    let world = Anywhere { files };
-    let run = |text: &str, follow| {
-        import(
-            Source { name: "dir.sudoers".to_owned(), text: text.to_owned() },
-            &world,
-            Choice { follow, wide: false },
-        )
-    };
-    let Ok(found) = run("@includedir dir\n#include dir/%h\n", true) else { panic!() };
-    let at: Vec<String> = found.rows.iter().map(Row::at).collect();
-    assert_eq!(
-        at,
-        [&["dir.sudoers:1"; 2][..], &["dir/a:2", "dir/b:1", "dir/web1:1", "dir/web1:1", "dir/web1:1"]]
-            .concat()
-    );
-    let Ok(alone) = run("@includedir dir\n", false) else { panic!() };
-    assert_eq!(alone.rows.iter().map(|row| row.status).collect::<Vec<_>>(), [Status::NotCarried]);
-    assert!(matches!(run("@include dir/none\n", true), Err(End::Input(Failed::Unreadable(_)))));
-    assert!(run("@includedir nowhere\n", true).is_ok());
-}
-
-#[test]
-fn a_file_that_includes_itself_is_refused() {
-    let world = Anywhere { files: vec![("a".to_owned(), "@include a\n".to_owned())] };
-    let source = Source { name: "s".to_owned(), text: "@include dir/a\n".to_owned() };
-    let Err(End::Input(Failed::Wrong(found))) = import(source, &world, Choice { follow: true, wide: false })
-    else {
-        panic!()
-    };
-    assert!(found.first().unwrap().message().contains("without end"));
 }
 
 #[test]

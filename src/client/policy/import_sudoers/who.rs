@@ -60,7 +60,9 @@ impl Who {
             }
         }
         let nobody = admitted.users.is_empty() && admitted.groups.is_empty();
-        if nobody {
+        if users.is_empty() {
+            Err("it is for nobody: its list of users takes out by '!' all whom it names".to_owned())
+        } else if nobody {
             Err(format!("it is for nobody whom a policy can name: {}", self.notes.join("; ")))
         } else {
             Ok(admitted)
@@ -142,6 +144,9 @@ fn found(name: &str, is_group: bool, world: &dyn Surroundings) -> Result<bool, S
     if is_nobody(name) {
         return Err(format!("{name} stands for nobody in particular"));
     }
+    if has_control(name) {
+        return Err(format!("{} has a control character in its name", name.escape_debug()));
+    }
     let found = if is_group {
         world.gid_of(name).map(|gid| gid.is_some())
     } else {
@@ -153,6 +158,11 @@ fn found(name: &str, is_group: bool, world: &dyn Surroundings) -> Result<bool, S
 /// Whether a policy refuses the name, as whoever is not mapped has it.
 pub(super) fn is_nobody(name: &str) -> bool {
     matches!(name, "nobody" | "nogroup")
+}
+
+/// Whether it has what no user database and no line of a policy should hold.
+pub(super) fn has_control(name: &str) -> bool {
+    name.contains(char::is_control)
 }
 
 /// Whether a list of machines has this one in it.

@@ -24,6 +24,19 @@ impl Machine {
     }
 }
 
+/// The text that is read there, up to its end; or why there is none.
+pub(super) fn text(input: impl Read) -> Result<String, String> {
+    let mut octets = Vec::new();
+    input.take(FILE_MAX + 1).read_to_end(&mut octets).map_err(|error| error.to_string())?;
+    if u64::try_from(octets.len()).is_ok_and(|length| length > FILE_MAX) {
+        return Err("larger than 4 MiB".to_owned());
+    }
+    String::from_utf8(octets).map_err(|error| {
+        let before = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+        format!("not UTF-8 in line {}", before.filter(|octet| **octet == b'\n').count() + 1)
+    })
+}
+
 impl Names for Machine {
     fn uid_of(&self, user: &str) -> Result<Option<Uid>, LookupFailed> {
         Database.uid_of(user)
@@ -52,12 +65,7 @@ impl Surroundings for Machine {
         if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
             return Err("not a regular file".to_owned());
         }
-        let mut octets = Vec::new();
-        file.take(FILE_MAX + 1).read_to_end(&mut octets).map_err(|error| error.to_string())?;
-        if u64::try_from(octets.len()).is_ok_and(|length| length > FILE_MAX) {
-            return Err("larger than 4 MiB".to_owned());
-        }
-        String::from_utf8(octets).map_err(|_| "not UTF-8".to_owned())
+        text(file)
     }
 
     fn names_in(&self, directory: &Path) -> Result<Option<Vec<String>>, String> {

@@ -110,7 +110,53 @@ const PIECES: [&str; 60] = [
     "ö",
 ];
 
+/// Lines with a place for control characters in each kind of word.
+const HOLLOW: [&str; 24] = [
+    "al~ice ALL = NOPASSWD: /bin/ls -l",
+    "%op~s ALL = NOPASSWD: /bin/ls -l",
+    "\"%op ~s\" ALL = NOPASSWD: /bin/ls -l",
+    "a, +net~ ALL = NOPASSWD: /bin/ls -l",
+    "%:un~ix ALL = NOPASSWD: /bin/ls -l",
+    "a we~b1 = NOPASSWD: /bin/ls -l",
+    "a w~* = NOPASSWD: /bin/ls -l",
+    "a ALL = (b~c, d) NOPASSWD: /bin/ls -l",
+    "a ALL = (b : c~d) NOPASSWD: /bin/ls -l",
+    "a ALL = NOPASSWD: /bin/l~s -l",
+    "a ALL = NOPASSWD: /bin/ls -~l",
+    "a ALL = NOPASSWD: /bin/ls -l ~",
+    "a ALL = NOPASSWD: /bin/ls x*[a~b]?~",
+    "a ALL = NOPASSWD: /bin/ls ^a~b$",
+    "a ALL = TIMEOUT=1~m NOPASSWD: /bin/ls -l",
+    "a ALL = CWD=/t~mp NOPASSWD: /bin/ls -l",
+    "a ALL = sudoedit /etc/m~otd",
+    "a ALL = NOPASSWD: /bin/ls -l # x~y",
+    "# x~y",
+    "User_Alias A = b~c\nA ALL = NOPASSWD: /bin/ls -l",
+    "Defaults:a~b secure_path=\"/b~in\", env_keep += P~ATH",
+    "Defaults!/bin/l~s noexec\na ALL = NOPASSWD: /bin/ls -l",
+    "@include x~y",
+    "a ALL ~ = /bin/ls -l",
+];
+
+/// Every control character, as it is and as an escape; and others that change how a line looks.
+fn unseen() -> impl Strategy<Value = String> {
+    let control = prop_oneof![0_u8..0x20, Just(0x7f), 0x80_u8..0xa0].prop_map(char::from);
+    let escape = (0_u8..0x80).prop_map(|octet| format!("\\x{octet:02x}"));
+    let other = prop::sample::select(vec!["\u{202e}", "\u{2028}", "\u{feff}", "\u{200b}"]);
+    let one =
+        prop_oneof![4 => control.prop_map(String::from), 1 => escape, 1 => other.prop_map(str::to_owned)];
+    prop_oneof![one.clone(), (one, 1_usize..60).prop_map(|(one, count)| one.repeat(count))]
+}
+
 proptest! {
+    #[test]
+    fn any_unseen_character_in_any_word_is_imported_whole_or_refused(
+        lines in prop::collection::vec((prop::sample::select(HOLLOW.to_vec()), unseen()), 1..4),
+    ) {
+        let text: String = lines.iter().map(|(line, unseen)| line.replace('~', unseen) + "\n").collect();
+        any_sudoers_text_is_imported_whole_or_refused(&text).map_err(TestCaseError::fail)?;
+    }
+
     #[test]
     fn any_mixture_of_pieces_is_imported_whole_or_refused(chosen in prop::collection::vec(0..PIECES.len(), 0..40)) {
         let text: String = chosen.iter().map(|index| PIECES[*index]).collect();
