@@ -106,6 +106,14 @@ pub fn check_unchanged(path: &Path, trust: Trust) -> Result<(), FileError> {
     checked_target(path, trust).map(drop)
 }
 
+/// Checks that nobody but those trusted can put anything into a directory or in its place.
+///
+/// # Errors
+/// The component of the path that is not as it must be.
+pub fn check_directory(path: &Path, trust: Trust) -> Result<(), FileError> {
+    enter(&absolute(path)?, trust).map(drop)
+}
+
 /// The files of a directory that [`read_directory`] passes over, by name. What can't be listed is empty.
 #[must_use]
 pub fn unread_in(path: &Path) -> Vec<PathBuf> {

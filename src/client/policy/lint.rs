@@ -1,12 +1,13 @@
 //! `udsadmin policy lint`: how far the commands of a policy reach, and what in it has no effect. Changes and runs nothing.
 
 use super::super::exit::shown;
-use super::{Answer, Common};
+use super::{Answer, Common, others};
 use crate::accounts;
 use crate::files::{self, Interpreter, POLICY, Trust};
 use crate::identity::{Peer, Uid};
 use crate::policy::Loaded;
 use crate::policy::lint::{Fault, Finding, Id, Level, Surroundings, lint};
+use crate::server::clock;
 use crate::sys;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
@@ -50,7 +51,13 @@ pub(super) struct Arguments {
 
 pub(super) fn answer(asked: &Arguments, loaded: &Loaded) -> Answer {
     let unread = unread(asked.common.policy.as_deref());
-    let around = Surroundings { population: &population(), program: &faults, unread: &unread };
+    let around = Surroundings {
+        population: &population(),
+        now: clock::now(),
+        program: &faults,
+        others: &others::may_write,
+        unread: &unread,
+    };
     let found = lint(loaded, &around).into_iter().filter(|finding| finding.level() <= asked.level);
     let (accepted, open): (Vec<_>, Vec<_>) = found.partition(|finding| finding.accepted().is_some());
     let listed = open.iter().chain(accepted.iter().filter(|_| asked.all));

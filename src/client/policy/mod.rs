@@ -4,6 +4,7 @@ mod at;
 mod diff;
 mod import_sudoers;
 mod lint;
+mod others;
 mod peer;
 mod review;
 mod schema;

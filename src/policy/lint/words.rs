@@ -30,6 +30,15 @@ impl Words<'_> {
         }
     }
 
+    /// Of a path in place of a value: why others than root may write there.
+    pub(super) fn file_of_others(self, why: &str) -> String {
+        let Self { value: path, name, whose } = self;
+        format!(
+            "{name} obeys or unpacks what it is given from {path:?}, and others than root may write there ({why}): who does \
+             chooses what {name} does as {whose}; take the file from a directory in which only root may write"
+        )
+    }
+
     pub(super) fn any_program(self) -> String {
         let Self { value, name, whose } = self;
         format!(
