@@ -196,8 +196,7 @@ fn root_fault(root: &Path) -> Option<String> {
 
 /// Reads a file, or the `*.toml` of a directory; of one that looks like /etc/udsadmin, what the daemons would read there.
 fn read_one(path: &Path) -> Result<Vec<Source>, FileError> {
-    let main = path.join("policy.toml");
-    if main.is_file() && path.join("policy.d").is_dir() {
+    if let Some(main) = files::main_of(path) {
         files::read_policy(&main, Trust::CallingUser)
     } else if path.is_dir() {
         files::read_directory(path, Trust::CallingUser)

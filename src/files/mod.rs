@@ -114,13 +114,30 @@ pub fn check_directory(path: &Path, trust: Trust) -> Result<(), FileError> {
     enter(&absolute(path)?, trust).map(drop)
 }
 
+/// The policy file of a directory that looks like /etc/udsadmin: with a `policy.toml` and a `policy.d`.
+#[must_use]
+pub fn main_of(directory: &Path) -> Option<PathBuf> {
+    let main = directory.join("policy.toml");
+    (main.is_file() && directory.join("policy.d").is_dir()).then_some(main)
+}
+
 /// The files of a directory that [`read_directory`] passes over, by name. What can't be listed is empty.
 #[must_use]
 pub fn unread_in(path: &Path) -> Vec<PathBuf> {
+    files_in(path, |name| !is_policy(name))
+}
+
+/// The files beside a policy file whose names say that they are, or were, policies too: [`read_policy`] passes over them.
+#[must_use]
+pub fn strays_beside(main: &Path) -> Vec<PathBuf> {
+    let is_stray = |name: &OsStr| name.to_string_lossy().contains(".toml") && Some(name) != main.file_name();
+    main.parent().map_or_else(Vec::new, |directory| files_in(directory, is_stray))
+}
+
+fn files_in(path: &Path, wanted: impl Fn(&OsStr) -> bool) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
     let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_dir()));
-    let mut names: Vec<OsString> =
-        files.map(|entry| entry.file_name()).filter(|name| !is_policy(name)).collect();
+    let mut names: Vec<OsString> = files.map(|entry| entry.file_name()).filter(|name| wanted(name)).collect();
     names.sort();
     names.iter().map(|name| path.join(name)).collect()
 }

@@ -11,7 +11,7 @@ use crate::server::clock;
 use crate::sys;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,12 +72,17 @@ fn population() -> Vec<Peer> {
 
 /// The files beside those of the policy that are not read.
 pub(super) fn unread(policy: Option<&Path>) -> Vec<String> {
-    let directory = policy.map_or_else(|| Path::new(POLICY).with_extension("d"), Path::to_owned);
-    let is_known = |path: &Path| {
+    let main = policy.map_or_else(|| Some(POLICY.into()), files::main_of);
+    let found = match (main, policy) {
+        (Some(main), _) => {
+            [files::strays_beside(&main), files::unread_in(&main.with_extension("d"))].concat()
+        }
+        (None, policy) => policy.map_or_else(Vec::new, files::unread_in),
+    };
+    let is_known = |path: &PathBuf| {
         path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(READ_ME.as_bytes()))
     };
-    let names = files::unread_in(&directory).into_iter().filter(|path| !is_known(path));
-    names.map(|path| path.display().to_string()).collect()
+    found.iter().filter(|path| !is_known(path)).map(|path| path.display().to_string()).collect()
 }
 
 /// What is wrong with a program or a script, and with its interpreter. What is not there harms nobody.
@@ -93,13 +98,18 @@ pub(super) fn faults(path: &Path) -> Vec<Fault> {
 }
 
 fn writable(path: &Path, what: &str) -> Option<Fault> {
-    let error = files::check_unchanged(path, Trust::RootOnly).err()?;
-    let message = format!("{what} can be changed by others than root, who so choose what it does: {error}");
-    let is_writable = matches!(
-        error.fault(),
-        files::Fault::Owner(_) | files::Fault::GroupWritable | files::Fault::OthersWritable
-    );
-    is_writable.then_some((Id::WRITABLE_SCRIPT, Level::Danger, message))
+    let error = files::check_unchanged(path, Trust::RootOnly).err().filter(others::is_writable)?;
+    let mend = if others::is_for_all(error.path()) {
+        format!(
+            "everyone may write in {}; put {} where only root may write",
+            error.path().display(),
+            path.display()
+        )
+    } else {
+        error.to_string()
+    };
+    let message = format!("{what} can be changed by others than root, who so choose what it does: {mend}");
+    Some((Id::WRITABLE_SCRIPT, Level::Danger, message))
 }
 
 fn looked_up(path: &Path, interpreter: &Interpreter) -> Option<Fault> {

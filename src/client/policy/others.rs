@@ -12,6 +12,9 @@ const ENTRIES_MAX: usize = 4096;
 /// The mode bits by which others than the owner may write (inode(7)).
 const SHARED: u32 = 0o022;
 
+/// The mode bit of directories that are for everyone (inode(7)).
+const STICKY: u32 = 0o1000;
+
 /// Why others than root may write at the path or below it: the first such place. Of a path that is not there, the directory in
 /// which it would be.
 pub(super) fn may_write(path: &Path) -> Option<String> {
@@ -27,6 +30,12 @@ pub(super) fn may_write(path: &Path) -> Option<String> {
 /// Whether the error tells that others than root can change the file.
 pub(super) fn is_writable(error: &FileError) -> bool {
     matches!(error.fault(), Fault::Owner(_) | Fault::GroupWritable | Fault::OthersWritable)
+}
+
+/// Whether it is a directory that is meant to be written by everyone, like /tmp.
+pub(super) fn is_for_all(path: &Path) -> bool {
+    let sticky = |found: fs::Metadata| found.is_dir() && found.mode() & STICKY != 0;
+    path.metadata().is_ok_and(sticky)
 }
 
 fn below(directory: &Path) -> Option<String> {

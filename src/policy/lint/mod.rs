@@ -185,8 +185,8 @@ pub fn lint(loaded: &Loaded, around: &Surroundings<'_>) -> Vec<Finding> {
 }
 
 fn not_read(name: &str) -> Finding {
-    let message = "this file is not read, as its name does not end in .toml or begins with a dot; rename it, or move it away so \
-                   that nobody takes it for a part of the policy";
+    let message = "this file is not read: a policy is policy.toml with the *.toml of policy.d, or the *.toml of a directory, but \
+                   for names that begin with a dot; rename it, or move it, so that nobody takes it for a part of the policy";
     Finding::new(Id::FILE_NOT_READ, Level::Note, &Place::of_file(name), message)
 }
 
