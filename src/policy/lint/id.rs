@@ -1,6 +1,6 @@
 //! The names of what lint finds, for ever the same: docs/lint.md explains each. Refuses no new ones, and renames none.
 
-use super::super::nearest::meant;
+use super::super::nearest::did_you_mean;
 use std::fmt;
 
 /// What kind of finding it is.
@@ -126,12 +126,18 @@ impl Id {
         Self::ALL.into_iter().find(|id| id.0 == name)
     }
 
-    /// What to write for a name that is none: one that is close, or else those that share a word with it, or all.
+    /// What to write for a name that is none: one that is close, or else those that share a word with it.
     pub(super) fn close_to(name: &str) -> String {
-        let all: Vec<&str> = Self::ALL.iter().map(|id| id.0).collect();
         let shares = |id: &&str| id.split('-').any(|part| name.split('-').any(|other| part == other));
-        let akin: Vec<&str> = all.iter().copied().filter(shares).collect();
-        meant(name, if akin.is_empty() { &all } else { &akin })
+        let akin: Vec<&str> = Self::ALL.iter().map(|id| id.0).filter(shares).collect();
+        match did_you_mean(name, Self::ALL.iter().map(|id| id.0)) {
+            close if !close.is_empty() => close,
+            _ if akin.is_empty() => {
+                "; lint.md lists what it finds; write a plain reason without a colon behind its first word"
+                    .to_owned()
+            }
+            _ => format!("; close to it are {}", akin.join(", ")),
+        }
     }
 
     /// The name.
