@@ -4,6 +4,7 @@ use super::super::command::Command;
 use super::super::kind::Kind;
 use super::super::origin::Place;
 use super::argv::{Element, Slot, elements, end_of_options, operands};
+use super::input::own_operands;
 use super::programs::{self, Input, Power, Program};
 use super::reach::takes;
 use super::words::Words;
@@ -126,7 +127,7 @@ impl Judge<'_> {
 
     /// The program that another one runs.
     fn wrapper(&mut self, run: &Run<'_, '_>) {
-        let Some(at) = inner_at(run.rest) else { return self.any_program(run, run.rest) };
+        let Some(at) = inner_at(run) else { return self.any_program(run, run.rest) };
         let (before, from) = run.rest.split_at(at);
         self.any_program(run, before);
         if let Some((inner, rest)) = from.split_first() {
@@ -279,7 +280,7 @@ pub(super) fn module_at(run: &Run<'_, '_>) -> Option<usize> {
 /// Where the code is that the program is given as an argument.
 pub(super) fn code_at(run: &Run<'_, '_>) -> Option<usize> {
     let first = operands(run.rest).next().map(|(at, _)| at);
-    let inner = if run.program.wraps { inner_at(run.rest) } else { None };
+    let inner = if run.program.wraps { inner_at(run) } else { None };
     let end = if run.program.script { first } else { inner };
     code_option_at(run, end.unwrap_or(run.rest.len())).or_else(|| {
         let takes_operand = run.program.code.iter().any(|option| option == "operand");
@@ -302,11 +303,12 @@ fn code_option_at(run: &Run<'_, '_>, end: usize) -> Option<usize> {
 }
 
 /// Where the program is that a wrapper runs: one that the table knows, or else the first absolute path.
-fn inner_at(elements: &[Element<'_>]) -> Option<usize> {
+pub(super) fn inner_at(run: &Run<'_, '_>) -> Option<usize> {
+    let operands = || own_operands(run).into_iter().skip(run.program.skips);
     let is_known = |text: &str| text.rsplit('/').next().and_then(programs::find).is_some();
-    let known = operands(elements).find(|(_, element)| element.literal().is_some_and(is_known));
+    let known = operands().find(|(_, element)| element.literal().is_some_and(is_known));
     let is_absolute = |element: &Element<'_>| element.literal().is_some_and(|text| text.starts_with('/'));
-    known.or_else(|| operands(elements).find(|(_, element)| is_absolute(element))).map(|(at, _)| at)
+    known.or_else(|| operands().find(|(_, element)| is_absolute(element))).map(|(at, _)| at)
 }
 
 /// The value by which somebody chooses what the program does, if nobody has listed it.

@@ -2,7 +2,7 @@
 
 use super::super::kind::Kind;
 use super::argv::{Element, in_bundle, operands};
-use super::exec::{Run, code_at};
+use super::exec::{Run, code_at, inner_at};
 use super::obeyed;
 use super::programs::Input;
 
@@ -27,7 +27,7 @@ fn reads_input(run: &Run<'_, '_>) -> bool {
 pub(super) fn is_given(run: &Run<'_, '_>, condition: &str) -> bool {
     match condition {
         "bare" => own_operands(run).is_empty() && code_at(run).is_none(),
-        "single" => own_operands(run).len() < 2,
+        "single" => own_operands(run).len() < 2 && inner_at(run).is_none(),
         "two" => own_operands(run).len() > 1,
         option => run.rest.iter().any(|element| element.says(option, run.program)) || is_bundled(run, option),
     }

@@ -76,6 +76,8 @@ pub(super) struct Program {
     pub(super) obeys_when: Vec<String>,
     #[serde(default)]
     pub(super) values: Vec<String>,
+    #[serde(default)]
+    pub(super) skips: usize,
     pub(super) module: Option<String>,
     #[serde(default)]
     pub(super) quotes: bool,
