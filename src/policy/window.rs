@@ -108,7 +108,7 @@ impl Spelling {
     fn is_over(&self, shown: DateTime) -> bool {
         let (today, second) = (shown.date(), spelling::second_of(shown.time()));
         let later = today.tomorrow().is_ok_and(|day| self.comes_from(day));
-        !later && !(self.has_day(today) && second < self.from)
+        !(later || self.has_day(today) && second < self.from)
     }
 }
 

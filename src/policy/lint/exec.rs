@@ -248,7 +248,7 @@ impl Judge<'_> {
         } else {
             let Some(program) = program else { return };
             let Some(kind) = reached(program, &slot) else { return };
-            (kind, words.reached(kind.0, program))
+            (kind, words.reached(kind.0, program, slot.spec))
         };
         self.say(kind, element.place, &message);
     }
