@@ -178,7 +178,7 @@ fn a_script_in_a_directory_for_all_belongs_elsewhere() {
 #[test]
 fn where_others_than_root_write_is_seen_from_owners_and_modes() {
     let scratch = Scratch::new("others");
-    assert_eq!(may_write(&scratch.0).unwrap(), "/tmp is writable by others");
+    assert!(may_write(&scratch.0).is_some());
     for roots in ["/usr/bin/env", "/usr/share/doc", "/no/such/place"] {
         assert_eq!(may_write(Path::new(roots)), None, "{roots}");
     }
