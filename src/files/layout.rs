@@ -1,7 +1,10 @@
 //! What a path stands for that somebody names: a policy of one file, of a directory, or laid out like /etc/udsadmin. Never
 //! takes a directory without any policy for an empty one.
 
-use super::{Fault, FileError, Trust, is_policy, read_directory, read_file, read_policy, source_of};
+use super::{
+    Fault, FileError, Trust, is_policy, read_directory, read_file, read_policy, source_of, strays_beside,
+    unread_in,
+};
 use crate::policy::Source;
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -61,10 +64,14 @@ fn is_there(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// The directory of which [`read_named`] may pass over files: that of the drop-ins, where there is one.
+/// The files that [`read_named`] passes over, though they lie beside what it reads.
 #[must_use]
-pub fn directory_read(path: &Path) -> PathBuf {
-    if is_installed(path) { drop_ins(path) } else { path.to_owned() }
+pub fn passed_over(path: &Path) -> Vec<PathBuf> {
+    if is_installed(path) {
+        [strays_beside(&path.join("policy.toml")), unread_in(&drop_ins(path))].concat()
+    } else {
+        unread_in(path)
+    }
 }
 
 fn unchecked_file(path: &Path) -> Result<Source, FileError> {

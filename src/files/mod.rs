@@ -12,7 +12,7 @@ mod walk;
 
 pub use beneath::{open_beneath, open_root};
 pub use fault::{Fault, FileError};
-pub use layout::{directory_read, read_named, read_unchecked};
+pub use layout::{passed_over, read_named, read_unchecked};
 pub use memory::sealed;
 pub use reader::{Reader, unreachable, unreadable};
 pub use script::{Interpreter, interpreter};
@@ -110,13 +110,29 @@ pub fn check_unchanged(path: &Path, trust: Trust) -> Result<(), FileError> {
     checked_target(path, trust).map(drop)
 }
 
+/// Checks that nobody but those trusted can put anything into a directory or in its place.
+///
+/// # Errors
+/// The component of the path that is not as it must be.
+pub fn check_directory(path: &Path, trust: Trust) -> Result<(), FileError> {
+    enter(&absolute(path)?, trust).map(drop)
+}
+
 /// The files of a directory that [`read_directory`] passes over, by name. What can't be listed is empty.
-#[must_use]
-pub fn unread_in(path: &Path) -> Vec<PathBuf> {
+fn unread_in(path: &Path) -> Vec<PathBuf> {
+    files_in(path, |name| !is_policy(name))
+}
+
+/// The files beside a policy file whose names say that they are, or were, policies too: [`read_policy`] passes over them.
+fn strays_beside(main: &Path) -> Vec<PathBuf> {
+    let is_stray = |name: &OsStr| name.to_string_lossy().contains(".toml") && Some(name) != main.file_name();
+    main.parent().map_or_else(Vec::new, |directory| files_in(directory, is_stray))
+}
+
+fn files_in(path: &Path, wanted: impl Fn(&OsStr) -> bool) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
     let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_dir()));
-    let mut names: Vec<OsString> =
-        files.map(|entry| entry.file_name()).filter(|name| !is_policy(name)).collect();
+    let mut names: Vec<OsString> = files.map(|entry| entry.file_name()).filter(|name| wanted(name)).collect();
     names.sort();
     names.iter().map(|name| path.join(name)).collect()
 }

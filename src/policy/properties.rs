@@ -50,7 +50,13 @@ fn is_linted(loaded: &Loaded) -> Result<(), String> {
     let gid = Gid::new(4).map_err(|error| error.to_string())?;
     let population = [Peer::of(Uid::ROOT, gid, [])];
     let unread = ["fuzz.toml".to_owned()];
-    let around = Surroundings { population: &population, program: &|_| Vec::new(), unread: &unread };
+    let around = Surroundings {
+        population: &population,
+        now: SystemTime::UNIX_EPOCH,
+        program: &|_| Vec::new(),
+        others: &|_| None,
+        unread: &unread,
+    };
     let found = lint(loaded, &around);
     if !found.is_sorted_by_key(Finding::level) {
         return Err(format!("not in order: {found:?}"));

@@ -2,13 +2,14 @@
 
 use super::super::exit::shown;
 use super::peer::everyone;
-use super::{Answer, Common, Machine, Whose};
+use super::{Answer, Common, Machine, Whose, others};
 use crate::files::{self, Interpreter, POLICY, Trust};
 use crate::policy::Loaded;
 use crate::policy::lint::{Fault, Finding, Id, Level, Surroundings, lint};
+use crate::server::clock;
 use serde_json::{Value, json};
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,13 +50,23 @@ pub(super) struct Arguments {
     all: bool,
 }
 
+/// A look at a path of this machine.
+type Look<Found> = fn(&Path) -> Found;
+
 pub(super) fn answer(asked: &Arguments, loaded: &Loaded) -> Answer {
     let unread = unread(asked.common.policy.as_deref());
-    let (population, program): (_, fn(&Path) -> Vec<Fault>) = match asked.whose.machine() {
-        Machine::This => (everyone().collect(), faults),
-        Machine::Another => (Vec::new(), |_| Vec::new()),
+    let (population, program, others): (_, Look<Vec<Fault>>, Look<Option<String>>) =
+        match asked.whose.machine() {
+            Machine::This => (everyone().collect(), faults, others::may_write),
+            Machine::Another => (Vec::new(), |_| Vec::new(), |_| None),
+        };
+    let around = Surroundings {
+        population: &population,
+        now: clock::now(),
+        program: &program,
+        others: &others,
+        unread: &unread,
     };
-    let around = Surroundings { population: &population, program: &program, unread: &unread };
     let found = lint(loaded, &around).into_iter().filter(|finding| finding.level() <= asked.level);
     let (accepted, open): (Vec<_>, Vec<_>) = found.partition(|finding| finding.accepted().is_some());
     let listed = open.iter().chain(accepted.iter().filter(|_| asked.all));
@@ -64,12 +75,11 @@ pub(super) fn answer(asked: &Arguments, loaded: &Loaded) -> Answer {
 
 /// The files beside those of the policy that are not read.
 pub(super) fn unread(policy: Option<&Path>) -> Vec<String> {
-    let directory = policy.map_or_else(|| Path::new(POLICY).with_extension("d"), files::directory_read);
-    let is_known = |path: &Path| {
+    let found = policy.or_else(|| Path::new(POLICY).parent()).map_or_else(Vec::new, files::passed_over);
+    let is_known = |path: &PathBuf| {
         path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(READ_ME.as_bytes()))
     };
-    let names = files::unread_in(&directory).into_iter().filter(|path| !is_known(path));
-    names.map(|path| path.display().to_string()).collect()
+    found.iter().filter(|path| !is_known(path)).map(|path| path.display().to_string()).collect()
 }
 
 /// What is wrong with a program or a script, and with its interpreter. What is not there harms nobody.
@@ -85,13 +95,18 @@ pub(super) fn faults(path: &Path) -> Vec<Fault> {
 }
 
 fn writable(path: &Path, what: &str) -> Option<Fault> {
-    let error = files::check_unchanged(path, Trust::RootOnly).err()?;
-    let message = format!("{what} can be changed by others than root, who so choose what it does: {error}");
-    let is_writable = matches!(
-        error.fault(),
-        files::Fault::Owner(_) | files::Fault::GroupWritable | files::Fault::OthersWritable
-    );
-    is_writable.then_some((Id::WRITABLE_SCRIPT, Level::Danger, message))
+    let error = files::check_unchanged(path, Trust::RootOnly).err().filter(others::is_writable)?;
+    let mend = if others::is_for_all(error.path()) {
+        format!(
+            "everyone may write in {}; put {} where only root may write",
+            error.path().display(),
+            path.display()
+        )
+    } else {
+        error.to_string()
+    };
+    let message = format!("{what} can be changed by others than root, who so choose what it does: {mend}");
+    Some((Id::WRITABLE_SCRIPT, Level::Danger, message))
 }
 
 fn looked_up(path: &Path, interpreter: &Interpreter) -> Option<Fault> {

@@ -5,6 +5,7 @@ mod demands;
 mod diff;
 mod import_sudoers;
 mod lint;
+mod others;
 mod peer;
 mod review;
 mod schema;

@@ -24,25 +24,36 @@ impl Reader<'_> {
         words.iter().filter_map(|word| self.reason(word)).collect()
     }
 
+    /// One word before the first colon is the name of a finding; any other text is a reason for all of them.
     fn reason(&mut self, word: &Word) -> Option<Accepted> {
-        let (name, reason) = word.text.split_once(':').unwrap_or(("", &word.text));
-        let id = Id::named(name.trim());
-        let text = if id.is_some() { reason.trim() } else { word.text.trim() };
-        let close =
-            if id.is_none() && name.contains('-') { Id::close_to(name.trim()) } else { String::new() };
-        let message = if text.is_empty() {
-            "a reason says why, in some words".to_owned()
-        } else if text.chars().any(char::is_control) {
-            "a reason is one line, without control characters".to_owned()
-        } else if !close.is_empty() {
-            format!("lint finds no {name:?}{close}")
-        } else {
-            let place = self.place(&word.span);
-            return Some(Accepted { id, reason: text.to_owned(), place });
+        let named = word.text.split_once(':').filter(|(name, _)| is_name(name.trim()));
+        let (id, text) = match named {
+            Some((name, reason)) => (Id::named(name.trim()), reason.trim()),
+            None => (None, word.text.trim()),
+        };
+        let message = match named {
+            Some((name, _)) if id.is_none() => {
+                format!("lint finds no {:?}{}", name.trim(), Id::close_to(name.trim()))
+            }
+            _ if text.is_empty() => "a reason says why, in some words".to_owned(),
+            _ if text.chars().any(char::is_control) => {
+                "a reason is one line, without control characters".to_owned()
+            }
+            _ => {
+                let place = self.place(&word.span);
+                return Some(Accepted { id, reason: text.to_owned(), place });
+            }
         };
         self.error(&word.span, &message);
         None
     }
+}
+
+/// Whether it is written like the name of a finding.
+fn is_name(text: &str) -> bool {
+    let is_part =
+        |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    text.split('-').all(is_part)
 }
 
 /// Marks what the commands accept, the reasons for one kind of finding first, and notes a reason for which there is nothing

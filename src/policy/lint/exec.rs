@@ -3,11 +3,12 @@
 use super::super::command::Command;
 use super::super::kind::Kind;
 use super::super::origin::Place;
-use super::argv::{Element, Slot, elements, end_of_options, in_bundle, operands};
+use super::argv::{Element, Slot, elements, end_of_options, operands};
+use super::input::own_operands;
 use super::programs::{self, Input, Power, Program};
 use super::reach::takes;
 use super::words::Words;
-use super::{Fault, Finding, Id, Level};
+use super::{Finding, Id, Level, Surroundings, input, obeyed};
 use crate::identity::Uid;
 use std::path::Path;
 
@@ -22,21 +23,18 @@ const UNITS: [&str; 6] = [
     "sshd.service",
 ];
 
-/// What is wrong with a file, if anything.
-type Disk<'a> = &'a dyn Fn(&Path) -> Vec<Fault>;
-
 /// A program with what follows it.
 #[derive(Clone, Copy)]
-struct Run<'e, 'a> {
-    name: &'e str,
-    program: &'static Program,
-    place: &'e Place,
-    rest: &'e [Element<'a>],
+pub(super) struct Run<'e, 'a> {
+    pub(super) name: &'e str,
+    pub(super) program: &'static Program,
+    pub(super) place: &'e Place,
+    pub(super) rest: &'e [Element<'a>],
 }
 
 /// Everything that can be said of what the command runs.
-pub(super) fn findings(command: &Command, disk: Disk<'_>) -> Vec<Finding> {
-    let mut judge = Judge { command, disk, found: Vec::new() };
+pub(super) fn findings(command: &Command, around: &Surroundings<'_>) -> Vec<Finding> {
+    let mut judge = Judge { command, around, found: Vec::new() };
     let elements = elements(command);
     if let Some((first, rest)) = elements.split_first() {
         judge.program(&command.program.to_string_lossy(), first.place, rest);
@@ -46,7 +44,7 @@ pub(super) fn findings(command: &Command, disk: Disk<'_>) -> Vec<Finding> {
 
 struct Judge<'c> {
     command: &'c Command,
-    disk: Disk<'c>,
+    around: &'c Surroundings<'c>,
     found: Vec<Finding>,
 }
 
@@ -74,6 +72,7 @@ impl Judge<'_> {
         } else {
             self.ordinary(&run);
         }
+        self.obeyed(&run);
     }
 
     /// A program that is another one by an option: `python3 -m pip`.
@@ -92,8 +91,21 @@ impl Judge<'_> {
     /// Tells what is wrong with the file of a program or script.
     fn file(&mut self, path: &str, place: &Place) {
         if path.starts_with('/') {
-            for (id, level, message) in (self.disk)(Path::new(path)) {
+            for (id, level, message) in (self.around.program)(Path::new(path)) {
                 self.say((id, level), place, &message);
+            }
+        }
+    }
+
+    /// Tells where others than root may write the files that the program obeys or unpacks.
+    fn obeyed(&mut self, run: &Run<'_, '_>) {
+        for (element, path) in obeyed::paths(run) {
+            let is_told =
+                |one: &Finding| one.id == Id::WRITABLE_SCRIPT && one.place.order() == element.place.order();
+            let Some(why) = obeyed::others(&path, self.around) else { continue };
+            if !self.found.iter().any(is_told) {
+                let message = self.words(&path, run.name).file_of_others(&why);
+                self.say((Id::FILE_OF_OTHERS, Level::Danger), element.place, &message);
             }
         }
     }
@@ -104,7 +116,7 @@ impl Judge<'_> {
     }
 
     fn input(&mut self, run: &Run<'_, '_>) {
-        let Some(input) = run.program.stdin.filter(|_| reads_input(run)) else { return };
+        let Some(input) = input::of(run) else { return };
         let id = match input {
             Input::Commands => Id::COMMANDS_FROM_INPUT,
             Input::Files => Id::FILES_FROM_INPUT,
@@ -115,7 +127,7 @@ impl Judge<'_> {
 
     /// The program that another one runs.
     fn wrapper(&mut self, run: &Run<'_, '_>) {
-        let Some(at) = inner_at(run.rest) else { return self.any_program(run, run.rest) };
+        let Some(at) = inner_at(run) else { return self.any_program(run, run.rest) };
         let (before, from) = run.rest.split_at(at);
         self.any_program(run, before);
         if let Some((inner, rest)) = from.split_first() {
@@ -236,7 +248,7 @@ impl Judge<'_> {
         } else {
             let Some(program) = program else { return };
             let Some(kind) = reached(program, &slot) else { return };
-            (kind, words.reached(kind.0, program))
+            (kind, words.reached(kind.0, program, slot.spec))
         };
         self.say(kind, element.place, &message);
     }
@@ -257,31 +269,8 @@ fn reached(program: &Program, slot: &Slot<'_>) -> Option<(Id, Level)> {
     level.map(|level| (id, level))
 }
 
-/// Whether the program reads commands or files from standard input, as it is called here.
-fn reads_input(run: &Run<'_, '_>) -> bool {
-    let program = run.program;
-    let is_given = |condition: &String| match condition.as_str() {
-        "bare" => operands(run.rest).next().is_none() && code_at(run).is_none(),
-        "two" => operands(run.rest).nth(1).is_some(),
-        option => run.rest.iter().any(|element| element.says(option, program)) || is_bundled(run, option),
-    };
-    let named = run.rest.iter().any(Element::is_stdin);
-    let asked = program.when.is_empty() || program.when.iter().any(is_given);
-    asked && (named || !program.unless.iter().any(is_given))
-}
-
-/// Whether the first element holds the option in letters without a dash.
-fn is_bundled(run: &Run<'_, '_>, option: &str) -> bool {
-    let first = run.rest.first().and_then(Element::literal).filter(|text| !text.starts_with('-'));
-    let letter = option
-        .strip_prefix('-')
-        .filter(|rest| rest.chars().count() == 1)
-        .and_then(|rest| rest.chars().next());
-    run.program.bundled && first.zip(letter).is_some_and(|(bundle, letter)| in_bundle(bundle, letter))
-}
-
 /// Where the name is of the program that this one becomes.
-fn module_at(run: &Run<'_, '_>) -> Option<usize> {
+pub(super) fn module_at(run: &Run<'_, '_>) -> Option<usize> {
     let option = run.program.module.as_deref()?;
     let end = operands(run.rest).next().map_or(run.rest.len(), |(at, _)| at);
     let said = run.rest.iter().take(end).position(|element| element.literal() == Some(option));
@@ -289,9 +278,9 @@ fn module_at(run: &Run<'_, '_>) -> Option<usize> {
 }
 
 /// Where the code is that the program is given as an argument.
-fn code_at(run: &Run<'_, '_>) -> Option<usize> {
+pub(super) fn code_at(run: &Run<'_, '_>) -> Option<usize> {
     let first = operands(run.rest).next().map(|(at, _)| at);
-    let inner = if run.program.wraps { inner_at(run.rest) } else { None };
+    let inner = if run.program.wraps { inner_at(run) } else { None };
     let end = if run.program.script { first } else { inner };
     code_option_at(run, end.unwrap_or(run.rest.len())).or_else(|| {
         let takes_operand = run.program.code.iter().any(|option| option == "operand");
@@ -314,11 +303,12 @@ fn code_option_at(run: &Run<'_, '_>, end: usize) -> Option<usize> {
 }
 
 /// Where the program is that a wrapper runs: one that the table knows, or else the first absolute path.
-fn inner_at(elements: &[Element<'_>]) -> Option<usize> {
+pub(super) fn inner_at(run: &Run<'_, '_>) -> Option<usize> {
+    let operands = || own_operands(run).into_iter().skip(run.program.skips);
     let is_known = |text: &str| text.rsplit('/').next().and_then(programs::find).is_some();
-    let known = operands(elements).find(|(_, element)| element.literal().is_some_and(is_known));
+    let known = operands().find(|(_, element)| element.literal().is_some_and(is_known));
     let is_absolute = |element: &Element<'_>| element.literal().is_some_and(|text| text.starts_with('/'));
-    known.or_else(|| operands(elements).find(|(_, element)| is_absolute(element))).map(|(at, _)| at)
+    known.or_else(|| operands().find(|(_, element)| is_absolute(element))).map(|(at, _)| at)
 }
 
 /// The value by which somebody chooses what the program does, if nobody has listed it.

@@ -34,6 +34,8 @@ impl Id {
     pub const LEAVES_DIRECTORY: Self = Self("leaves-directory");
     /// Others may change the script or its interpreter.
     pub const WRITABLE_SCRIPT: Self = Self("writable-script");
+    /// Others may write the file that the program obeys or unpacks.
+    pub const FILE_OF_OTHERS: Self = Self("file-of-others");
     /// The interpreter is looked up by its name.
     pub const FOUND_BY_PATH: Self = Self("found-by-path");
     /// Text of any characters.
@@ -60,6 +62,8 @@ impl Id {
     pub const NOBODY_CONNECTS: Self = Self("nobody-connects");
     /// A rule that permits nothing which another doesn't.
     pub const SHADOWED_RULE: Self = Self("shadowed-rule");
+    /// A rule whose times have gone by.
+    pub const RULE_IN_THE_PAST: Self = Self("rule-in-the-past");
     /// A deny of someone who could not connect anyway.
     pub const IDLE_DENY: Self = Self("idle-deny");
     /// A built-in granted to someone who may not connect.
@@ -78,7 +82,7 @@ impl Id {
     pub const READER_WARNING: Self = Self("reader-warning");
 
     /// Every one.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::OPTION_VALUE,
         Self::FREE_VALUE,
         Self::READS_ANY_FILE,
@@ -92,6 +96,7 @@ impl Id {
         Self::ANY_UNIT,
         Self::LEAVES_DIRECTORY,
         Self::WRITABLE_SCRIPT,
+        Self::FILE_OF_OTHERS,
         Self::FOUND_BY_PATH,
         Self::FREE_TEXT,
         Self::BROAD_PATTERN,
@@ -105,6 +110,7 @@ impl Id {
         Self::CANNOT_CONNECT,
         Self::NOBODY_CONNECTS,
         Self::SHADOWED_RULE,
+        Self::RULE_IN_THE_PAST,
         Self::IDLE_DENY,
         Self::BUILTIN_FOR_NOBODY,
         Self::MAY_DO_NOTHING,
@@ -120,9 +126,18 @@ impl Id {
         Self::ALL.into_iter().find(|id| id.0 == name)
     }
 
-    /// A suggestion for a name that is none; empty where none is close.
+    /// What to write for a name that is none: one that is close, or else those that share a word with it.
     pub(super) fn close_to(name: &str) -> String {
-        did_you_mean(name, Self::ALL.iter().map(|id| id.0))
+        let shares = |id: &&str| id.split('-').any(|part| name.split('-').any(|other| part == other));
+        let akin: Vec<&str> = Self::ALL.iter().map(|id| id.0).filter(shares).collect();
+        match did_you_mean(name, Self::ALL.iter().map(|id| id.0)) {
+            close if !close.is_empty() => close,
+            _ if akin.is_empty() => {
+                "; lint.md lists what it finds; write a plain reason without a colon behind its first word"
+                    .to_owned()
+            }
+            _ => format!("; close to it are {}", akin.join(", ")),
+        }
     }
 
     /// The name.

@@ -166,6 +166,27 @@ impl Language {
     pub(super) fn names_its_directory(&self) -> bool {
         is_rooted(&self.0)
     }
+
+    /// The text with which each value begins, as far as the pattern writes it out in front.
+    pub(super) fn beginning(&self) -> String {
+        beginning(&self.0)
+    }
+}
+
+fn beginning(pattern: &Hir) -> String {
+    match pattern.kind() {
+        HirKind::Literal(literal) => String::from_utf8_lossy(&literal.0).into_owned(),
+        HirKind::Capture(group) => beginning(&group.sub),
+        HirKind::Concat(parts) => {
+            let first = parts.iter().find(|part| !matches!(part.kind(), HirKind::Look(_)));
+            first.map(beginning).unwrap_or_default()
+        }
+        HirKind::Empty
+        | HirKind::Look(_)
+        | HirKind::Class(_)
+        | HirKind::Repetition(_)
+        | HirKind::Alternation(_) => String::new(),
+    }
 }
 
 fn mentions(pattern: &Hir, characters: &[char]) -> bool {

@@ -4,7 +4,9 @@ mod accept;
 mod argv;
 mod exec;
 mod id;
+mod input;
 mod language;
+mod obeyed;
 mod patterns;
 mod population;
 mod programs;
@@ -25,6 +27,7 @@ use crate::request::CommandName;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
+use std::time::SystemTime;
 
 /// How much a finding matters; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
@@ -142,8 +145,12 @@ pub type Fault = (Id, Level, String);
 pub struct Surroundings<'a> {
     /// Every user whom the user database lists, as after a login. Where it is empty, nothing is said that needs it.
     pub population: &'a [Peer],
+    /// The time by which rules are in the past.
+    pub now: SystemTime,
     /// What is wrong with a program or a script, so that others can choose what it does.
     pub program: &'a dyn Fn(&Path) -> Vec<Fault>,
+    /// Why others than root may write at this path, or below it, if they may.
+    pub others: &'a dyn Fn(&Path) -> Option<String>,
     /// Files beside the policy's files that are not read.
     pub unread: &'a [String],
 }
@@ -159,10 +166,10 @@ impl fmt::Debug for Surroundings<'_> {
 pub fn lint(loaded: &Loaded, around: &Surroundings<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = around.unread.iter().map(|name| not_read(name)).collect();
     for command in loaded.policy.commands() {
-        found.extend(exec::findings(command, around.program));
+        found.extend(exec::findings(command, around));
         found.extend(command.arguments.iter().flat_map(|spec| patterns::findings(command, spec)));
     }
-    found.extend(rules::findings(&loaded.policy, around.population));
+    found.extend(rules::findings(&loaded.policy, around.population, around.now));
     found.extend(untested(loaded));
     found.extend(
         loaded
@@ -178,8 +185,8 @@ pub fn lint(loaded: &Loaded, around: &Surroundings<'_>) -> Vec<Finding> {
 }
 
 fn not_read(name: &str) -> Finding {
-    let message = "this file is not read, as its name does not end in .toml or begins with a dot; rename it, or move it away so \
-                   that nobody takes it for a part of the policy";
+    let message = "this file is not read: a policy is policy.toml with the *.toml of policy.d, or the *.toml of a directory, but \
+                   for names that begin with a dot; rename it, or move it, so that nobody takes it for a part of the policy";
     Finding::new(Id::FILE_NOT_READ, Level::Note, &Place::of_file(name), message)
 }
 

@@ -70,6 +70,14 @@ pub(super) struct Program {
     pub(super) code: Vec<String>,
     #[serde(default)]
     pub(super) script: bool,
+    #[serde(default)]
+    pub(super) obeys: Vec<String>,
+    #[serde(default)]
+    pub(super) obeys_when: Vec<String>,
+    #[serde(default)]
+    pub(super) values: Vec<String>,
+    #[serde(default)]
+    pub(super) skips: usize,
     pub(super) module: Option<String>,
     #[serde(default)]
     pub(super) quotes: bool,
@@ -142,6 +150,10 @@ mod tests {
             let Row::Program(program) = row else { continue };
             let conditions = !program.when.is_empty() || !program.unless.is_empty();
             assert!(!conditions || program.stdin.is_some(), "{name}: a condition of nothing");
+            assert!(
+                program.obeys_when.is_empty() || !program.obeys.is_empty(),
+                "{name}: a condition of nothing"
+            );
             assert!(!program.quotes || !program.code.is_empty(), "{name}: a shell takes code");
         }
     }

@@ -82,10 +82,28 @@ pub(super) fn takes(spec: &ArgumentSpec, text: &str) -> bool {
     Value::try_from(text).is_ok_and(|value| spec.check(&value).is_ok())
 }
 
+/// Whether root, as far as the type tells, can be the account that the value names.
+pub(super) fn takes_root(spec: &ArgumentSpec) -> bool {
+    let others = matches!(&spec.kind, Kind::User(users) if users.min_uid > 0);
+    !others && takes(spec, "root")
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::spec;
     use super::*;
+
+    #[test]
+    fn root_is_among_the_accounts_unless_the_type_says_otherwise() {
+        for (declared, expected) in [
+            ("user = {}", true),
+            ("user = { min-uid = 1000 }", false),
+            ("pattern = '[a-z]+'", true),
+            ("pattern = 'web-[a-z]+'", false),
+        ] {
+            assert_eq!(takes_root(&spec(declared)), expected, "{declared}");
+        }
+    }
 
     /// `a` anywhere, `c` climbs, `d` dash, `s` special; `=` closed.
     fn shown(declared: &str) -> String {

@@ -4,18 +4,20 @@ use super::super::Policy;
 use super::super::command::{Command, Rule};
 use super::super::condition::Condition;
 use super::super::kind::{ArgumentSpec, Kind};
+use super::super::origin::Place;
 use super::population::{Named, Population};
 use super::{Finding, Id, Level};
 use crate::identity::{Gid, Peer, Uid};
 use crate::request::Value;
+use std::time::SystemTime;
 
 /// More users than this in one group are many.
 const MANY: usize = 50;
 
 /// Everything that can be said of who may do what. The peers are those of the user database; of none, nothing is said that
 /// needs them.
-pub(super) fn findings(policy: &Policy, peers: &[Peer]) -> Vec<Finding> {
-    let judge = Judge { policy, population: Population::new(policy, peers) };
+pub(super) fn findings(policy: &Policy, peers: &[Peer], now: SystemTime) -> Vec<Finding> {
+    let judge = Judge { policy, population: Population::new(policy, peers), now };
     let commands = policy.commands.values();
     let mut found: Vec<Finding> = commands.flat_map(|command| judge.command(command)).collect();
     found.extend(judge.gates());
@@ -25,6 +27,7 @@ pub(super) fn findings(policy: &Policy, peers: &[Peer]) -> Vec<Finding> {
 struct Judge<'a> {
     policy: &'a Policy,
     population: Population<'a>,
+    now: SystemTime,
 }
 
 impl Judge<'_> {
@@ -41,7 +44,7 @@ impl Judge<'_> {
         let why = if named.peek().is_none() {
             "no allow rule of it names anyone who exists; add a rule, or remove it"
         } else if named.all(|one| self.is_out(one)) {
-            "[allow] lets none of those connect whom its rules name; name them in [allow], too"
+            "of those whom its rules name, [allow] lets none connect, or [deny] keeps them out; see both"
         } else {
             let each = command.rules.iter().enumerate();
             return each.flat_map(|(at, rule)| self.rule(command, at, rule)).collect();
@@ -59,9 +62,20 @@ impl Judge<'_> {
             );
             found.push(Finding::new(Id::SHADOWED_RULE, Level::Warning, &rule.place, &message));
         }
+        found.extend(self.over(&rule.condition, &rule.place));
         found.extend(self.strangers(&rule.condition, Id::CANNOT_CONNECT));
         found.extend(rule.condition.who.names().into_iter().filter_map(|named| self.many(named)));
         found.into_iter().map(|finding| finding.about(command)).collect()
+    }
+
+    /// A rule whose times have all gone by.
+    fn over(&self, condition: &Condition, place: &Place) -> Option<Finding> {
+        let message = format!(
+            "this rule permits nothing any more: {} is over; remove it, or renew its dates",
+            condition.during
+        );
+        let is_over = condition.during.is_over(self.now);
+        is_over.then(|| Finding::new(Id::RULE_IN_THE_PAST, Level::Warning, place, &message))
     }
 
     /// A group with very many members, by itself or in a role.
@@ -103,19 +117,20 @@ impl Judge<'_> {
         }
     }
 
+    /// Of a user whom the database lists, the policy itself says whether it may connect.
     fn is_user_out(&self, uid: Uid) -> bool {
         let Policy { allow, deny, .. } = self.policy;
-        let listed = self.population.user(uid);
-        let by_group = || listed.map_or_else(|| self.allows_groups(), |peer| self.policy.is_admitted(peer));
-        deny.has_user(uid) || !allow.iter().any(|gate| gate.who.has_user(uid)) && !by_group()
+        let unlisted = || {
+            deny.has_user(uid) || !allow.iter().any(|gate| gate.who.has_user(uid)) && !self.allows_groups()
+        };
+        self.population.user(uid).map_or_else(unlisted, |peer| !self.policy.is_admitted(peer))
     }
 
     /// A group without members may get some.
     fn is_group_out(&self, gid: Gid) -> bool {
-        let Policy { allow, deny, .. } = self.policy;
         let mut members = self.population.members(gid).peekable();
-        let any = members.peek().is_none() || members.any(|peer| self.policy.is_admitted(peer));
-        deny.has_group(gid) || !allow.iter().any(|gate| gate.who.has_group(gid)) && !any
+        let is_empty = members.peek().is_none();
+        self.policy.deny.has_group(gid) || !is_empty && !members.any(|peer| self.policy.is_admitted(peer))
     }
 
     fn allows_groups(&self) -> bool {

@@ -1,7 +1,8 @@
 //! Findings of small policies, as tests/policies/lint holds them, and what the documentation says of each kind.
 
 use super::super::kind::ArgumentSpec;
-use super::super::tests::{parse, peer, policy, read};
+use super::super::moment;
+use super::super::tests::{Table, parse, peer, policy, read};
 use super::*;
 use std::fmt::Write;
 
@@ -32,7 +33,9 @@ fn population() -> Vec<Peer> {
 
 fn linted(text: &str) -> Vec<Finding> {
     let loaded = parse(text).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"));
-    lint(&loaded, &Surroundings { population: &population(), program: &|_| Vec::new(), unread: &[] })
+    let others = |path: &Path| path.starts_with("/opt/of-others").then(|| "they do".to_owned());
+    let now = moment("2026-11-23 12:00 UTC", &Table).unwrap();
+    lint(&loaded, &Surroundings { population: &population(), now, others: &others, ..UNKNOWN })
 }
 
 /// `LEVEL ID` of each finding that is not accepted.
@@ -95,7 +98,13 @@ fn what_has_no_effect_is_found_as_the_cases_say() {
 }
 
 /// Surroundings of which nothing is known.
-const UNKNOWN: Surroundings<'_> = Surroundings { population: &[], program: &|_| Vec::new(), unread: &[] };
+const UNKNOWN: Surroundings<'_> = Surroundings {
+    population: &[],
+    now: SystemTime::UNIX_EPOCH,
+    program: &|_| Vec::new(),
+    others: &|_| None,
+    unread: &[],
+};
 
 #[test]
 fn what_is_shipped_has_no_findings() {

@@ -1,7 +1,8 @@
 //! What a finding about a program says to people: what could happen, and what to do instead. Decides nothing.
 
-use super::Id;
+use super::super::kind::ArgumentSpec;
 use super::programs::{Input, Power, Program};
+use super::{Id, reach};
 
 /// Whom and what a sentence is about.
 #[derive(Clone, Copy)]
@@ -28,6 +29,15 @@ impl Words<'_> {
                  read a file that belongs to {whose}"
             ),
         }
+    }
+
+    /// Of a path in place of a value: why others than root may write there.
+    pub(super) fn file_of_others(self, why: &str) -> String {
+        let Self { value: path, name, whose } = self;
+        format!(
+            "{name} obeys or unpacks what it is given from {path:?}, and others than root may write there ({why}): who does \
+             chooses what {name} does as {whose}; take the file from a directory in which only root may write"
+        )
     }
 
     pub(super) fn any_program(self) -> String {
@@ -83,8 +93,9 @@ impl Words<'_> {
     }
 
     /// What comes of a value that is too free for what the program can do.
-    pub(super) fn reached(self, id: Id, program: &Program) -> String {
+    pub(super) fn reached(self, id: Id, program: &Program, spec: &ArgumentSpec) -> String {
         let Self { value, name, whose } = self;
+        let root = if reach::takes_root(spec) { ", root among them" } else { "" };
         let source = program.source;
         let (fact, advice) = match (id, program.can) {
             (Id::INSTALLS_ANY, _) => (
@@ -92,7 +103,7 @@ impl Words<'_> {
                 "list the values with one-of",
             ),
             (Id::CHANGES_ACCOUNTS, _) => {
-                (format!("chooses whom {name} changes, root among them"), "list the values with one-of")
+                (format!("chooses whom {name} changes{root}"), "list the values with one-of")
             }
             (_, Power::Shell) => (
                 format!("is too free for {name}, which can run any program as {whose}"),

@@ -46,6 +46,11 @@ impl During {
         self.is_always() || self.0.iter().any(|window| window.holds(now))
     }
 
+    /// Whether it holds neither at this time nor ever after it.
+    pub(in crate::policy) fn is_over(&self, now: SystemTime) -> bool {
+        !self.is_always() && self.0.iter().all(|window| window.is_over(now))
+    }
+
     /// Whether it is known to hold whenever the other does.
     pub(in crate::policy) fn includes(&self, other: &Self) -> bool {
         let one_includes = |inner: &Window| self.0.iter().any(|outer| outer.includes(inner));
@@ -87,6 +92,11 @@ impl Window {
         moment::shown(now, &self.zone, self.spelling.zone.as_deref())
     }
 
+    fn is_over(&self, now: SystemTime) -> bool {
+        let shown = Timestamp::try_from(now).map(|now| self.zone.to_datetime(now));
+        !self.holds(now) && shown.is_ok_and(|shown| self.spelling.is_over(shown))
+    }
+
     fn holds(&self, now: SystemTime) -> bool {
         let shown = Timestamp::try_from(now).map(|now| self.zone.to_datetime(now));
         shown.is_ok_and(|shown| self.spelling.holds(shown))
@@ -102,6 +112,15 @@ impl Spelling {
             return begins && second < self.to;
         }
         begins || second < self.to && today.yesterday().is_ok_and(|day| self.has_day(day))
+    }
+}
+
+impl Spelling {
+    /// Whether no span begins at this time of its days or later.
+    fn is_over(&self, shown: DateTime) -> bool {
+        let (today, second) = (shown.date(), spelling::second_of(shown.time()));
+        let later = today.tomorrow().is_ok_and(|day| self.comes_from(day));
+        !(later || self.has_day(today) && second < self.from)
     }
 }
 

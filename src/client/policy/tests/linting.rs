@@ -1,6 +1,7 @@
 //! `udsadmin policy lint` on policies and files as they lie on a disk.
 
 use super::super::lint::{faults, unread};
+use super::super::others::may_write;
 use super::{Cli, asked};
 use crate::policy::lint::Id;
 use clap::Parser;
@@ -149,4 +150,36 @@ fn files_that_look_like_policies_and_are_none_are_told() {
         .collect();
     assert_eq!(names, [".b.toml", "a.toml~", "c.toml.bak", "d.toml.dpkg-old"]);
     assert_eq!(unread(Some(&scratch.0.join("a.toml"))), Vec::<String>::new());
+}
+
+#[test]
+fn what_lies_beside_an_installed_policy_is_told_with_what_its_drop_ins_pass_over() {
+    let scratch = Scratch::new("installed");
+    fs::create_dir(scratch.0.join("policy.d")).unwrap();
+    for name in ["policy.toml", "policy.toml~", "x.toml", "notes", "policy.d/a.toml", "policy.d/b.toml.bak"] {
+        scratch.file(name, "");
+    }
+    let below = |path: String| path.strip_prefix(&format!("{}/", scratch.0.display())).unwrap().to_owned();
+    let names: Vec<_> = unread(Some(&scratch.0)).into_iter().map(below).collect();
+    assert_eq!(names, ["policy.toml~", "x.toml", "policy.d/b.toml.bak"]);
+}
+
+#[test]
+fn a_script_in_a_directory_for_all_belongs_elsewhere() {
+    let scratch = Scratch::new("for-all");
+    let script = scratch.file("script", "");
+    let [(_, _, message)] = &*faults(&script) else { panic!("not one finding") };
+    assert!(
+        message.ends_with("/script where only root may write") && !message.contains("chmod"),
+        "{message}"
+    );
+}
+
+#[test]
+fn where_others_than_root_write_is_seen_from_owners_and_modes() {
+    let scratch = Scratch::new("others");
+    assert!(may_write(&scratch.0).is_some());
+    for roots in ["/usr/bin/env", "/usr/share/doc", "/no/such/place"] {
+        assert_eq!(may_write(Path::new(roots)), None, "{roots}");
+    }
 }

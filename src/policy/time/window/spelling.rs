@@ -81,6 +81,13 @@ impl Spelling {
         days && dates && (within || (self.from, self.to) == (other.from, other.to))
     }
 
+    /// Whether there is such a day from this one on, within the years that are written.
+    pub(super) fn comes_from(&self, first: Date) -> bool {
+        let years = self.dates.as_ref().map_or(&[][..], |dates| &dates.years);
+        let mut all = years.iter().cloned().flatten().flat_map(dates_of);
+        years.is_empty() || all.any(|date| date >= first && self.has_day(date))
+    }
+
     /// Whether there is such a day. In 28 years, each date has been each weekday.
     fn comes(&self) -> bool {
         let Some(dates) = &self.dates else { return true };
