@@ -2,7 +2,6 @@
 
 use super::Policy;
 use super::bind::{self, Given};
-use super::builtin;
 use super::command::{Command, Rule};
 use super::condition::{Matched, listed};
 use super::decision::{Admission, Decision, Denial, Grant, Reason};
@@ -12,7 +11,7 @@ use super::origin::Origin;
 use super::shown::told;
 use super::step::{Explanation, Step, Steps};
 use crate::identity::{DatabaseGroups, Peer};
-use crate::request::{Builtin, CommandName, Request, Value};
+use crate::request::{CommandName, Request, Value};
 use std::time::SystemTime;
 
 /// Decides whether the peer may run the request at this moment.
@@ -23,14 +22,11 @@ pub fn decide(policy: &Policy, peer: &Peer, request: &Request, now: SystemTime) 
     }
 }
 
-/// Explains what [`decide`] would say: the same evaluation, taken down. Of a built-in, whether the peer may use it.
+/// Explains what [`decide`] would say: the same evaluation, taken down.
 #[must_use]
 pub fn why(policy: &Policy, peer: &Peer, request: &Request, now: SystemTime) -> Explanation {
     let mut steps = Steps::recorded();
-    let permitted = match Builtin::from_verb(request.command.as_str()) {
-        Some(builtin) => builtin::rule_of(policy, peer, builtin, (Some(now), &mut steps)).is_some(),
-        None => evaluate(policy, peer, request, (now, &mut steps)).is_ok(),
-    };
+    let permitted = evaluate(policy, peer, request, (now, &mut steps)).is_ok();
     Explanation { steps: steps.into_vec(), permitted }
 }
 

@@ -41,6 +41,7 @@ mod weekday;
 mod who_can;
 mod window;
 
+pub use builtin::why_builtin;
 pub use case::Case;
 pub use command::{Command, RunAs};
 pub use decision::{Admission, Decision, Denial, Grant, Reason, Refusal};
@@ -55,7 +56,7 @@ pub use principal::{LookupFailed, Names};
 pub use rate::{MaxRunning, Rate};
 pub use shown::Shown;
 pub use step::{Explanation, Step};
-pub use who_can::{Able, who_can};
+pub use who_can::{Able, who_can, who_can_use};
 
 use crate::identity::Peer;
 use crate::request::{ArgumentName, Builtin, CommandName};

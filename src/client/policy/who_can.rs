@@ -7,8 +7,8 @@ use super::table::aligned;
 use super::{Answer, Common};
 use crate::accounts;
 use crate::identity::Uid;
-use crate::policy::{Policy, demands, who_can};
-use crate::request::CommandName;
+use crate::policy::{Policy, demands, who_can, who_can_use};
+use crate::request::{Builtin, CommandName};
 use crate::sys;
 use serde_json::{Value, json};
 use std::ffi::OsString;
@@ -49,7 +49,12 @@ pub(super) fn answer(arguments: &Arguments, policy: &Policy) -> Result<Answer, F
     let request = request_of(&arguments.name, &arguments.words)?;
     let peers =
         sys::listed_users().into_iter().filter_map(|uid| accounts::peer_after_login(Uid::new(uid).ok()?));
-    let able: Vec<[String; 3]> = who_can(policy, peers, &request, arguments.at.map(|Moment(at)| at))
+    let at = arguments.at.map(|Moment(at)| at);
+    let able = match Builtin::from_verb(arguments.name.as_str()) {
+        Some(builtin) => who_can_use(policy, peers, builtin, at),
+        None => who_can(policy, peers, &request, at),
+    };
+    let able: Vec<[String; 3]> = able
         .into_iter()
         .filter(|able| request.arguments.is_empty() || are_met(&demands(policy, &able.peer, &request)))
         .map(|able| [able.peer.user(), able.rule.to_string(), able.hours.unwrap_or_default()])
