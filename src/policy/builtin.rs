@@ -4,10 +4,18 @@ use super::Policy;
 use super::condition::Condition;
 use super::evaluate::gate;
 use super::origin::Origin;
-use super::step::{Step, Steps};
+use super::step::{Explanation, Step, Steps};
 use crate::identity::Peer;
 use crate::request::Builtin;
 use std::time::SystemTime;
+
+/// Explains whether the peer may use the built-in at this moment.
+#[must_use]
+pub fn why_builtin(policy: &Policy, peer: &Peer, builtin: Builtin, now: SystemTime) -> Explanation {
+    let mut steps = Steps::recorded();
+    let permitted = rule_of(policy, peer, builtin, (Some(now), &mut steps)).is_some();
+    Explanation { steps: steps.into_vec(), permitted }
+}
 
 /// The rule by which the peer may use the built-in at this moment, or where none is given, at some. Those that need no grant
 /// are for whoever may connect.

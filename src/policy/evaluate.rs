@@ -2,7 +2,6 @@
 
 use super::Policy;
 use super::bind::{self, Given};
-use super::builtin;
 use super::command::{Command, Rule};
 use super::condition::Matched;
 use super::decision::{Admission, Decision, Denial, Grant, Reason};
@@ -25,14 +24,11 @@ pub fn decide(policy: &Policy, peer: &Peer, request: &Request, now: SystemTime) 
     }
 }
 
-/// Explains what [`decide`] would say: the same evaluation, taken down. Of a built-in, whether the peer may use it.
+/// Explains what [`decide`] would say: the same evaluation, taken down.
 #[must_use]
 pub fn why(policy: &Policy, peer: &Peer, request: &Request, now: SystemTime) -> Explanation {
     let mut steps = Steps::recorded();
-    let permitted = match Builtin::from_verb(request.command.as_str()) {
-        Some(builtin) => builtin::rule_of(policy, peer, builtin, (Some(now), &mut steps)).is_some(),
-        None => evaluate(policy, peer, request, (now, &mut steps)).is_ok(),
-    };
+    let permitted = evaluate(policy, peer, request, (now, &mut steps)).is_ok();
     Explanation { steps: steps.into_vec(), permitted }
 }
 

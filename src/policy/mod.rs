@@ -42,6 +42,7 @@ mod visible;
 mod who_can;
 
 pub use argument::TAKEN_NAMES;
+pub use builtin::why_builtin;
 pub use case::Case;
 pub use command::{Command, RunAs};
 pub use decision::{Admission, Decision, Denial, Grant, Reason, Refusal};
@@ -58,7 +59,7 @@ pub use shown::Shown;
 pub use step::{Explanation, Step};
 pub use time::moment;
 pub use visible::Visible;
-pub use who_can::{Able, who_can};
+pub use who_can::{Able, who_can, who_can_use};
 
 use crate::identity::Peer;
 use crate::request::{ArgumentName, Builtin, CommandName};

@@ -21,7 +21,7 @@ pub struct Able {
     pub hours: Option<String>,
 }
 
-/// Those of the peers who may run the request, or use the built-in, in their order: at this moment, or where none is given, at some. A request without
+/// Those of the peers who may run the request, in their order: at this moment, or where none is given, at some. A request without
 /// any argument asks who may run the command with some values at least.
 #[must_use]
 pub fn who_can(
@@ -30,16 +30,25 @@ pub fn who_can(
     request: &Request,
     at: Option<SystemTime>,
 ) -> Vec<Able> {
-    let builtin = Builtin::from_verb(request.command.as_str());
     let able = |peer: Peer| {
-        let rule = match builtin {
-            Some(builtin) => rule_of(policy, &peer, builtin, (at, &mut Steps::unrecorded())),
-            None => rule_for(policy, &peer, request, at),
-        }?;
-        let hours = match builtin {
-            Some(builtin) => policy.builtin_hours(&peer, builtin),
-            None => policy.command(&peer, &request.command)?.hours(&peer),
-        };
+        let rule = rule_for(policy, &peer, request, at)?;
+        let hours = policy.command(&peer, &request.command)?.hours(&peer);
+        Some(Able { peer, rule, hours })
+    };
+    peers.into_iter().filter_map(able).collect()
+}
+
+/// Those of the peers who may use the built-in, in their order: at this moment, or where none is given, at some.
+#[must_use]
+pub fn who_can_use(
+    policy: &Policy,
+    peers: impl IntoIterator<Item = Peer>,
+    builtin: Builtin,
+    at: Option<SystemTime>,
+) -> Vec<Able> {
+    let able = |peer: Peer| {
+        let rule = rule_of(policy, &peer, builtin, (at, &mut Steps::unrecorded()))?;
+        let hours = policy.builtin_hours(&peer, builtin);
         Some(Able { peer, rule, hours })
     };
     peers.into_iter().filter_map(able).collect()

@@ -6,8 +6,8 @@ use super::demands::are_met;
 use super::peer::everyone;
 use super::table::aligned;
 use super::{Answer, Common};
-use crate::policy::{Policy, demands, who_can};
-use crate::request::CommandName;
+use crate::policy::{Policy, demands, who_can, who_can_use};
+use crate::request::{Builtin, CommandName};
 use serde_json::{Value, json};
 use std::ffi::OsString;
 
@@ -45,7 +45,12 @@ pub(super) struct Arguments {
 
 pub(super) fn answer(arguments: &Arguments, policy: &Policy) -> Result<Answer, Failure> {
     let request = request_of(&arguments.name, &arguments.words)?;
-    let able: Vec<[String; 3]> = who_can(policy, everyone(), &request, arguments.at.map(|Moment(at)| at))
+    let at = arguments.at.map(|Moment(at)| at);
+    let able = match Builtin::from_verb(arguments.name.as_str()) {
+        Some(builtin) => who_can_use(policy, everyone(), builtin, at),
+        None => who_can(policy, everyone(), &request, at),
+    };
+    let able: Vec<[String; 3]> = able
         .into_iter()
         .filter(|able| request.arguments.is_empty() || are_met(&demands(policy, &able.peer, &request)))
         .map(|able| [able.peer.user(), able.rule.to_string(), able.hours.unwrap_or_default()])

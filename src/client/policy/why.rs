@@ -6,9 +6,9 @@ use super::demands::outside;
 use super::peer::{Principal, caller};
 use super::table::aligned;
 use super::{Answer, Common, Whose};
-use crate::policy::{Explanation, Names, Policy, demands, why};
+use crate::policy::{Explanation, Names, Policy, demands, why, why_builtin};
 use crate::protocol;
-use crate::request::CommandName;
+use crate::request::{Builtin, CommandName};
 use crate::server::clock;
 use serde_json::{Map, Value, json};
 use std::ffi::OsString;
@@ -57,7 +57,10 @@ pub(super) fn answer(arguments: &Arguments, policy: &Policy, names: &dyn Names) 
     let peer = arguments.principal.as_ref().map_or_else(caller, |principal| principal.peer(names))?;
     let request = request_of(&arguments.name, &arguments.words)?;
     let now = arguments.at.map_or_else(clock::now, |Moment(at)| at);
-    let explanation = why(policy, &peer, &request, now);
+    let explanation = match Builtin::from_verb(arguments.name.as_str()) {
+        Some(builtin) => why_builtin(policy, &peer, builtin, now),
+        None => why(policy, &peer, &request, now),
+    };
     let demanded = if explanation.permitted { demands(policy, &peer, &request) } else { Vec::new() };
     let (demands, are_met) = outside(&demanded, arguments.whose.machine());
     let yes = explanation.permitted && are_met;
