@@ -5,10 +5,12 @@ use super::super::exit::shown;
 /// Characters of a cell at most. What is longer is cut, and ends with a mark.
 const CELL_MAX: usize = 200;
 
+/// The same of the last cell of a row, which takes no room from another.
+const LAST_MAX: usize = 1000;
+
 /// The rows, each column as wide as its widest cell, two blanks between them.
 pub(in super::super) fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
-    let rows: Vec<[String; COLUMNS]> =
-        rows.iter().map(|row| row.each_ref().map(|cell| cut(&shown(cell)))).collect();
+    let rows: Vec<[String; COLUMNS]> = rows.iter().map(cut_row).collect();
     let width =
         |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
     let widths: Vec<usize> = (0..COLUMNS).map(|column| width(column).unwrap_or(0)).collect();
@@ -19,11 +21,19 @@ pub(in super::super) fn aligned<const COLUMNS: usize>(rows: &[[String; COLUMNS]]
     rows.iter().map(line).collect()
 }
 
+fn cut_row<const COLUMNS: usize>(row: &[String; COLUMNS]) -> [String; COLUMNS] {
+    let mut left = COLUMNS;
+    row.each_ref().map(|cell| {
+        left = left.saturating_sub(1);
+        cut(&shown(cell), if left == 0 { LAST_MAX } else { CELL_MAX })
+    })
+}
+
 /// The beginning of the cell, where it is longer than people read.
-fn cut(cell: &str) -> String {
-    match cell.char_indices().nth(CELL_MAX) {
+fn cut(cell: &str, most: usize) -> String {
+    match cell.char_indices().nth(most) {
         None => cell.to_owned(),
-        Some(_) => cell.chars().take(CELL_MAX.saturating_sub(1)).chain(['…']).collect(),
+        Some(_) => cell.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
     }
 }
 
@@ -48,5 +58,7 @@ mod tests {
         let rows = ["x".repeat(200), "é".repeat(70_000)].map(|cell| [cell, "end".to_owned()]);
         let beginning = "é".repeat(199);
         assert_eq!(aligned(&rows), format!("{}  end\n{beginning}…  end\n", "x".repeat(200)));
+        let last = ["x".repeat(1000), "é".repeat(70_000)].map(|cell| [cell]);
+        assert_eq!(aligned(&last), format!("{}\n{}…\n", "x".repeat(1000), "é".repeat(999)));
     }
 }
