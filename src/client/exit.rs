@@ -71,9 +71,10 @@ pub(super) fn words(last: &Final) -> String {
     fact + &job.unwrap_or_default() + &text.unwrap_or_default()
 }
 
-/// Whether it is the refusal of a request, and not of the whole connection: that takes no time to tell.
+/// Whether it says that there is no such command for the peer: neither of the whole connection, which takes no time to tell, nor
+/// of one that is for other times.
 pub(super) fn is_about_the_command(last: &Final) -> bool {
-    last.code == 403 && field(last, "ms").is_some()
+    last.code == 403 && field(last, "ms").is_some() && last.text.starts_with(b"no such command")
 }
 
 /// Text for a terminal: what has no picture is escaped.

@@ -230,6 +230,8 @@ mod tests {
         let hint = "to see yours: echo commands | socat - UNIX-CONNECT:/run/it.sock";
         let told = format!("denied: no such command for you\n{hint}");
         assert_eq!(outcome, Err((77, told)));
+        let (outcome, ..) = held("403 denied ms=0 : only during 08:00-18:00\n");
+        assert_eq!(outcome, Err((77, "denied: only during 08:00-18:00".to_owned())));
         let (outcome, ..) = held("403 denied : root may not connect\n");
         assert_eq!(outcome, Err((77, "denied: root may not connect".to_owned())));
     }

@@ -57,9 +57,9 @@ pub(super) fn answer(arguments: &Arguments, policy: &Policy, names: &dyn Names) 
     let peer = arguments.principal.as_ref().map_or_else(caller, |principal| principal.peer(names))?;
     let request = request_of(&arguments.name, &arguments.words)?;
     let now = arguments.at.map_or_else(clock::now, |Moment(at)| at);
-    let explanation = match Builtin::from_verb(arguments.name.as_str()) {
-        Some(builtin) => why_builtin(policy, &peer, builtin, now),
-        None => why(policy, &peer, &request, now),
+    let (explanation, asked) = match Builtin::from_verb(arguments.name.as_str()) {
+        Some(builtin) => (why_builtin(policy, &peer, builtin, now), builtin.verb().to_owned()),
+        None => (why(policy, &peer, &request, now), protocol::spell(policy.shown(&request).request())),
     };
     let demanded = if explanation.permitted { demands(policy, &peer, &request) } else { Vec::new() };
     let (demands, are_met) = outside(&demanded, arguments.whose.machine());
@@ -67,7 +67,7 @@ pub(super) fn answer(arguments: &Arguments, policy: &Policy, names: &dyn Names) 
     let decision = if yes { "permit" } else { "deny" };
     let steps = [steps(&explanation), demands].concat();
     let rows: Vec<_> = steps.iter().map(row).collect();
-    let title = format!("{peer}: {}: {decision}\n", protocol::spell(policy.shown(&request).request()));
+    let title = format!("{peer}: {asked}: {decision}\n");
     let missing = policy.no_such_command(&request.command).map(|why| why + "\n");
     Ok(Answer {
         people: title + &aligned(&rows) + &missing.unwrap_or_default(),
