@@ -68,6 +68,7 @@ fn property(key: &Key, definitions: &mut Map<String, Value>) -> Value {
 fn shape(shape: &Shape, definitions: &mut Map<String, Value>) -> Value {
     match shape {
         Shape::Text => json!({ "type": "string" }),
+        Shape::Form(pattern) => json!({ "type": "string", "pattern": pattern }),
         Shape::Word(words) => json!({ "enum": words }),
         Shape::Truth => json!({ "type": "boolean" }),
         Shape::True => json!({ "enum": [true] }),
@@ -195,6 +196,8 @@ mod tests {
                 "[commands.a]\nexec = [\"/a\"]\nargs = [{ name = \"x\", text = {} }]",
                 "/commands/a/args/0/text",
             ),
+            ("[commands.a]\nexec = [\"/a\"]\ntimeout = \"30\"", "/commands/a/timeout"),
+            ("[commands.a]\nexec = [\"/a\"]\nrate = \"5/m\"", "/commands/a/rate"),
             ("[[test]]\nrequest = \"a\"\nexpect = \"permit\"", "/test/0"),
         ] {
             let found = faults(text);
@@ -216,6 +219,7 @@ mod tests {
                 Shape::List(each) | Shape::Some(each) | Shape::Named(_, each) => inner(each, text),
                 Shape::Either(shapes) => shapes.iter().for_each(|one| inner(one, text)),
                 Shape::Text
+                | Shape::Form(_)
                 | Shape::Word(_)
                 | Shape::Truth
                 | Shape::True

@@ -53,6 +53,8 @@ pub struct Key {
 pub enum Shape {
     /// Any text.
     Text,
+    /// Text that matches a regular expression, which says of its form what can be said so.
+    Form(&'static str),
     /// One of these texts.
     Word(&'static [&'static str]),
     /// `true` or `false`.

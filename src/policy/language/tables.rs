@@ -130,12 +130,12 @@ pub(in crate::policy) const COMMAND: Section = Section {
         key(
             "timeout",
             "How long it may take: \"30s\", \"10min\" (if nothing else is said), \"2h\", or \"infinity\".",
-            Shape::Text,
+            Shape::Form("^(infinity|( *[0-9]+ *[A-Za-zµ]+)+ *)$"),
         ),
         key(
             "rate",
             "How often one user may run it: \"5/min\"; N from 1 to 1000, per s, min, h or day.",
-            Shape::Text,
+            Shape::Form("^[0-9]+/(s|min|h|day)$"),
         ),
         key("max-running", "How many of it may run at once, whoever asked.", Shape::Integer(1, 1000)),
         key(
@@ -153,7 +153,11 @@ pub(in crate::policy) const COMMAND: Section = Section {
 pub(in crate::policy) const ARGUMENT: Section = Section {
     of: "an argument",
     keys: &[
-        key("name", "Its name: a letter, then at most 31 letters, digits, '-', '_' or '.'.", Shape::Text),
+        key(
+            "name",
+            "Its name: a letter, then at most 31 letters, digits, '-', '_' or '.'.",
+            Shape::Form("^[A-Za-z][A-Za-z0-9._-]{0,31}$"),
+        ),
         key("one-of", "Type: these values and no others.", Shape::Some(&Shape::Text)),
         key("pattern", "Type: text that matches this regular expression from end to end.", Shape::Text),
         key("integer", "Type: a decimal integer, within bounds.", Shape::Table(&INTEGER)),
@@ -230,10 +234,13 @@ const TIMES_MAX: i64 = REPEAT_MAX as i64;
 /// How long a text may be.
 const MAX_LENGTH: Key = key("max-length", "How many characters at most.", Shape::Integer(1, LENGTH_MAX));
 
+/// A span of time.
+const SPAN: Shape = Shape::Form("^(0|( *[0-9]+ *[A-Za-zµ]+)+ *)$");
+
 /// `duration` of an argument.
 pub(in crate::policy) const DURATION: Section = Section {
     of: "duration",
-    keys: &[key("min", "The shortest.", Shape::Text), key("max", "The longest.", Shape::Text)],
+    keys: &[key("min", "The shortest.", SPAN), key("max", "The longest.", SPAN)],
     needs: Needs::Nothing,
 };
 
