@@ -16,7 +16,7 @@ struct Cli {
     question: Question,
 }
 
-const POLICY: &str = r#"
+pub(super) const POLICY: &str = r#"
 [allow]
 users = ["root", 4711]
 groups = [4712]

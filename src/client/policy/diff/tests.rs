@@ -1,5 +1,6 @@
 //! Comparisons of small policies, as a caller asks for them.
 
+use super::super::tests::POLICY;
 use super::*;
 use clap::Parser;
 use std::fs;
@@ -10,21 +11,6 @@ struct Cli {
     #[command(flatten)]
     arguments: Arguments,
 }
-
-const POLICY: &str = r#"
-[allow]
-users = ["root", 4711]
-groups = [4712]
-
-[commands.restart]
-exec = ["/bin/true", "{unit}"]
-args = [{ name = "unit", one-of = ["a", "b"] }]
-[[commands.restart.allow]]
-groups = [4712]
-when.unit = ["a"]
-[[commands.restart.allow]]
-users = ["root"]
-"#;
 
 /// The status, and both outputs, of a comparison of these two texts.
 fn compared(name: &str, texts: [&str; 2], words: &[&str]) -> (u8, String, String) {
