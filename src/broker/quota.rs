@@ -43,12 +43,12 @@ impl Quotas {
 
     /// The share of a run that this user was granted.
     pub(super) fn take(&self, user: Uid, grant: &Grant) -> Result<Share, Exceeded> {
-        let place = grant.max_running().map(|most| {
+        let place = grant.terms().max_running.as_ref().map(|most| {
             let place = self.running.take_of(grant.command().clone(), most.runs);
             place.ok_or_else(|| Exceeded::Running(most.clone()))
         });
         let place = place.transpose()?;
-        let turn = grant.rate().map(|rate| {
+        let turn = grant.terms().rate.as_ref().map(|rate| {
             let turn = self.paces.take(user, grant.command(), rate);
             turn.map_err(|wait| Exceeded::Rate(rate.clone(), seconds(wait)))
         });

@@ -57,7 +57,7 @@ pub fn plan(proven: Proven, account: &Account, peer: &Peer, job: JobId) -> Plan 
         environment: environment(grant, account, peer, &job),
         no_new_privileges: grant.run_as().uid != Uid::ROOT,
         credentials: credentials(grant, account),
-        timeout: grant.timeout(),
+        timeout: grant.terms().timeout,
         job,
     }
 }

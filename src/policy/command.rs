@@ -5,13 +5,12 @@ use super::demand::Texts;
 use super::kind::{ArgumentSpec, Kind, Pass};
 use super::lint::Accepted;
 use super::origin::{Origin, Place};
-use super::rate::Limits;
 use super::template::Template;
+use super::terms::Terms;
 use crate::identity::{Peer, Uid};
 use crate::request::{ArgumentName, CommandName, Value};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The user as whom a program runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +38,7 @@ pub struct Command {
     pub(super) exec: Vec<Template>,
     pub(super) arguments: Vec<ArgumentSpec>,
     pub(super) run_as: RunAs,
-    pub(super) timeout: Option<Duration>,
-    pub(super) limits: Arc<Limits>,
+    pub(super) terms: Arc<Terms>,
     pub(super) rules: Vec<Rule>,
     pub(super) place: Place,
     pub(super) program_place: Place,
@@ -97,10 +95,10 @@ impl Command {
         &self.run_as
     }
 
-    /// How long it may take; `None` is no limit.
+    /// On what terms it runs.
     #[must_use]
-    pub const fn timeout(&self) -> Option<Duration> {
-        self.timeout
+    pub fn terms(&self) -> &Terms {
+        &self.terms
     }
 
     /// When its rules for the peer hold, if only at some times.

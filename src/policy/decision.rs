@@ -3,12 +3,11 @@
 use super::command::RunAs;
 use super::demand::Demand;
 use super::origin::Origin;
-use super::rate::{Limits, MaxRunning, Rate};
+use super::terms::Terms;
 use crate::request::{ArgumentName, CommandName, Value};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Whether a request may run.
 #[must_use]
@@ -53,8 +52,7 @@ pub struct Grant {
     pub(super) program: PathBuf,
     pub(super) argv: Vec<Vec<u8>>,
     pub(super) run_as: RunAs,
-    pub(super) timeout: Option<Duration>,
-    pub(super) limits: Arc<Limits>,
+    pub(super) terms: Arc<Terms>,
     pub(super) rule: Origin,
     pub(super) arguments: Vec<(ArgumentName, Value)>,
     pub(super) demands: Vec<Demand>,
@@ -86,22 +84,10 @@ impl Grant {
         &self.run_as
     }
 
-    /// How long it may take; `None` is no limit.
+    /// On what terms it runs.
     #[must_use]
-    pub fn timeout(&self) -> Option<Duration> {
-        self.timeout
-    }
-
-    /// How often the peer's user may run the command; `None` is as often as it likes.
-    #[must_use]
-    pub fn rate(&self) -> Option<&Rate> {
-        self.limits.rate.as_ref()
-    }
-
-    /// How many runs of the command may be under way at once; `None` is as many as there is room for.
-    #[must_use]
-    pub fn max_running(&self) -> Option<&MaxRunning> {
-        self.limits.max_running.as_ref()
+    pub const fn terms(&self) -> &Arc<Terms> {
+        &self.terms
     }
 
     /// The rule that permits it.

@@ -1,4 +1,4 @@
-//! Reads what one command is: its program, arguments, user and time. Refuses what it doesn't know, place by place.
+//! Reads what one command is: its program, arguments and user. Refuses what it doesn't know, place by place.
 
 use super::command::{Command, RunAs};
 use super::kind::ArgumentSpec;
@@ -11,21 +11,11 @@ use crate::request::{Builtin, CommandName, HTTP_METHODS};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeString, DeTable};
 
-/// How long a command may take that says nothing of it.
-const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10 * 60);
-
-/// The longest timeout that is a limit.
-pub const TIMEOUT_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-
 /// `in` begins a line of the protocol's frame mode (udsadmin-protocol(7)).
 const FRAME_INPUT: &str = "in";
-
-/// How long a command may take; `None` is no limit.
-struct Limit(Option<Duration>);
 
 /// What `exec` says: the program, its place, and every element of the argument vector.
 struct Exec {
@@ -51,9 +41,7 @@ impl Reader<'_> {
         let summary = table.get("summary").map_or(Some(String::new()), |item| self.summary(item));
         let arguments = table.get("args").map_or(Some(Vec::new()), |item| self.arguments(item));
         let run_as = table.get("run-as").map_or(Some(RunAs::root()), |item| self.run_as(item));
-        let timeout =
-            table.get("timeout").map_or(Some(Limit(Some(TIMEOUT_DEFAULT))), |item| self.timeout(item));
-        let limits = self.limits(table);
+        let terms = self.terms(table);
         let exec = self.required_exec(table, &item.span());
         let accepted = table.get("accept").map_or_else(Vec::new, |item| self.accepted(item));
         let (arguments, exec) = (arguments?, exec?);
@@ -67,8 +55,7 @@ impl Reader<'_> {
             exec: exec.elements.into_iter().map(|(element, _)| element).collect(),
             arguments,
             run_as: run_as?,
-            timeout: timeout?.0,
-            limits: Arc::new(limits?),
+            terms: Arc::new(terms?),
             rules: Vec::new(),
             place: self.place(&item.span()),
             program_place,
@@ -87,28 +74,6 @@ impl Reader<'_> {
 
     fn run_as(&mut self, item: &Item<'_>) -> Option<RunAs> {
         self.user(item).map(|(name, uid)| RunAs { name, uid })
-    }
-
-    fn timeout(&mut self, item: &Item<'_>) -> Option<Limit> {
-        if let Some(number) = item.get_ref().as_integer() {
-            self.error(
-                &item.span(),
-                &format!("a timeout has a unit: \"{0}s\", or \"{0}min\"", number.as_str()),
-            );
-            return None;
-        }
-        let word = self.word(item)?;
-        if word.text == "infinity" {
-            return Some(Limit(None));
-        }
-        let message = match humantime::parse_duration(&word.text) {
-            Ok(Duration::ZERO) => "a timeout is longer than zero; \"infinity\" is none".to_owned(),
-            Ok(limit) if limit <= TIMEOUT_MAX => return Some(Limit(Some(limit))),
-            Ok(_) => "a timeout is at most 366 days; \"infinity\" is none".to_owned(),
-            Err(_) => format!("{:?} is no timeout; write \"30s\" or \"10min\"", word.text),
-        };
-        self.error(&word.span, &message);
-        None
     }
 
     fn required_exec(&mut self, table: &DeTable<'_>, span: &Range<usize>) -> Option<Exec> {

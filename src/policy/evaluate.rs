@@ -14,6 +14,7 @@ use super::time::{During, listed};
 use crate::identity::{DatabaseGroups, Peer};
 use crate::request::{Builtin, CommandName, Request, Value};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Decides whether the peer may run the request at this moment.
@@ -76,8 +77,7 @@ fn evaluate(
         program: command.program.clone(),
         argv: command.argv(&texts),
         run_as: command.run_as.clone(),
-        timeout: command.timeout,
-        limits: command.limits.clone(),
+        terms: Arc::clone(&command.terms),
         rule,
         arguments: told(&given),
         demands,

@@ -35,6 +35,7 @@ mod shown;
 mod step;
 mod syntax;
 mod template;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -46,7 +47,7 @@ pub use builtin::why_builtin;
 pub use case::Case;
 pub use command::{Command, RunAs};
 pub use decision::{Admission, Decision, Denial, Grant, Reason, Refusal};
-pub use definition::TIMEOUT_MAX;
+
 pub use demand::{Demand, Need, PathNeed, Secret, UserNeed};
 pub use diagnostic::{Diagnostic, Severity};
 pub use diff::{Change, Diff, LeftOut, Principal, Values, diff};
@@ -57,6 +58,7 @@ pub use principal::{LookupFailed, Names};
 pub use rate::{MaxRunning, Rate};
 pub use shown::Shown;
 pub use step::{Explanation, Step};
+pub use terms::{TIMEOUT_MAX, Terms};
 pub use time::moment;
 pub use visible::Visible;
 pub use who_can::{Able, who_can, who_can_use};

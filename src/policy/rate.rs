@@ -5,7 +5,6 @@ use super::reader::{Item, Reader};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
-use toml::de::DeTable;
 
 /// Runs that a rate may allow.
 const RUNS: RangeInclusive<u32> = 1..=1000;
@@ -44,24 +43,9 @@ pub struct MaxRunning {
     pub origin: Origin,
 }
 
-/// What a command limits itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Limits {
-    pub(super) rate: Option<Rate>,
-    pub(super) max_running: Option<MaxRunning>,
-}
-
 impl Reader<'_> {
-    /// Reads `rate` and `max-running`.
-    pub(super) fn limits(&mut self, table: &DeTable<'_>) -> Option<Limits> {
-        let rate = table.get("rate").map_or(Some(None), |item| self.rate(item).map(Some));
-        let max_running =
-            table.get("max-running").map_or(Some(None), |item| self.max_running(item).map(Some));
-        Some(Limits { rate: rate?, max_running: max_running? })
-    }
-
     /// Reads `5/min`.
-    fn rate(&mut self, item: &Item<'_>) -> Option<Rate> {
+    pub(super) fn rate(&mut self, item: &Item<'_>) -> Option<Rate> {
         let word = self.word(item)?;
         let origin = self.origin(&word.span);
         match rate_of(&word.text) {
@@ -75,7 +59,8 @@ impl Reader<'_> {
         }
     }
 
-    fn max_running(&mut self, item: &Item<'_>) -> Option<MaxRunning> {
+    /// Reads `max-running`.
+    pub(super) fn max_running(&mut self, item: &Item<'_>) -> Option<MaxRunning> {
         let number = self.integer(item)?;
         let runs = u32::try_from(number).ok().filter(|runs| RUNNING.contains(runs));
         if runs.is_none() {

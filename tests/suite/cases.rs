@@ -156,7 +156,7 @@ fn refused(refusal: &Refusal) -> String {
 fn permitted(grant: &Grant) -> String {
     let argv: Vec<_> =
         grant.argv().iter().map(|element| element_shown(&String::from_utf8_lossy(element))).collect();
-    let limit = grant.timeout().map(|limit| humantime::format_duration(limit).to_string());
+    let limit = grant.terms().timeout.map(|limit| humantime::format_duration(limit).to_string());
     let demands = grant.demands().iter().map(|demand| format!(" & {}", needed(demand.need())));
     let limit = limit.as_deref().unwrap_or("infinity");
     format!("{} {limit}: {}{}", grant.run_as().name, argv.join(" "), demands.collect::<String>())

@@ -46,7 +46,8 @@ impl Defaults {
     fn of_policy(policy: &Policy) -> Self {
         let effective = |command: &Command| {
             let timeout = command
-                .timeout()
+                .terms()
+                .timeout
                 .map_or("infinity".to_owned(), |it| humantime::format_duration(it).to_string());
             let facts = [("run-as", command.run_as().name.clone()), ("timeout", timeout)];
             (command.name().to_string(), facts)

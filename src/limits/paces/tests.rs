@@ -43,7 +43,7 @@ fn rate(text: &str) -> Rate {
     let request = Request { command: name("a"), arguments: Vec::new() };
     let peer = Peer::of(user(7), Gid::new(7).unwrap(), []);
     let Decision::Permit(grant) = decide(&policy, &peer, &request, SystemTime::UNIX_EPOCH) else { panic!() };
-    grant.rate().unwrap().clone()
+    grant.terms().rate.clone().unwrap()
 }
 
 fn user(raw: u32) -> Uid {

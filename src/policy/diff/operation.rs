@@ -27,9 +27,10 @@ pub(super) fn more(old: &Command, new: &Command) -> Option<String> {
 
 /// Which limits of the new command are wider, or are no more.
 fn wider(old: &Command, new: &Command) -> Option<String> {
-    let rates = [&old.limits.rate, &new.limits.rate].map(Option::as_ref);
-    let mosts = [&old.limits.max_running, &new.limits.max_running].map(Option::as_ref);
-    let timeouts = [old.timeout, new.timeout];
+    let terms = [&old.terms, &new.terms];
+    let rates = terms.map(|terms| terms.rate.as_ref());
+    let mosts = terms.map(|terms| terms.max_running.as_ref());
+    let timeouts = terms.map(|terms| terms.timeout);
     let wider = [
         is_longer(timeouts).then(|| limit("timeout", timeouts.map(|timeout| Some(shown(timeout))))),
         is_more_often(rates).then(|| limit("rate", rates.map(|rate| rate.map(Rate::to_string)))),

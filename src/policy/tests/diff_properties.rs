@@ -166,10 +166,10 @@ fn gains(old: &Policy, new: &Policy, peer: &Peer, (command, given): (&str, &Give
 /// Whether the second grant gives what the first doesn't.
 fn is_more(old: Option<&Grant>, new: Option<&Grant>) -> bool {
     let (Some(old), Some(new)) = (old, new) else { return new.is_some() };
-    let rate = |grant: &Grant| grant.rate().map_or(usize::MAX, |rate| rate.runs);
-    let at_once = |grant: &Grant| grant.max_running().map_or(usize::MAX, |max| max.runs);
+    let rate = |grant: &Grant| grant.terms().rate.as_ref().map_or(usize::MAX, |rate| rate.runs);
+    let at_once = |grant: &Grant| grant.terms().max_running.as_ref().map_or(usize::MAX, |max| max.runs);
     (old.argv(), old.run_as()) != (new.argv(), new.run_as())
-        || old.timeout() < new.timeout()
+        || old.terms().timeout < new.terms().timeout
         || rate(old) < rate(new)
         || at_once(old) < at_once(new)
 }

@@ -149,7 +149,7 @@ fn limits_of_a_command_come_with_the_grant() {
     else {
         panic!()
     };
-    let (rate, most) = (grant.rate().unwrap(), grant.max_running().unwrap());
+    let (rate, most) = (grant.terms().rate.as_ref().unwrap(), grant.terms().max_running.as_ref().unwrap());
     assert_eq!((rate.runs, rate.per, rate.to_string()), (5, Duration::from_secs(60), "5/min".to_owned()));
     assert_eq!((most.runs, most.origin.to_string()), (2, "policy.toml:6".to_owned()));
     assert_eq!(rate.origin.to_string(), "policy.toml:5");

@@ -46,8 +46,10 @@ fn shown(decision: &Decision) -> String {
 fn permitted(grant: &Grant) -> String {
     let argv: Vec<_> =
         grant.argv().iter().map(|element| String::from_utf8(element.clone()).unwrap()).collect();
-    let limit =
-        grant.timeout().map_or("infinity".to_owned(), |limit| humantime::format_duration(limit).to_string());
+    let limit = grant
+        .terms()
+        .timeout
+        .map_or("infinity".to_owned(), |limit| humantime::format_duration(limit).to_string());
     format!("{} {limit}: {}", grant.run_as().name, argv.join(" "))
 }
 
@@ -131,7 +133,7 @@ fn a_grant_carries_everything_the_run_needs() {
         ["/usr/bin/systemctl", "restart", "--", "nginx.service"].map(|a| a.as_bytes().to_vec())
     );
     assert_eq!((grant.run_as().name.as_str(), grant.run_as().uid), ("root", Uid::ROOT));
-    assert_eq!(grant.timeout(), Some(Duration::from_secs(30)));
+    assert_eq!(grant.terms().timeout, Some(Duration::from_secs(30)));
     assert_eq!(grant.rule().to_string(), "policy.toml:14");
     let [(name, value)] = grant.arguments() else { panic!() };
     assert_eq!((name.as_str(), value.as_text()), ("unit", Some("nginx.service")));
