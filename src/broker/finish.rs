@@ -6,9 +6,8 @@ use super::run::{Entry, UnderWay, report, report_with};
 use super::service::{Service, Session};
 use super::tokens::Begun;
 use super::wire::Report;
-use crate::audit::Kind;
+use crate::audit::{Event, Kind};
 use crate::execution::{Ended, JobId};
-use crate::policy::Grant;
 use std::io;
 use std::os::fd::AsFd;
 use tokio_util::sync::CancellationToken;
@@ -25,11 +24,13 @@ impl Service {
         let end = async {
             let ended = job.finish(entry.stop.heard(), streams.hung_up()).await;
             is_over.cancel();
-            over(&known, ended)
+            let out_of_memory = ended.as_ref().is_ok_and(|ended| ended.out_of_memory);
+            (over(&known, ended), out_of_memory)
         };
         let reading = read_for_nobody(waits, (&known, &streams), &grant.terms().delivery, &is_over);
-        let (over, ()) = tokio::join!(end, reading);
-        self.note_end(entry, &grant, &known.facts.id, over).await;
+        let ((over, out_of_memory), ()) = tokio::join!(end, reading);
+        let event = entry.granted(Kind::Finished, &told(over), &grant, &known.facts.id);
+        self.note_end(event, over, out_of_memory).await;
         self.jobs.end(&known, over);
         if let Some(claimed) = claimed {
             claimed.end(over).await;
@@ -40,11 +41,10 @@ impl Service {
         }
     }
 
-    async fn note_end(&self, entry: &Entry<'_>, grant: &Grant, id: &JobId, over: Over) {
-        let exit = exit(over.outcome);
-        let event = entry.granted(Kind::Finished, &format!("ended: {exit}"), grant, id);
-        let event = event.field("UDSADMIN_EXIT", &exit).field("UDSADMIN_MS", over.ms);
-        self.trail.note(&event.optional("UDSADMIN_OUTPUT", over.cut.then_some("cut"))).await;
+    async fn note_end(&self, event: Event, over: Over, out_of_memory: bool) {
+        let event = event.field("UDSADMIN_EXIT", exit(over.outcome)).field("UDSADMIN_MS", over.ms);
+        let event = event.optional("UDSADMIN_OUTPUT", over.cut.then_some("cut"));
+        self.trail.note(&event.optional("UDSADMIN_OOM", out_of_memory.then_some("yes"))).await;
     }
 
     /// Tells what became of the run that the client asks for again.
@@ -81,9 +81,14 @@ pub(super) fn ended(run: u32, job: &JobId, Over { outcome, ms, cut }: Over) -> R
     Report::Ended { run, job: job.clone(), outcome, ms, cut }
 }
 
+/// What the record says of a run's end, for people.
+fn told(over: Over) -> String {
+    format!("ended: {}", exit(over.outcome))
+}
+
 fn over(known: &Known, ended: io::Result<Ended>) -> Over {
     match ended {
-        Ok(Ended { outcome, took, cut }) => {
+        Ok(Ended { outcome, took, cut, .. }) => {
             let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             Over { outcome: Some(outcome), ms, cut }
         }

@@ -2,6 +2,7 @@
 //! believes nothing that comes over it about who asks.
 
 mod ask_jobs;
+mod bounds;
 mod changes;
 mod client;
 mod door;

@@ -215,11 +215,7 @@ impl Service {
         let grant = &*Arc::clone(proven.grant());
         let Outlet { streams, ends: [stdout, stderr], tail } =
             outlet(grant).map_err(|error| internal("the pipes of a run", &error))?;
-        let recorded = self
-            .trail
-            .record(&entry.granted(Kind::Started, "starts", grant, &id))
-            .await
-            .map_err(|broken| self.trail_broke(&broken))?;
+        let (room, recorded) = self.make_room(entry, grant, &id).await?;
         let account = match self.make_ready(grant).await {
             Ok(account) => account,
             Err(error) => return Err(self.not_started(entry, grant, id, &error).await),
@@ -228,7 +224,7 @@ impl Service {
         let known = Known::new(self.facts(entry, grant, &id), tail, entry.stop.clone());
         self.jobs.add(&known);
         let started = match announce(entry, grant, &known, &streams).await {
-            Ok(()) => execution::launch(plan, [input, stdout, stderr], &self.surroundings, recorded).await,
+            Ok(()) => execution::launch(plan, [input, stdout, stderr], room, recorded).await,
             Err(error) => Err(error),
         };
         match started {
@@ -253,7 +249,7 @@ impl Service {
     }
 
     #[expect(clippy::unused_self, reason = "reads as one of the steps")]
-    fn trail_broke(&self, broken: &crate::audit::TrailBroken) -> NotRun {
+    pub(super) fn trail_broke(&self, broken: &crate::audit::TrailBroken) -> NotRun {
         tracing::error!("nothing runs: {broken}");
         NotRun::AuditUnavailable
     }
@@ -268,7 +264,13 @@ impl Service {
         tokio::task::spawn_blocking(look).await.map_err(io::Error::other)?
     }
 
-    async fn not_started(&self, entry: &Entry<'_>, grant: &Grant, job: JobId, error: &io::Error) -> NotRun {
+    pub(super) async fn not_started(
+        &self,
+        entry: &Entry<'_>,
+        grant: &Grant,
+        job: JobId,
+        error: &io::Error,
+    ) -> NotRun {
         let errno = errno(error);
         let what = format!("could not be started: {error}");
         let event = entry.granted(Kind::Finished, &what, grant, &job);

@@ -188,6 +188,13 @@ pub enum NotRun {
         /// The run's id on the record.
         job: JobId,
     },
+    /// A limit of the policy can't be set here.
+    NotBounded {
+        /// Which one, and why.
+        text: String,
+        /// The run's id on the record.
+        job: JobId,
+    },
     /// The record could not be taken.
     AuditUnavailable,
     /// The broker is ending.

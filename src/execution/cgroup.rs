@@ -1,43 +1,97 @@
-//! One cgroup for each job, below the broker's own, so that whatever a job starts can be found and ended. Touches no
+//! One cgroup for each job, below the broker's own, so that whatever a job starts can be found, limited and ended. Touches no
 //! cgroup that systemd did not delegate.
 
 use super::JobId;
+use super::bounds::{self, Lacking};
+use crate::policy::Bounds;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 /// The mark that systemd puts on a cgroup with `Delegate=yes` (systemd's
 /// `CGROUP_DELEGATION.md`; the second since 251).
 const MARKS: [&str; 2] = ["trusted.delegate", "user.delegate"];
 
-/// How long the kernel may take to empty a killed cgroup.
+/// The broker's own place below the delegated cgroup: processes stand in leaves alone where controllers are handed on
+/// (cgroups(7), "no internal processes").
+const LEAF: &str = "broker";
+
+/// What jobs are limited by.
+const CONTROLLERS: [&str; 3] = ["memory", "pids", "cpu"];
+
+/// How long the kernel may take to empty a killed cgroup before the end of its job is told all the same.
 const EMPTYING: Duration = Duration::from_secs(5);
 
-/// This process's own cgroup, delegated to it.
+/// The longest pause between two looks at whether a cgroup is empty.
+const PAUSE_MAX: Duration = Duration::from_millis(256);
+
+/// Processes that are sent a signal at once: each takes a descriptor of the broker's meanwhile.
+const AT_ONCE: usize = 256;
+
+/// The cgroup that was delegated to this process.
 #[derive(Clone, Debug)]
 pub struct Delegation {
     path: PathBuf,
 }
 
 impl Delegation {
-    /// The cgroup of this process, where systemd delegated it; `None` elsewhere: jobs are process groups then.
+    /// The cgroup of this process, where systemd delegated it; `None` elsewhere: jobs are process groups then. This process
+    /// moves to a leaf of its own below it, so that the limits of jobs can be set.
     #[must_use]
     pub fn of_this_process() -> Option<Self> {
-        let path = mount_point()?.join(own_path()?);
-        is_delegated(&path).then_some(Self { path })
+        let own = mount_point()?.join(own_path()?);
+        let above = own.parent().filter(|above| own.ends_with(LEAF) && is_delegated(above));
+        if let Some(path) = above {
+            return Some(Self::settled(path.to_owned()));
+        }
+        if !is_delegated(&own) {
+            return None;
+        }
+        if let Err(error) = enter(&own.join(LEAF)) {
+            tracing::warn!("{}: no leaf for the broker itself: {error}", own.display());
+        }
+        Some(Self::settled(own))
     }
 
-    /// Makes the cgroup of one job.
+    /// With all controllers handed on to jobs that are offered.
+    fn settled(path: PathBuf) -> Self {
+        let offered = fs::read_to_string(path.join("cgroup.controllers")).unwrap_or_default();
+        for name in offered.split_ascii_whitespace().filter(|name| CONTROLLERS.contains(name)) {
+            if let Err(error) = fs::write(path.join("cgroup.subtree_control"), format!("+{name}")) {
+                tracing::warn!("{}: {name} can't be handed on to jobs: {error}", path.display());
+            }
+        }
+        Self { path }
+    }
+
+    /// Makes the cgroup of one job, and sets its limits; gives those that can't be set, too.
     ///
     /// # Errors
     /// Those of `mkdir(2)`.
-    pub fn job(&self, id: &JobId) -> io::Result<JobGroup> {
+    pub(super) fn job(&self, id: &JobId, bounds: &Bounds) -> io::Result<(JobGroup, Vec<Lacking>)> {
         let path = self.path.join(format!("job-{id}"));
         fs::create_dir(&path)?;
-        Ok(JobGroup { path })
+        let lacking = bounds::set(&path, bounds);
+        Ok((JobGroup { path: Some(path) }, lacking))
+    }
+
+    /// Which of the limits can't be set here.
+    pub(super) fn lacking(&self, bounds: &Bounds) -> Vec<Lacking> {
+        let handed_on = fs::read_to_string(self.path.join("cgroup.subtree_control")).unwrap_or_default();
+        bounds::lacking_without(&handed_on, bounds)
+    }
+}
+
+/// Moves this process into a cgroup, which is made if it is not there.
+fn enter(leaf: &Path) -> io::Result<()> {
+    match fs::create_dir(leaf) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => fs::write(leaf.join("cgroup.procs"), "0"),
     }
 }
 
@@ -64,10 +118,11 @@ fn own_path() -> Option<PathBuf> {
     text.lines().find_map(|line| line.strip_prefix("0::/")).map(PathBuf::from)
 }
 
-/// The cgroup of one job. Dropped without [`JobGroup::remove`], it stays until the broker's unit ends.
+/// The cgroup of one job. Dropped while nothing runs in it, it is removed.
 #[derive(Debug)]
-pub struct JobGroup {
-    path: PathBuf,
+pub(super) struct JobGroup {
+    /// `None` once it is somebody else's to remove.
+    path: Option<PathBuf>,
 }
 
 impl JobGroup {
@@ -75,84 +130,114 @@ impl JobGroup {
     ///
     /// # Errors
     /// Those of `open(2)`.
-    pub fn procs(&self) -> io::Result<File> {
-        File::options().write(true).open(self.path.join("cgroup.procs"))
+    pub(super) fn procs(&self) -> io::Result<File> {
+        File::options().write(true).open(self.path().join("cgroup.procs"))
     }
 
-    /// Sends a signal to every process of the job. A process that has gone, or that comes meanwhile, is passed over.
-    pub fn signal(&self, signal: Signal) {
-        let opened: Vec<_> = self
-            .members()
-            .into_iter()
-            .filter_map(|pid| Some((pid, pidfd_open(pid, PidfdFlags::empty()).ok()?)))
-            .collect();
-        // Listed again after it was opened: the descriptor is the member's, and not of a later process with its id.
-        let still = self.members();
-        for (_, process) in opened.iter().filter(|(pid, _)| still.contains(pid)) {
-            if let Err(error) = pidfd_send_signal(process, signal) {
-                tracing::debug!("a process of {} ended before its signal: {error}", self.path.display());
-            }
+    fn path(&self) -> &Path {
+        self.path.as_deref().unwrap_or(Path::new(""))
+    }
+
+    /// Tells every process of the job to end. A process that has gone, or that comes meanwhile, is passed over.
+    pub(super) async fn terminate(&self) {
+        let path = self.path().to_owned();
+        if let Err(error) = spawn_blocking(move || signal(&path, Signal::TERM)).await {
+            tracing::error!("{}: nothing was told to end: {error}", self.path().display());
         }
     }
 
-    fn members(&self) -> HashSet<Pid> {
-        let text = fs::read_to_string(self.path.join("cgroup.procs")).unwrap_or_default();
-        text.lines().filter_map(|line| Pid::from_raw(line.parse().ok()?)).collect()
+    /// Ends every process of the job at once.
+    pub(super) fn kill(&self) {
+        kill(self.path());
     }
 
-    /// Ends every process of the job at once (`cgroup.kill`, Linux 5.14).
-    pub fn kill(&self) {
-        if fs::write(self.path.join("cgroup.kill"), "1").is_err() {
-            self.signal(Signal::KILL);
-        }
+    /// Whether the kernel ended a process of the job for want of memory (cgroup-v2.rst, `memory.events`).
+    pub(super) fn ran_out_of_memory(&self) -> bool {
+        let events = fs::read_to_string(self.path().join("memory.events")).unwrap_or_default();
+        let killed = events.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        killed.is_some_and(|count| count != "0")
     }
 
-    /// Removes the cgroup as soon as it is empty.
-    pub async fn remove(self) {
-        let mut pause = Duration::from_millis(1);
-        while let Err(error) = fs::remove_dir(&self.path) {
-            if pause > EMPTYING {
-                tracing::error!("{}: {error}", self.path.display());
-                return;
-            }
-            self.kill();
-            tokio::time::sleep(pause).await;
-            pause *= 2;
+    /// Removes the cgroup as soon as it is empty. What the kernel can't end yet holds nobody up for long; its cgroup is removed
+    /// later.
+    pub(super) async fn remove(mut self) {
+        let Some(path) = self.path.take() else { return };
+        if tokio::time::timeout(EMPTYING, remove(path.clone())).await.is_err() {
+            tracing::warn!("{}: its processes are killed, and not gone yet", path.display());
+            drop(tokio::spawn(remove(path)));
         }
+    }
+}
+
+impl Drop for JobGroup {
+    fn drop(&mut self) {
+        let Some(path) = &self.path else { return };
+        if let Err(error) = fs::remove_dir(path) {
+            tracing::warn!("{}: {error}", path.display());
+        }
+    }
+}
+
+/// `cgroup.kill` ends those below as well, and those that are just being forked (Linux 5.14); without it, one by one.
+fn kill(path: &Path) {
+    if write_to_existing(&path.join("cgroup.kill"), "1").is_err() {
+        signal(path, Signal::KILL);
+    }
+}
+
+fn write_to_existing(file: &Path, text: &str) -> io::Result<()> {
+    io::Write::write_all(&mut File::options().write(true).open(file)?, text.as_bytes())
+}
+
+/// Sends a signal to every process in a cgroup and below it. Blocks as long as there are processes to tell.
+fn signal(path: &Path, signal: Signal) {
+    for cgroup in with_those_below(path) {
+        let members: Vec<_> = members(&cgroup).into_iter().collect();
+        members.chunks(AT_ONCE).for_each(|some| signal_some(&cgroup, some, signal));
+    }
+}
+
+fn signal_some(cgroup: &Path, some: &[Pid], signal: Signal) {
+    let opened: Vec<_> =
+        some.iter().filter_map(|pid| Some((pid, pidfd_open(*pid, PidfdFlags::empty()).ok()?))).collect();
+    // Listed again after it was opened: the descriptor is the member's, and not of a later process with its id.
+    let still = members(cgroup);
+    for (_, process) in opened.iter().filter(|(pid, _)| still.contains(pid)) {
+        if let Err(error) = pidfd_send_signal(process, signal) {
+            tracing::debug!("a process of {} ended before its signal: {error}", cgroup.display());
+        }
+    }
+}
+
+fn members(cgroup: &Path) -> HashSet<Pid> {
+    let text = fs::read_to_string(cgroup.join("cgroup.procs")).unwrap_or_default();
+    text.lines().filter_map(|line| Pid::from_raw(line.parse().ok()?)).collect()
+}
+
+/// A cgroup, and those that a job of root has made below it; the deepest last.
+fn with_those_below(path: &Path) -> Vec<PathBuf> {
+    let (mut found, mut next) = (Vec::new(), vec![path.to_owned()]);
+    while let Some(cgroup) = next.pop() {
+        let entries = fs::read_dir(&cgroup).into_iter().flatten().flatten();
+        let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        next.extend(folders.map(|entry| entry.path()));
+        found.push(cgroup);
+    }
+    found
+}
+
+/// Ends whatever is in a cgroup, and removes it with those below it.
+async fn remove(path: PathBuf) {
+    let mut pause = Duration::from_millis(1);
+    while let Err(error) = with_those_below(&path).iter().rev().try_for_each(fs::remove_dir) {
+        if error.kind() == io::ErrorKind::NotFound && !path.exists() {
+            return;
+        }
+        kill(&path);
+        sleep(pause).await;
+        pause = PAUSE_MAX.min(pause * 2);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::audit::{Event, Kind, Memory, Trail};
-    use crate::execution::{Plan, Surroundings, launch};
-    use crate::sys::Credentials;
-
-    #[tokio::test]
-    async fn a_job_that_can_not_enter_its_cgroup_leaves_none_behind() {
-        // A common directory in the place of a cgroup: nothing in it can be entered.
-        let path = std::env::temp_dir().join(format!("udsadmin-cgroup-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        let plan = Plan {
-            job: JobId::draw().unwrap(),
-            program: "/bin/true".into(),
-            argv: vec![b"true".to_vec()],
-            environment: Vec::new(),
-            handed: Vec::new(),
-            input: None,
-            credentials: Credentials { uid: 0, gid: 0, groups: Vec::new() },
-            no_new_privileges: true,
-            timeout: None,
-        };
-        let null = || File::options().read(true).write(true).open("/dev/null").unwrap().into();
-        let delegation = Some(Delegation { path: path.clone() });
-        let surroundings = Surroundings { delegation, descriptors: (64, 64) };
-        let trail = Trail::Memory(Memory::default());
-        let recorded = trail.record(&Event::new(Kind::Started, "x")).await.unwrap();
-        let launched = launch(plan, [null(), null(), null()], &surroundings, recorded).await;
-        assert_eq!(launched.unwrap_err().kind(), io::ErrorKind::NotFound);
-        assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
-        fs::remove_dir(&path).unwrap();
-    }
-}
+mod tests;

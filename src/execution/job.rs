@@ -1,7 +1,7 @@
 //! A process from its start to its end, with all that it started. Runs nothing that is not on the record.
 
 use super::cgroup::JobGroup;
-use super::{Delegation, JobId, Outcome, Plan};
+use super::{JobId, Outcome, Plan, Room};
 use crate::audit::Recorded;
 use crate::sys::{self, Child, Launch};
 use rustix::process::{
@@ -15,9 +15,6 @@ use std::time::{Duration, Instant};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::spawn_blocking;
-
-/// How long a job may take to end after TERM, before KILL.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// How long what a job leaves behind may go on writing to its output.
 const LINGER: Duration = Duration::from_secs(1);
@@ -37,6 +34,7 @@ pub struct Job {
     ended: AsyncFd<OwnedFd>,
     started: Instant,
     timeout: Option<Duration>,
+    kill_after: Duration,
     group: Option<JobGroup>,
 }
 
@@ -44,20 +42,17 @@ pub struct Job {
 ///
 /// # Errors
 /// That of the first step that failed: nothing was started.
-pub async fn launch(
-    plan: Plan,
-    stdio: [OwnedFd; 3],
-    surroundings: &Surroundings,
-    _on_record: Recorded,
-) -> io::Result<Job> {
-    let group = surroundings.delegation.as_ref().map(|own| own.job(&plan.job)).transpose()?;
-    let (id, timeout) = (plan.job.clone(), plan.timeout);
+pub async fn launch(plan: Plan, stdio: [OwnedFd; 3], room: Room, _on_record: Recorded) -> io::Result<Job> {
+    let Room { group, descriptors, .. } = room;
+    let (id, timeout, kill_after) = (plan.job.clone(), plan.timeout, plan.kill_after);
     let started = match group.as_ref().map(JobGroup::procs).transpose() {
-        Ok(cgroup) => start(prepared(plan, stdio, surroundings.descriptors, cgroup), timeout).await,
+        Ok(cgroup) => start(prepared(plan, stdio, descriptors, cgroup), timeout).await,
         Err(error) => Err(error),
     };
     match started {
-        Ok((child, ended)) => Ok(Job { id, child, ended, started: Instant::now(), timeout, group }),
+        Ok((child, ended)) => {
+            Ok(Job { id, child, ended, started: Instant::now(), timeout, kill_after, group })
+        }
         Err(error) => {
             if let Some(group) = group {
                 group.remove().await;
@@ -106,15 +101,6 @@ async fn start(launch: Launch, timeout: Option<Duration>) -> io::Result<(Child, 
     Ok((child, ended))
 }
 
-/// What the broker's own process lends to its jobs.
-#[derive(Clone, Debug)]
-pub struct Surroundings {
-    /// The cgroup to make the jobs' own in.
-    pub delegation: Option<Delegation>,
-    /// Soft and hard limit of open descriptors.
-    pub descriptors: (u64, u64),
-}
-
 /// A process without privilege can take no ids, and needs none to be who it is.
 fn is_already(credentials: &sys::Credentials) -> bool {
     let me = rustix::process::geteuid();
@@ -130,6 +116,8 @@ pub struct Ended {
     pub took: Duration,
     /// Whether processes that it left behind were still writing, and were ended.
     pub cut: bool,
+    /// Whether the kernel ended some of it for want of memory.
+    pub out_of_memory: bool,
 }
 
 impl Job {
@@ -157,10 +145,11 @@ impl Job {
         self.kill();
         let ended = self.ended.readable().await.map(drop);
         let status = ended.and_then(|()| reap(&self.child));
+        let out_of_memory = self.group.as_ref().is_some_and(JobGroup::ran_out_of_memory);
         if let Some(group) = self.group {
             group.remove().await;
         }
-        Ok(Ended { outcome: forced?.unwrap_or(status?), took, cut })
+        Ok(Ended { outcome: forced?.unwrap_or(status?), took, cut, out_of_memory })
     }
 
     /// Waits for the end of the process, or for what is to end it: then tells it so, and gives it a grace.
@@ -170,16 +159,16 @@ impl Job {
             () = limit(self.timeout) => Outcome::TimedOut,
             outcome = stopped => outcome,
         };
-        self.terminate();
-        if let Ok(ready) = tokio::time::timeout(GRACE, self.ended.readable()).await {
+        self.terminate().await;
+        if let Ok(ready) = tokio::time::timeout(self.kill_after, self.ended.readable()).await {
             drop(ready?);
         }
         Ok(Some(forced))
     }
 
-    fn terminate(&self) {
+    async fn terminate(&self) {
         match &self.group {
-            Some(group) => group.signal(Signal::TERM),
+            Some(group) => group.terminate().await,
             None => self.signal_process_group(Signal::TERM),
         }
     }

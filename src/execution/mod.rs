@@ -1,17 +1,21 @@
 //! From a grant to a process and its end. Takes nothing but a proven grant, knows no peer's word, starts no shell.
 
+mod bounds;
 mod cgroup;
 mod job;
 mod plan;
 mod proof;
+mod room;
 mod streams;
 mod tail;
 
 pub use crate::request::JobId;
+pub use bounds::{Lacking, listed};
 pub use cgroup::Delegation;
-pub use job::{Ended, Job, Surroundings, launch};
+pub use job::{Ended, Job, launch};
 pub use plan::{Plan, plan};
 pub use proof::{Gift, NotProven, Obstacle, Proven, look, prove};
+pub use room::{Room, Surroundings};
 pub use streams::{JobEnds, Streams};
 pub use tail::{BLOCK, Piece, Tail};
 

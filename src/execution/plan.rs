@@ -42,6 +42,8 @@ pub struct Plan {
     pub(super) no_new_privileges: bool,
     /// `None` is without limit.
     pub(super) timeout: Option<Duration>,
+    /// From TERM to KILL.
+    pub(super) kill_after: Duration,
 }
 
 /// The plan of a proven grant. The account is that of the grant's `run-as` user.
@@ -58,6 +60,7 @@ pub fn plan(proven: Proven, account: &Account, peer: &Peer, job: JobId) -> Plan 
         no_new_privileges: grant.run_as().uid != Uid::ROOT,
         credentials: credentials(grant, account),
         timeout: grant.terms().timeout,
+        kill_after: grant.terms().bounds.kill_after,
         job,
     }
 }

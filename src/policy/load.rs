@@ -12,6 +12,7 @@ use super::principal::{Names, Purpose};
 use super::reader::{Item, Reader, is_of_tables};
 use super::role::Roles;
 use super::syntax;
+use super::terms::Enforcement;
 use super::{Loaded, Policy};
 use crate::request::{Builtin, CommandName};
 use std::collections::BTreeMap;
@@ -49,6 +50,7 @@ pub(super) fn load(sources: &[Source], names: &dyn Names) -> Result<Loaded, Vec<
     if broken {
         return Err(findings);
     }
+    draft.spread_limits();
     draft.policy.settle();
     Ok(Loaded { policy: draft.policy, warnings: findings, tests: draft.tests })
 }
@@ -83,6 +85,8 @@ struct Draft {
     tests: Vec<Case>,
     /// Every name that some file defines, also where the definition has errors.
     defined: BTreeMap<CommandName, Place>,
+    /// What some file says of limits, and where.
+    limits: Option<(Enforcement, Place)>,
 }
 
 impl Draft {
@@ -98,6 +102,9 @@ impl Draft {
         if let Some(item) = table.get("audit") {
             audit(reader, item);
         }
+        if let Some(item) = table.get("limits") {
+            self.limits(reader, item);
+        }
         if let Some(item) = table.get("test") {
             self.tests.extend(reader.cases(item));
         }
@@ -106,6 +113,23 @@ impl Draft {
         }
         for (key, item) in entries(reader, table.get("commands")) {
             self.command(reader, key, item);
+        }
+    }
+
+    /// Takes what counts for the limits of all commands: a file may say it, and another may not say otherwise.
+    fn limits(&mut self, reader: &mut Reader<'_>, item: &Item<'_>) {
+        let Some(said) = reader.enforcement(item) else { return };
+        let (first, place) = self.limits.get_or_insert_with(|| (said, reader.place(&item.span())));
+        if *first != said {
+            reader.error(&item.span(), &format!("limits are said to be otherwise at {}", place.origin()));
+        }
+    }
+
+    /// Tells every command what counts for its limits.
+    fn spread_limits(&mut self) {
+        let Some((limits, _)) = self.limits else { return };
+        for command in self.policy.commands.values_mut() {
+            Arc::make_mut(&mut command.terms).bounds.enforcement = limits;
         }
     }
 

@@ -60,7 +60,7 @@ pub use rate::{MaxRunning, Rate};
 pub use shown::Shown;
 pub use size::Size;
 pub use step::{Explanation, Step};
-pub use terms::{Delivery, Keep, OnDisconnect, TIMEOUT_MAX, Terms};
+pub use terms::{Bounds, Delivery, Enforcement, Keep, OnDisconnect, Percent, TIMEOUT_MAX, Terms};
 pub use time::moment;
 pub use visible::Visible;
 pub use who_can::{Able, who_can, who_can_use};
@@ -259,6 +259,18 @@ impl Policy {
         let roots = specs.flat_map(|spec| spec.roots().map(move |root| (spec, root)));
         let found = roots.filter_map(|(spec, root)| {
             Some(Diagnostic::new(Severity::Warning, spec.place.clone(), &fault(Path::new(root))?))
+        });
+        let mut faults: Vec<Diagnostic> = found.collect();
+        faults.sort_by_key(Diagnostic::order);
+        faults
+    }
+
+    /// What `fault` finds wrong with the bounds of commands, as warnings at these.
+    #[must_use]
+    pub fn bound_faults(&self, fault: impl Fn(&Bounds) -> Option<String>) -> Vec<Diagnostic> {
+        let found = self.commands.values().filter_map(|command| {
+            let message = fault(&command.terms.bounds)?;
+            Some(Diagnostic::new(Severity::Warning, command.place.clone(), &message))
         });
         let mut faults: Vec<Diagnostic> = found.collect();
         faults.sort_by_key(Diagnostic::order);

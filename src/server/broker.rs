@@ -48,20 +48,33 @@ pub fn main_with(words: impl Iterator<Item = OsString>) -> ExitCode {
 async fn serve(beginning: Beginning) -> Result<(), Failure> {
     let trail = Arc::new(beginning.trail(&BROKER_PROGRAM));
     let path = &beginning.options.policy;
-    let fresh = policy::load(path, beginning.trust()).inspect_err(|_| turn_all_away(&beginning.sockets))?;
-    let policies = policies(&beginning, fresh, &trail).await?;
-    let service = service(&beginning, Arc::new(policies), trail)?;
+    let mut fresh =
+        policy::load(path, beginning.trust()).inspect_err(|_| turn_all_away(&beginning.sockets))?;
+    let surroundings =
+        Surroundings { delegation: Delegation::of_this_process(), descriptors: beginning.descriptors };
+    policy::look_for_limits(&mut fresh.loaded, &surroundings);
+    let policies = policies(&beginning, fresh, (&trail, &surroundings)).await?;
+    let service = service(&beginning, surroundings, Arc::new(policies), trail)?;
     Ok(serve_all(Arc::new(service), beginning.sockets).await?)
 }
 
 /// Puts the policy in force that the broker begins with.
-async fn policies(beginning: &Beginning, fresh: Fresh, trail: &Arc<Trail>) -> io::Result<Policies> {
+async fn policies(
+    beginning: &Beginning,
+    fresh: Fresh,
+    (trail, surroundings): (&Arc<Trail>, &Surroundings),
+) -> io::Result<Policies> {
     let (path, trust) = (beginning.options.policy.clone(), beginning.trust());
+    let surroundings = surroundings.clone();
     let warnings = broker::Told::of(&fresh.loaded.warnings);
     let setup = Setup {
         path: path.clone(),
         read: Arc::new(move || policy::read(&path, trust)),
-        check: Arc::new(move |sources| policy::check_here(sources, trust)),
+        check: Arc::new(move |sources| {
+            let mut loaded = policy::check_here(sources, trust)?;
+            policy::look_for_limits(&mut loaded, &surroundings);
+            Ok(loaded)
+        }),
         trail: Arc::clone(trail),
         clock: clock::now,
     };
@@ -70,7 +83,12 @@ async fn policies(beginning: &Beginning, fresh: Fresh, trail: &Arc<Trail>) -> io
     Ok(policies)
 }
 
-fn service(beginning: &Beginning, policies: Arc<Policies>, trail: Arc<Trail>) -> io::Result<Service> {
+fn service(
+    beginning: &Beginning,
+    surroundings: Surroundings,
+    policies: Arc<Policies>,
+    trail: Arc<Trail>,
+) -> io::Result<Service> {
     let options = &beginning.options;
     Ok(Service {
         policies,
@@ -78,10 +96,7 @@ fn service(beginning: &Beginning, policies: Arc<Policies>, trail: Arc<Trail>) ->
         doors: doors(beginning),
         admit: admitted(beginning)?,
         trust: beginning.trust(),
-        surroundings: Surroundings {
-            delegation: Delegation::of_this_process(),
-            descriptors: beginning.descriptors,
-        },
+        surroundings,
         clock: clock::now,
         runs: broker::places(),
         orders: broker::order_places(),

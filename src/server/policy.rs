@@ -3,8 +3,11 @@
 use super::start::Failure;
 use crate::accounts::Database;
 use crate::broker::{Fresh, Unfit};
+use crate::execution::{Surroundings, listed};
 use crate::files::{self, Trust};
-use crate::policy::{Case, Decision, Diagnostic, Loaded, Names, Policy, Severity, Source, decide};
+use crate::policy::{
+    Bounds, Case, Decision, Diagnostic, Enforcement, Loaded, Names, Policy, Severity, Source, decide,
+};
 use crate::protocol;
 use std::path::Path;
 use std::time::SystemTime;
@@ -60,6 +63,19 @@ pub fn check_untested(
     warnings.extend(policy.program_faults(|program| program_fault(program, trust)));
     let is_usable = warnings.iter().all(|found| found.severity() == Severity::Warning);
     if is_usable { Ok(Loaded { policy, warnings, tests }) } else { Err(warnings) }
+}
+
+/// Adds a warning for each command whose limits can't be set here.
+pub fn look_for_limits(loaded: &mut Loaded, surroundings: &Surroundings) {
+    let fault = |bounds: &Bounds| {
+        let lacking = surroundings.lacking(bounds);
+        let then = match bounds.enforcement {
+            Enforcement::Required => "this command can't be run",
+            Enforcement::BestEffort => "it runs without",
+        };
+        (!lacking.is_empty()).then(|| format!("{}; {then}", listed(&lacking)))
+    };
+    loaded.warnings.extend(loaded.policy.bound_faults(fault));
 }
 
 /// Why a test of the policy's author fails, if it does.

@@ -160,6 +160,44 @@ fn so_many_of_a_command_run_at_once_and_no_more() {
     assert_eq!(again.answer().code(), 200);
 }
 
+/// Three limits, which can't be set where the tests run: there is no cgroup for jobs.
+const BOUNDS: &str = "memory-max = \"64MiB\"\ntasks-max = 8\ncpu-max = \"50%\"";
+
+#[test]
+fn nothing_runs_without_its_limits() {
+    let world = World::with(&with("echo", BOUNDS));
+    let answer = world.client().ask("echo");
+    assert_eq!((answer.code(), answer.field("errno")), (502, libc::EOPNOTSUPP.to_string()));
+    let text = String::from_utf8(answer.last.text.clone()).unwrap();
+    let lacking = |limit: &str| format!("{limit} can't be set: no cgroup is delegated to the broker here");
+    let all = ["memory-max", "tasks-max", "cpu-max"].map(lacking).join("; ");
+    assert_eq!(text, format!("{all}; the policy has nothing run without its limits"));
+    assert_eq!(answer.stdout(), Vec::<u8>::new());
+    let job = format!("JOB={}", answer.field("job"));
+    world.broker().line_with(&["audit: finished: ", &job, "EXIT=exec-failed:95", "REASON=memory-max can"]);
+}
+
+#[test]
+fn what_may_run_without_its_limits_does_and_the_record_says_so() {
+    let policy = format!("limits = \"best-effort\"\n{}", with("echo", "tasks-max = 8\ncpu-max = \"50%\""));
+    let world = World::with(&policy);
+    assert_eq!(world.client().ask("echo").code(), 200);
+    world.broker().line_with(&[
+        "audit: started: ",
+        "COMMAND=echo",
+        "UNBOUNDED=tasks-max",
+        "UNBOUNDED=cpu-max",
+    ]);
+}
+
+#[test]
+fn that_limits_can_not_be_set_is_told_when_the_policy_is_loaded() {
+    let world = World::with(&with("echo", BOUNDS));
+    let warned =
+        ["audit: policy-loaded: ", "WARNING=", "policy.toml:", "memory-max can", "; this command can"];
+    world.broker().line_with(&warned);
+}
+
 #[test]
 fn the_end_of_a_run_gives_its_place_back_however_it_ends() {
     let world = World::with(&with("gate", "max-running = 1"));

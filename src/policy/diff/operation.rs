@@ -4,7 +4,7 @@ use super::super::command::{Command, Rule};
 use super::super::condition::Condition;
 use super::super::rate::{MaxRunning, Rate};
 use super::super::size::Size;
-use super::super::terms::{OnDisconnect, Terms};
+use super::super::terms::{Bounds, Enforcement, OnDisconnect, Terms};
 use super::crowd::{World, keys};
 use super::kinds;
 use super::values;
@@ -45,8 +45,25 @@ fn wider(old: &Command, new: &Command) -> Option<String> {
         is_longer(stalls).then(|| limit("stall-timeout", stalls.map(|timeout| Some(shown(timeout))))),
         outlives(terms).then(|| "on-disconnect finish instead of term".to_owned()),
     ];
-    let all: Vec<String> = wider.into_iter().flatten().collect();
+    let bounds = wider_bounds(terms.map(|terms| &terms.bounds));
+    let all: Vec<String> = wider.into_iter().chain(bounds).flatten().collect();
     (!all.is_empty()).then(|| all.join(", "))
+}
+
+/// The same, of the bounds.
+fn wider_bounds(bounds: [&Bounds; 2]) -> [Option<String>; 5] {
+    let (times, memory) = (bounds.map(|of| Some(of.kill_after)), bounds.map(|of| of.memory_max));
+    let (tasks, cpu) = (bounds.map(|of| of.tasks_max), bounds.map(|of| of.cpu_max));
+    let enforcements = bounds.map(|of| of.enforcement);
+    let is_looser = enforcements == [Enforcement::Required, Enforcement::BestEffort];
+    let keeps_limits = bounds.iter().all(|of| of.has_limits());
+    [
+        is_longer(times).then(|| limit("kill-after", times.map(|time| Some(shown(time))))),
+        is_longer(memory).then(|| limit("memory-max", memory.map(|size| size.map(|size| size.to_string())))),
+        is_longer(tasks).then(|| limit("tasks-max", tasks.map(|tasks| tasks.map(|most| most.to_string())))),
+        is_longer(cpu).then(|| limit("cpu-max", cpu.map(|cpu| cpu.map(|most| most.to_string())))),
+        (is_looser && keeps_limits).then(|| "limits best-effort instead of required".to_owned()),
+    ]
 }
 
 /// A limit that is wider: what it is, and what it was.

@@ -3,7 +3,7 @@
 use super::super::argument::outside::REPEAT_MAX;
 use super::super::kind::VALUE_MAX;
 use super::super::size;
-use super::super::terms::WAYS;
+use super::super::terms::{ENFORCEMENTS, SHARE, TASKS_LIMIT, WAYS};
 use super::{Key, Names, Needs, Section, Shape, UNIT_WORD};
 
 /// A whole file of a policy.
@@ -28,6 +28,12 @@ pub const POLICY: Section = Section {
             Shape::Named(Names::Free, &Shape::Table(&COMMAND)),
         ),
         key("audit", "Nothing runs without its record in the journal.", Shape::Word(&["required"])),
+        key(
+            "limits",
+            "What becomes of a run whose memory-max, tasks-max or cpu-max can't be set: it does not start (if nothing else is \
+             said), or it runs without and its record says so.",
+            Shape::Word(&ENFORCEMENTS),
+        ),
         key(
             "test",
             "What the author expects of the policy. A test that fails refuses the whole policy.",
@@ -140,6 +146,22 @@ pub(in crate::policy) const COMMAND: Section = Section {
             Shape::Form("^[0-9]+/(s|min|h|day)$"),
         ),
         key("max-running", "How many of it may run at once, whoever asked.", Shape::Integer(1, 1000)),
+        key(
+            "kill-after",
+            "How long it may take to end when it is told to, before it is killed: \"5s\", if nothing else is said; 20s at most.",
+            SPAN,
+        ),
+        key(
+            "memory-max",
+            "All its memory: \"512MiB\"; \"infinity\", if nothing else is said.",
+            Shape::Either(&[SIZE, Shape::Word(&["infinity"])]),
+        ),
+        key("tasks-max", "All its processes and threads at once.", Shape::Integer(1, TASKS_LIMIT)),
+        key(
+            "cpu-max",
+            "All its time of the processors, in percent of one: \"50%\", \"200%\".",
+            Shape::Form(SHARE),
+        ),
         key(
             "output-limit",
             "How much it may write, both streams together, before it is ended: \"10MiB\"; \"infinity\", if nothing else is said.",

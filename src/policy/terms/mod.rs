@@ -1,7 +1,10 @@
 //! On what terms a command runs: everything that its table sets beside what runs and for whom. Enforces none of it.
 
+mod bounds;
 mod delivery;
 
+pub use bounds::{Bounds, Enforcement, Percent};
+pub(super) use bounds::{ENFORCEMENTS, SHARE, TASKS_LIMIT};
 pub(super) use delivery::WAYS;
 pub use delivery::{Delivery, Keep, OnDisconnect};
 
@@ -27,6 +30,8 @@ pub struct Terms {
     pub max_running: Option<MaxRunning>,
     /// What becomes of its output.
     pub delivery: Delivery,
+    /// How much of the machine it may take.
+    pub bounds: Bounds,
 }
 
 /// A span of time; `None` is no limit.
@@ -39,11 +44,13 @@ impl Reader<'_> {
         let rate = self.term(table, "rate", Self::rate);
         let max_running = self.term(table, "max-running", Self::max_running);
         let delivery = self.delivery(table);
+        let bounds = self.run_bounds(table);
         Some(Terms {
             timeout: timeout?.map_or(Some(TIMEOUT_DEFAULT), |limit| limit.0),
             rate: rate?,
             max_running: max_running?,
             delivery: delivery?,
+            bounds: bounds?,
         })
     }
 

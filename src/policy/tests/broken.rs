@@ -33,6 +33,16 @@ fn a_second_definition_counts_also_when_the_first_has_an_error() {
 }
 
 #[test]
+fn one_file_says_nothing_else_of_limits_than_another() {
+    let (required, best_effort) = ("limits = \"required\"\n", "limits = \"best-effort\"\n");
+    assert_eq!(findings_of(&[("one.toml", best_effort), ("two.toml", best_effort)]), Vec::<String>::new());
+    assert_eq!(
+        findings_of(&[("one.toml", required), ("two.toml", best_effort)]),
+        ["two.toml:1:10: error: limits are said to be otherwise at one.toml:1"]
+    );
+}
+
+#[test]
 fn any_file_may_add_rules_to_a_command() {
     assert_eq!(findings_of(&[("one.toml", RULE), ("two.toml", DEFINITION)]), Vec::<String>::new());
     assert_eq!(findings_of(&[("one.toml", RULE)]), ["one.toml:1:12: error: no file defines command \"a\""]);

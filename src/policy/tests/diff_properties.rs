@@ -57,7 +57,14 @@ fn definition(name: &'static str) -> impl Strategy<Value = String> {
     let values = select(&["[\"u\", \"v\"]", "[\"u\", \"v\", \"w\"]", "[\"z\", \"v\", \"u\"]"][..]);
     let end = prop_oneof![4 => Just(""), 1 => Just(", default = \"u\""), 1 => Just(", optional = true")];
     let y = select(&["min = 1, max = 3", "min = 1, max = 6", "min = 3, max = 3", "min = 2, max = 9"][..]);
-    let limits = ["timeout = \"1s\"\n", "run-as = \"postgres\"\n", "rate = \"5/min\"\n", "max-running = 2\n"];
+    let limits = [
+        "timeout = \"1s\"\n",
+        "run-as = \"postgres\"\n",
+        "rate = \"5/min\"\n",
+        "max-running = 2\n",
+        "memory-max = \"1MiB\"\n",
+        "cpu-max = \"50%\"\n",
+    ];
     let more = prop_oneof![2 => Just(""), 1 => select(limits.to_vec())];
     (program, values, end, y, more).prop_map(move |(program, values, end, y, more)| {
         format!(
@@ -168,10 +175,14 @@ fn is_more(old: Option<&Grant>, new: Option<&Grant>) -> bool {
     let (Some(old), Some(new)) = (old, new) else { return new.is_some() };
     let rate = |grant: &Grant| grant.terms().rate.as_ref().map_or(usize::MAX, |rate| rate.runs);
     let at_once = |grant: &Grant| grant.terms().max_running.as_ref().map_or(usize::MAX, |max| max.runs);
+    let memory = |grant: &Grant| grant.terms().bounds.memory_max.map_or(u64::MAX, |size| size.0);
+    let cpu = |grant: &Grant| grant.terms().bounds.cpu_max.map_or(u32::MAX, |share| share.0);
     (old.argv(), old.run_as()) != (new.argv(), new.run_as())
         || old.terms().timeout < new.terms().timeout
         || rate(old) < rate(new)
         || at_once(old) < at_once(new)
+        || memory(old) < memory(new)
+        || cpu(old) < cpu(new)
 }
 
 /// The peers that the change names: one principal of each part, and nothing else.

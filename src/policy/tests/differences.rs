@@ -388,6 +388,10 @@ fn more_runs_are_a_gain_and_fewer_a_loss() {
             "max-running = 2",
             &["+ (no rate instead of 5/min, max-running 2 instead of 1)"],
         ),
+        ("", "kill-after = \"20s\"", &["+ (kill-after 20s instead of 5s)"]),
+        ("memory-max = \"1GiB\"", "memory-max = \"2048MiB\"", &["+ (memory-max 2GiB instead of 1GiB)"]),
+        ("tasks-max = 64", "", &["+ (no tasks-max instead of 64)"]),
+        ("cpu-max = \"150%\"", "cpu-max = \"50%\"", &["- (cpu-max 150% instead of 50%)"]),
     ] {
         let told = lines(&with(old), &with(new));
         let told = told.iter().filter(|line| line.contains("group wheel"));
@@ -396,6 +400,20 @@ fn more_runs_are_a_gain_and_fewer_a_loss() {
             .collect();
         assert_eq!(told, expected, "{old} -> {new}");
     }
+}
+
+#[test]
+fn limits_that_need_not_hold_are_a_gain_where_there_are_some() {
+    let loose = |text: &str| format!("limits = \"best-effort\"\n{text}");
+    assert_eq!(lines(BASE, &loose(BASE)), Vec::<String>::new());
+    let bounded = BASE.replace("exec", "tasks-max = 64\nexec");
+    let gained = lines(&bounded, &loose(&bounded));
+    assert!(
+        gained.iter().all(|line| line.starts_with('+') && line.contains("limits best-effort")),
+        "{gained:?}"
+    );
+    assert!(!gained.is_empty());
+    assert!(lines(&loose(&bounded), &bounded).iter().all(|line| line.starts_with('-')));
 }
 
 #[test]
