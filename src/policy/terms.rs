@@ -1,5 +1,9 @@
 //! On what terms a command runs: everything that its table sets beside what runs and for whom. Enforces none of it.
 
+mod input;
+
+pub use input::{INPUT_MAX, Input};
+
 use super::rate::{MaxRunning, Rate};
 use super::reader::{Item, Reader};
 use std::time::Duration;
@@ -20,6 +24,8 @@ pub struct Terms {
     pub rate: Option<Rate>,
     /// How many runs of it may be under way at once; `None` is as many as there is room for.
     pub max_running: Option<MaxRunning>,
+    /// What a client may give as its standard input.
+    pub input: Input,
 }
 
 /// How long a command may take; `None` is no limit.
@@ -31,10 +37,12 @@ impl Reader<'_> {
         let timeout = self.term(table, "timeout", Self::timeout);
         let rate = self.term(table, "rate", Self::rate);
         let max_running = self.term(table, "max-running", Self::max_running);
+        let input = self.input(table);
         Some(Terms {
             timeout: timeout?.map_or(Some(TIMEOUT_DEFAULT), |limit| limit.0),
             rate: rate?,
             max_running: max_running?,
+            input: input?,
         })
     }
 

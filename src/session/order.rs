@@ -95,14 +95,14 @@ impl Ordering {
         }
     }
 
-    /// The broker has another policy than the one that the request was judged by.
+    /// The broker has another policy than the one that the request was judged by. An input is its own to judge.
     async fn judged_again(&self, request: &Request) -> Result<Judge, NotRun> {
         let followed = &self.context.followed;
         if !followed.differs_from(&self.judge.now.version).await {
             return Err(NotRun::OtherPolicy);
         }
         let judge = self.judge.renewed(followed).await.ok_or(NotRun::OtherPolicy)?;
-        match judge.refusal(request, &self.context).await {
+        match judge.refusal(request, None, &self.context).await {
             Some(why) => Err(why),
             None => Ok(judge),
         }

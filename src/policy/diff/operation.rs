@@ -3,6 +3,7 @@
 use super::super::command::{Command, Rule};
 use super::super::condition::Condition;
 use super::super::rate::{MaxRunning, Rate};
+use super::super::terms::Input;
 use super::crowd::{World, keys};
 use super::kinds;
 use super::values;
@@ -31,11 +32,13 @@ fn wider(old: &Command, new: &Command) -> Option<String> {
     let rates = terms.map(|terms| terms.rate.as_ref());
     let mosts = terms.map(|terms| terms.max_running.as_ref());
     let timeouts = terms.map(|terms| terms.timeout);
+    let inputs = terms.map(|terms| terms.input);
     let wider = [
         is_longer(timeouts).then(|| limit("timeout", timeouts.map(|timeout| Some(shown(timeout))))),
         is_more_often(rates).then(|| limit("rate", rates.map(|rate| rate.map(Rate::to_string)))),
         is_more(mosts)
             .then(|| limit("max-running", mosts.map(|most| most.map(|most| most.runs.to_string())))),
+        longer_input(inputs),
     ];
     let all: Vec<String> = wider.into_iter().flatten().collect();
     (!all.is_empty()).then(|| all.join(", "))
@@ -54,6 +57,14 @@ fn is_more_often([than, rate]: [Option<&Rate>; 2]) -> bool {
 
 fn is_more([than, max]: [Option<&MaxRunning>; 2]) -> bool {
     than.is_some_and(|than| max.is_none_or(|max| max.runs > than.runs))
+}
+
+fn longer_input([than, input]: [Input; 2]) -> Option<String> {
+    match (than.limit(), input.limit()) {
+        (None, Some(limit)) => Some(format!("stdin bytes (input-limit {limit}) instead of none")),
+        (Some(than), Some(limit)) if limit > than => Some(format!("input-limit {limit} instead of {than}")),
+        (_, _) => None,
+    }
 }
 
 /// What runs, as whom, and which values it gets in other ways than as text, in one line that is not too long.

@@ -60,7 +60,8 @@ impl Conversation<'_> {
     }
 
     async fn begin_unless_refused(&mut self, tag: Option<&Tag>, request: Request, input: Option<Vec<u8>>) {
-        match self.judge.refusal(&request, self.context).await {
+        let octets = input.as_ref().map(Vec::len);
+        match self.judge.refusal(&request, octets, self.context).await {
             Some(why) => self.say(tag, &not_run(&why).field("ms", "0")),
             None => self.begin(tag, Errand::Run(request, input)),
         }
