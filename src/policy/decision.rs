@@ -126,9 +126,7 @@ impl Grant {
         match (octets, self.terms.input.limit()) {
             (None, _) => Ok(()),
             (Some(_), None) => Err(self.unwanted_input()),
-            (Some(octets), Some(limit)) if u64::try_from(octets).is_ok_and(|it| it <= limit.octets()) => {
-                Ok(())
-            }
+            (Some(octets), Some(limit)) if u64::try_from(octets).is_ok_and(|it| it <= limit.0) => Ok(()),
             (Some(_), Some(limit)) => Err(self.bad_input(&format!("must be at most {limit} long"))),
         }
     }

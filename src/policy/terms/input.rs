@@ -6,7 +6,7 @@ use super::super::size::Size;
 use toml::de::DeTable;
 
 /// The longest input that the protocol has (`input` of udsadmin-protocol(7)).
-pub const INPUT_MAX: Size = Size::of_octets(1 << 20);
+pub const INPUT_MAX: Size = Size(1 << 20);
 
 /// What a client may give as standard input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,13 +44,22 @@ impl Reader<'_> {
         let Some(item) = table.get("input-limit") else {
             return Some(if takes? { Input::Bytes(INPUT_MAX) } else { Input::None });
         };
-        let limit = self.size(item, "input-limit", INPUT_MAX);
+        let limit = self.input_limit(item);
         if takes == Some(false) {
             self.error(&item.span(), "the command takes no input to limit; stdin = \"bytes\" lets it");
             return None;
         }
         takes?;
         limit.map(Input::Bytes)
+    }
+
+    fn input_limit(&mut self, item: &Item<'_>) -> Option<Size> {
+        let size = self.size(item)?;
+        let fits = (Size(1)..=INPUT_MAX).contains(&size);
+        if !fits {
+            self.error(&item.span(), &format!("input-limit is from 1B to {INPUT_MAX}"));
+        }
+        fits.then_some(size)
     }
 
     /// Whether the command takes an input.

@@ -1,7 +1,10 @@
 //! On what terms a command runs: everything that its table sets beside what runs and for whom. Enforces none of it.
 
+mod delivery;
 mod input;
 
+pub(super) use delivery::WAYS;
+pub use delivery::{Delivery, Keep, OnDisconnect};
 pub use input::{INPUT_MAX, Input};
 
 use super::rate::{MaxRunning, Rate};
@@ -26,9 +29,11 @@ pub struct Terms {
     pub max_running: Option<MaxRunning>,
     /// What a client may give as its standard input.
     pub input: Input,
+    /// What becomes of its output.
+    pub delivery: Delivery,
 }
 
-/// How long a command may take; `None` is no limit.
+/// A span of time; `None` is no limit.
 struct Limit(Option<Duration>);
 
 impl Reader<'_> {
@@ -38,11 +43,13 @@ impl Reader<'_> {
         let rate = self.term(table, "rate", Self::rate);
         let max_running = self.term(table, "max-running", Self::max_running);
         let input = self.input(table);
+        let delivery = self.delivery(table);
         Some(Terms {
             timeout: timeout?.map_or(Some(TIMEOUT_DEFAULT), |limit| limit.0),
             rate: rate?,
             max_running: max_running?,
             input: input?,
+            delivery: delivery?,
         })
     }
 
@@ -58,11 +65,19 @@ impl Reader<'_> {
     }
 
     fn timeout(&mut self, item: &Item<'_>) -> Option<Limit> {
+        let limit = self.limit(item, "a timeout")?;
+        if limit.0 == Some(Duration::ZERO) {
+            self.error(&item.span(), "a timeout is longer than zero; \"infinity\" is none");
+            return None;
+        }
+        Some(limit)
+    }
+
+    /// Reads a span of time up to the longest, or `"infinity"`. `what` has its article.
+    fn limit(&mut self, item: &Item<'_>, what: &str) -> Option<Limit> {
         if let Some(number) = item.get_ref().as_integer() {
-            self.error(
-                &item.span(),
-                &format!("a timeout has a unit: \"{0}s\", or \"{0}min\"", number.as_str()),
-            );
+            let message = format!("{what} has a unit: \"{0}s\", or \"{0}min\"", number.as_str());
+            self.error(&item.span(), &message);
             return None;
         }
         let word = self.word(item)?;
@@ -70,10 +85,12 @@ impl Reader<'_> {
             return Some(Limit(None));
         }
         let message = match humantime::parse_duration(&word.text) {
-            Ok(Duration::ZERO) => "a timeout is longer than zero; \"infinity\" is none".to_owned(),
             Ok(limit) if limit <= TIMEOUT_MAX => return Some(Limit(Some(limit))),
-            Ok(_) => "a timeout is at most 366 days; \"infinity\" is none".to_owned(),
-            Err(_) => format!("{:?} is no timeout; write \"30s\" or \"10min\"", word.text),
+            Ok(_) => format!("{what} is at most 366 days; \"infinity\" is none"),
+            Err(_) => {
+                let noun = what.split_once(' ').map_or(what, |(_, noun)| noun);
+                format!("{:?} is no {noun}; write \"30s\" or \"10min\"", word.text)
+            }
         };
         self.error(&word.span, &message);
         None
