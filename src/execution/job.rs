@@ -50,13 +50,15 @@ pub async fn launch(
     _on_record: Recorded,
 ) -> io::Result<Job> {
     let group = surroundings.delegation.as_ref().map(|own| own.job(&plan.job)).transpose()?;
-    let (id, timeout, _secrets) = (plan.job.clone(), plan.timeout, std::mem::take(&mut plan.secrets));
+    let (id, timeout, secrets) = (plan.job.clone(), plan.timeout, std::mem::take(&mut plan.secrets));
     let started = match group.as_ref().map(JobGroup::procs).transpose() {
         Ok(cgroup) => start(prepared(plan, stdio, surroundings.descriptors, cgroup), timeout).await,
         Err(error) => Err(error),
     };
     match started {
-        Ok((child, ended)) => Ok(Job { id, child, ended, started: Instant::now(), timeout, group, _secrets }),
+        Ok((child, ended)) => {
+            Ok(Job { id, child, ended, started: Instant::now(), timeout, group, _secrets: secrets })
+        }
         Err(error) => {
             if let Some(group) = group {
                 group.remove().await;

@@ -25,9 +25,9 @@ impl Unread {
     pub(super) fn decode(&mut self, decoder: &mut Decoder) -> Option<Item> {
         let mut rest = self.octets.get(self.decoded..).unwrap_or_default();
         let item = decoder.next(&mut rest);
-        let decoded = self.octets.len() - rest.len();
-        self.octets.get_mut(self.decoded..decoded).into_iter().for_each(Zeroize::zeroize);
-        self.decoded = decoded;
+        let end = self.octets.len() - rest.len();
+        self.octets.get_mut(self.decoded..end).into_iter().for_each(Zeroize::zeroize);
+        self.decoded = end;
         if self.decoded == self.octets.len() {
             *self = Self::default();
         }
