@@ -20,7 +20,7 @@ const TIMES: usize = 24;
 const BLOCK: usize = 1 << 20;
 
 /// A word that nobody else has.
-fn word() -> String {
+fn new_word() -> String {
     format!("p{}", JobId::draw().unwrap())
 }
 
@@ -68,7 +68,8 @@ fn found(daemon: &Daemon, word: &str) -> usize {
 /// Every way for a secret to come that is thought of here: well or badly. A client may shut its side after it.
 fn requests(word: &str) -> Vec<Vec<u8>> {
     let value = [word; TIMES].join("-");
-    let escaped: String = value.bytes().map(|octet| format!("\\x{octet:02x}")).collect();
+    let escaped: String =
+        value.bytes().flat_map(|octet| format!("\\x{octet:02x}").into_bytes()).map(char::from).collect();
     let filler = "x ".repeat(5000);
     [
         format!("keep {value}\n"),
@@ -127,7 +128,7 @@ fn no_secret_is_in_the_memory_of_either_program_once_it_has_answered() {
     }
     let mut left = Vec::new();
     for (case, is_cut) in (0..requests("").len()).flat_map(|case| [(case, false), (case, true)]) {
-        let word = word();
+        let word = new_word();
         let request = requests(&word).swap_remove(case);
         send(&world, &request, if is_cut { request.len() / 2 } else { 0 });
         assert_eq!(world.client().ask("keep other").code(), 200);
