@@ -18,7 +18,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use zeroize::{Zeroize, Zeroizing};
 
-/// Descriptors that one packet brings at most: those of a run with input.
+/// Descriptors that one packet brings at most: those of a run that starts.
 const DESCRIPTORS_MAX: usize = 3;
 
 /// A value, and the descriptors that came with it.

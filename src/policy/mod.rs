@@ -159,6 +159,13 @@ impl Policy {
         evaluate::builtin(self, peer, builtin, now)
     }
 
+    /// Whether the policy grants the peer this built-in for the runs of others, at this moment.
+    #[must_use]
+    pub fn reaches_others(&self, peer: &Peer, builtin: Builtin, now: SystemTime) -> bool {
+        let granted = self.grants(peer, builtin).any(|(condition, _)| condition.during.holds(now));
+        granted && self.is_admitted(peer)
+    }
+
     /// When the peer may use a granted built-in, if only at some times.
     #[must_use]
     pub fn builtin_hours(&self, peer: &Peer, builtin: Builtin) -> Option<String> {
