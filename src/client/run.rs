@@ -13,6 +13,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use zeroize::Zeroizing;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -96,6 +97,9 @@ pub(super) fn told(outcome: Result<u8, Failure>) -> ExitCode {
 /// An exit status, and what to tell, in one line or two.
 pub(super) type Failure = (u8, String);
 
+/// Room for a request's line with every octet of it escaped.
+const ROOM: usize = 8 * LINE_MAX;
+
 /// The request of a command line's words.
 pub(super) fn request_of(name: &CommandName, words: &[OsString]) -> Result<Request, Failure> {
     let arguments = words.iter().cloned().map(argument).collect::<Result<_, _>>()?;
@@ -103,8 +107,9 @@ pub(super) fn request_of(name: &CommandName, words: &[OsString]) -> Result<Reque
 }
 
 /// The octets of the request: its line, and the input that follows it.
-fn request(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
-    let mut line = Vec::new();
+fn request(arguments: &Arguments) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    // Room for all of the line: what grows leaves copies of itself behind.
+    let mut line = Zeroizing::new(Vec::with_capacity(ROOM));
     let mut asked = request_of(&arguments.name, &arguments.words)?;
     if arguments.input && arguments.secrets.iter().any(Source::is_standard_input) {
         return Err((
@@ -125,8 +130,10 @@ fn request(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
     if line.len() > LINE_MAX {
         return Err((exit::USAGE, format!("the request is longer than {LINE_MAX} octets")));
     }
-    line.extend(fed.into_iter().flatten());
-    Ok(line)
+    match fed {
+        Some(octets) => Ok(Zeroizing::new([line.as_slice(), &octets].concat())),
+        None => Ok(line),
+    }
 }
 
 /// How the run is wanted, behind the command's own arguments.
