@@ -3,7 +3,7 @@
 use super::cgroup::JobGroup;
 use super::{JobId, Outcome, Plan, Room};
 use crate::audit::Recorded;
-use crate::sys::{self, Child, Launch};
+use crate::sys::{self, Child, Launch, Sealed};
 use rustix::process::{
     Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, pidfd_send_signal, waitid,
 };
@@ -36,23 +36,38 @@ pub struct Job {
     timeout: Option<Duration>,
     kill_after: Duration,
     group: Option<JobGroup>,
+    /// Overwritten when it has ended.
+    _secrets: Vec<Sealed>,
 }
 
 /// Starts what was planned. That it is about to start is on the record already.
 ///
 /// # Errors
 /// That of the first step that failed: nothing was started.
-pub async fn launch(plan: Plan, stdio: [OwnedFd; 3], room: Room, _on_record: Recorded) -> io::Result<Job> {
+pub async fn launch(
+    mut plan: Plan,
+    stdio: [OwnedFd; 3],
+    room: Room,
+    _on_record: Recorded,
+) -> io::Result<Job> {
     let Room { group, descriptors, .. } = room;
     let (id, timeout, kill_after) = (plan.job.clone(), plan.timeout, plan.kill_after);
+    let secrets = std::mem::take(&mut plan.secrets);
     let started = match group.as_ref().map(JobGroup::procs).transpose() {
         Ok(cgroup) => start(prepared(plan, stdio, descriptors, cgroup), timeout).await,
         Err(error) => Err(error),
     };
     match started {
-        Ok((child, ended)) => {
-            Ok(Job { id, child, ended, started: Instant::now(), timeout, kill_after, group })
-        }
+        Ok((child, ended)) => Ok(Job {
+            id,
+            child,
+            ended,
+            started: Instant::now(),
+            timeout,
+            kill_after,
+            group,
+            _secrets: secrets,
+        }),
         Err(error) => {
             if let Some(group) = group {
                 group.remove().await;
