@@ -85,7 +85,7 @@ pub(super) fn not_run(why: &NotRun) -> Final {
                 .field("job", job.as_str())
                 .text(format!("the program could not be started: {error}"))
         }
-        NotRun::NotBounded { text, job } => Final::exec_failed(&libc::EOPNOTSUPP)
+        NotRun::NotBounded { text, job } => Final::exec_failed(libc::EOPNOTSUPP)
             .field("job", job.as_str())
             .text(format!("{text}; the policy has nothing run without its limits")),
         NotRun::AuditUnavailable => Final::audit_unavailable().text("nothing runs without its audit record"),
