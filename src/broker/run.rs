@@ -326,9 +326,6 @@ async fn begun(claimed: Option<Claimed>, id: &JobId) -> io::Result<Option<Claime
 
 /// Tells the server that a run starts, and gives it what there is to read of it; where nobody waits for it, nothing.
 async fn announce(entry: &Entry<'_>, grant: &Grant, known: &Known, streams: &Streams) -> io::Result<()> {
-    if entry.wanted.detach {
-        return Ok(());
-    }
     let delivery = &grant.terms().delivery;
     let passing = Passing {
         output_limit: delivery.output_limit.map(|size| size.0),
@@ -336,5 +333,5 @@ async fn announce(entry: &Entry<'_>, grant: &Grant, known: &Known, streams: &Str
     };
     let starts = Report::Starts { run: entry.run, job: known.facts.id.clone(), passing };
     let read = [streams.stdout.as_fd(), streams.stderr.as_fd(), known.tail.as_fd()];
-    try_to_report(entry.session, &starts, &read).await
+    try_to_report(entry.session, &starts, if entry.wanted.detach { &[] } else { &read }).await
 }
