@@ -45,7 +45,7 @@ mod who_can;
 pub use argument::TAKEN_NAMES;
 pub use builtin::why_builtin;
 pub use case::Case;
-pub use command::{Command, RunAs};
+pub use command::{Command, NamedGroup, RunAs};
 pub use decision::{Admission, Decision, Denial, Grant, Reason, Refusal};
 
 pub use demand::{Demand, Need, PathNeed, Secret, UserNeed};
@@ -58,6 +58,7 @@ pub use principal::{LookupFailed, Names};
 pub use rate::{MaxRunning, Rate};
 pub use shown::Shown;
 pub use step::{Explanation, Step};
+pub use terms::manner::{Bounds, CapabilitySet, Environment, IoPriority, Manner, Resource};
 pub use terms::{TIMEOUT_MAX, Terms};
 pub use time::moment;
 pub use visible::Visible;

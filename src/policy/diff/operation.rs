@@ -5,6 +5,7 @@ use super::super::condition::Condition;
 use super::super::rate::{MaxRunning, Rate};
 use super::crowd::{World, keys};
 use super::kinds;
+use super::manner;
 use super::values;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ pub(super) fn more(old: &Command, new: &Command) -> Option<String> {
     differs(old.program == new.program && old.exec != new.exec, "exec");
     differs(old.run_as != new.run_as, "run-as");
     differs(!names(old).eq(names(new)), "args");
+    other.extend(manner::others(&old.terms.manner, &new.terms.manner));
     if !other.is_empty() {
         return Some(format!("runs something else ({}): {}", other.join(", "), line(new)));
     }
@@ -37,7 +39,7 @@ fn wider(old: &Command, new: &Command) -> Option<String> {
         is_more(mosts)
             .then(|| limit("max-running", mosts.map(|most| most.map(|most| most.runs.to_string())))),
     ];
-    let all: Vec<String> = wider.into_iter().flatten().collect();
+    let all: Vec<String> = wider.into_iter().flatten().chain(manner::wider(old, new)).collect();
     (!all.is_empty()).then(|| all.join(", "))
 }
 
@@ -64,7 +66,7 @@ fn line(command: &Command) -> String {
     let rest = if cut.len() == line.len() { "" } else { "…" };
     let handed =
         names(command).filter(|(_, way)| *way != "text").map(|(name, way)| format!(", {name} by {way}"));
-    format!("{cut}{rest} as {}{}", command.run_as.name, handed.collect::<String>())
+    format!("{cut}{rest} as {}{}", command.run_as, handed.collect::<String>())
 }
 
 /// The arguments' names in their order, and how their values come to the program.

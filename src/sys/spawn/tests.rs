@@ -23,11 +23,11 @@ fn launch(argv: &[&str]) -> Launch {
         environment: Vec::new(),
         stdio: [null(), null(), null()],
         handed: Vec::new(),
-        credentials: None,
-        directory: c"/".to_owned(),
-        umask: 0o027,
-        no_new_privileges: true,
-        descriptors: (64, 64),
+        manner: Manner {
+            umask: 0o027,
+            limits: vec![Limit { resource: Resource::Nofile, soft: 64, hard: 64 }],
+            ..Manner::default()
+        },
         cgroup: None,
     }
 }
@@ -121,7 +121,7 @@ fn a_program_has_a_session_keyring_of_its_own() {
 #[test]
 fn a_program_that_is_not_there_is_an_error_and_not_a_child() {
     let error = spawn(launch(&["/nonexistent/program"])).unwrap_err();
-    assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
+    assert_eq!(error.to_string(), "the program: No such file or directory");
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_file_that_is_no_program_is_not_given_to_a_shell() {
     assert_eq!(run(&["/bin/sh", "-c", &write], &[]), (String::new(), Some(0)));
     let error = spawn(launch(&[script.to_str().unwrap()]));
     std::fs::remove_file(&script).unwrap();
-    assert_eq!(error.unwrap_err().raw_os_error(), Some(libc::ENOEXEC));
+    assert_eq!(errno(&error.unwrap_err()), Some(libc::ENOEXEC));
 }
 
 #[test]

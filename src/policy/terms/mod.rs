@@ -1,5 +1,9 @@
 //! On what terms a command runs: everything that its table sets beside what runs and for whom. Enforces none of it.
 
+pub(super) mod manner;
+
+use manner::Manner;
+
 use super::rate::{MaxRunning, Rate};
 use super::reader::{Item, Reader};
 use std::time::Duration;
@@ -20,6 +24,8 @@ pub struct Terms {
     pub rate: Option<Rate>,
     /// How many runs of it may be under way at once; `None` is as many as there is room for.
     pub max_running: Option<MaxRunning>,
+    /// As what, where, with what, and within which bounds.
+    pub manner: Manner,
 }
 
 /// How long a command may take; `None` is no limit.
@@ -31,16 +37,18 @@ impl Reader<'_> {
         let timeout = self.term(table, "timeout", Self::timeout);
         let rate = self.term(table, "rate", Self::rate);
         let max_running = self.term(table, "max-running", Self::max_running);
+        let manner = self.manner(table);
         Some(Terms {
             timeout: timeout?.map_or(Some(TIMEOUT_DEFAULT), |limit| limit.0),
             rate: rate?,
             max_running: max_running?,
+            manner: manner?,
         })
     }
 
     /// Reads one key of the table: `Some(None)` where it is not there, `None` where it has an error.
     #[expect(clippy::option_option, reason = "not there and not right are two things")]
-    fn term<T>(
+    pub(super) fn term<T>(
         &mut self,
         table: &DeTable<'_>,
         key: &str,

@@ -1,0 +1,95 @@
+//! In what manner a command runs, compared: what of it is another thing, and what is more. Where neither is less, both are told.
+
+use super::super::command::Command;
+use super::super::terms::manner::{CapabilitySet, IoPriority, Manner, Resource};
+use crate::identity::Uid;
+use std::path::PathBuf;
+
+/// What is neither more nor less, and not the same.
+pub(super) fn others(old: &Manner, new: &Manner) -> impl Iterator<Item = &'static str> {
+    let cwd = (old.cwd != new.cwd).then_some("cwd");
+    let environment = (old.environment != new.environment).then_some("environment");
+    cwd.into_iter().chain(environment)
+}
+
+/// What the new command has more of.
+pub(super) fn wider(old: &Command, new: &Command) -> Vec<String> {
+    let manners = [&old.terms.manner, &new.terms.manner];
+    let mut told: Vec<String> = capabilities(manners).into_iter().collect();
+    let guarded = [old, new].map(is_guarded);
+    told.extend(is_off("no-new-privileges", guarded));
+    told.extend(is_off("private-tmp", manners.map(|manner| manner.private_tmp)));
+    told.extend(writable(manners));
+    told.extend(is_off("network = false", manners.map(|manner| !manner.network)));
+    told.extend(umask(manners));
+    told.extend(Resource::ALL.into_iter().filter_map(|resource| limit(resource, manners)));
+    told.extend(priorities(manners));
+    told
+}
+
+fn is_guarded(command: &Command) -> bool {
+    command.terms.manner.no_new_privileges.unwrap_or(command.run_as.uid != Uid::ROOT)
+}
+
+fn is_off(what: &str, [was, is]: [bool; 2]) -> Option<String> {
+    (was && !is).then(|| format!("no {what}"))
+}
+
+fn capabilities(manners: [&Manner; 2]) -> Option<String> {
+    let [was, is] = manners.map(|manner| manner.ambient);
+    if !was.holds(is) {
+        return Some(format!("capabilities {is} instead of {was}"));
+    }
+    let [was, is] = manners.map(|manner| manner.bounding);
+    let was = was.filter(|was| !is.is_some_and(|is| was.holds(is)))?;
+    let is = is.map_or("any".to_owned(), |is| CapabilitySet::to_string(&is));
+    Some(format!("capabilities within {is} instead of {was}"))
+}
+
+fn writable(manners: [&Manner; 2]) -> Option<String> {
+    let [was, is] = manners.map(|manner| manner.read_only.as_ref());
+    let (was, Some(is)) = (was?, is) else { return Some("no read-only".to_owned()) };
+    let is_new = |path: &&PathBuf| !was.iter().any(|held| path.starts_with(held));
+    let more: Vec<String> = is.iter().filter(is_new).map(|path| path.display().to_string()).collect();
+    (!more.is_empty()).then(|| format!("writes to {}", more.join(", ")))
+}
+
+fn umask(manners: [&Manner; 2]) -> Option<String> {
+    let [was, is] = manners.map(|manner| manner.umask);
+    (was & !is != 0).then(|| format!("umask {is:04o} instead of {was:04o}"))
+}
+
+/// A limit that is there and was not may be more than the machine's own.
+fn limit(resource: Resource, manners: [&Manner; 2]) -> Option<String> {
+    let of = |manner: &Manner| {
+        manner.limits.iter().find(|(known, _)| *known == resource).map(|(_, bounds)| *bounds)
+    };
+    let [was, is] = manners.map(of);
+    let is_less = match (was, is) {
+        (Some(was), Some(is)) => is.soft <= was.soft && is.hard <= was.hard,
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    let shown =
+        |bounds: Option<super::super::Bounds>| bounds.map_or("none".to_owned(), |bounds| bounds.to_string());
+    (!is_less).then(|| format!("limit {} {} instead of {}", resource.name(), shown(is), shown(was)))
+}
+
+fn priorities(manners: [&Manner; 2]) -> Option<String> {
+    let [was, is] = manners.map(|manner| manner.nice.unwrap_or(0));
+    if is < was {
+        return Some(format!("nice {is} instead of {was}"));
+    }
+    let [was, is] = manners.map(|manner| rank(manner.io));
+    (is < was).then(|| "io before more others".to_owned())
+}
+
+/// The smaller, the sooner its turn. What says nothing is in the middle of best effort.
+fn rank(priority: Option<IoPriority>) -> u8 {
+    match priority {
+        Some(IoPriority::Realtime(level)) => level,
+        Some(IoPriority::BestEffort(level)) => 8 + level,
+        None => 8 + 4,
+        Some(IoPriority::Idle) => 16,
+    }
+}
