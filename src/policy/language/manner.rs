@@ -1,6 +1,7 @@
 //! The tables of the policy language that say in what manner a command runs. Data alone.
 
-use super::super::terms::manner::{CAPABILITY_NAMES, IO_FORM, LIMIT_SIZE};
+use super::super::size;
+use super::super::terms::manner::{CAPABILITY_NAMES, IO_FORM};
 use super::tables::key;
 use super::{Key, Names, Needs, Section, Shape};
 
@@ -125,8 +126,12 @@ pub(in crate::policy) const BOUNDS: Section = Section {
     needs: Needs::All(&["soft", "hard"]),
 };
 
-const OCTETS: Shape =
-    Shape::Either(&[Shape::Integer(0, i64::MAX), Shape::Form(LIMIT_SIZE), Shape::Table(&BOUNDS)]);
+const OCTETS: Shape = Shape::Either(&[
+    Shape::Integer(0, i64::MAX),
+    Shape::Form(size::FORM),
+    Shape::Word(&["infinity"]),
+    Shape::Table(&BOUNDS),
+]);
 
 const SECONDS: Shape =
     Shape::Either(&[Shape::Form("^(infinity|( *[0-9]+ *[A-Za-zµ]+)+ *)$"), Shape::Table(&BOUNDS)]);

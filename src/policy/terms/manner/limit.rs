@@ -2,6 +2,7 @@
 
 use super::super::super::language;
 use super::super::super::reader::{Item, Reader, Word};
+use super::super::super::size::size_of;
 use std::fmt;
 use std::time::Duration;
 use toml::de::DeTable;
@@ -106,9 +107,6 @@ pub struct Bounds {
 /// `RLIM_INFINITY` (sys/resource.h).
 const INFINITY: u64 = u64::MAX;
 
-/// How a size is written.
-pub(in crate::policy) const LIMIT_SIZE: &str = "^(infinity|[0-9]+[KMGT](iB)?|[0-9]+B)$";
-
 impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number =
@@ -188,7 +186,7 @@ impl Reader<'_> {
 
 fn in_units(text: &str, unit: Unit) -> Option<u64> {
     match unit {
-        Unit::Octets => octets(text),
+        Unit::Octets => size_of(text).map(|size| size.0),
         Unit::Seconds => seconds(text),
         Unit::Things => None,
     }
@@ -197,19 +195,4 @@ fn in_units(text: &str, unit: Unit) -> Option<u64> {
 fn seconds(text: &str) -> Option<u64> {
     let length = humantime::parse_duration(text).ok()?;
     (length >= Duration::from_secs(1) && length.subsec_nanos() == 0).then_some(length.as_secs())
-}
-
-/// A size: "64KiB", "64K", both 1024 times 64. "64KB" could be either, and is none.
-fn octets(text: &str) -> Option<u64> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits)?;
-    let shift = match unit {
-        "B" => 0,
-        "KiB" | "K" => 10,
-        "MiB" | "M" => 20,
-        "GiB" | "G" => 30,
-        "TiB" | "T" => 40,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(1 << shift)
 }

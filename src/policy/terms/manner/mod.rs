@@ -11,7 +11,6 @@ pub use capability::CapabilitySet;
 pub(in crate::policy) use capability::NAMES as CAPABILITY_NAMES;
 pub use environment::Environment;
 pub(in crate::policy) use environment::in_environment;
-pub(in crate::policy) use limit::LIMIT_SIZE;
 pub use limit::{Bounds, Resource};
 pub(in crate::policy) use obeyed::is_loaders;
 
