@@ -112,7 +112,7 @@ fn capabilities(policy: &policy::Manner, is_root: bool, no_new_privileges: bool)
     }
 }
 
-/// As ioprio_set(2) takes it: the class above 13 bits of level (`IOPRIO_CLASS_SHIFT`, linux/ioprio.h).
+/// As `ioprio_set(2)` takes it: the class above 13 bits of level (`IOPRIO_CLASS_SHIFT`, linux/ioprio.h).
 fn io_priority(priority: IoPriority) -> u16 {
     let (class, level) = match priority {
         IoPriority::Realtime(level) => (1, level),

@@ -10,8 +10,8 @@ mod watch;
 pub use activation::{NotPassed, Passed, take_passed_sockets};
 pub use socket::{peer_groups, peer_label, socket_file};
 pub use spawn::{
-    Capabilities, Child, Confinement, Credentials, Held, Launch, Limit, Manner, NotStarted, Step,
-    WRITABLE_MAX, errno, hold, verdict,
+    Capabilities, Child, Confinement, Credentials, Held, Launch, Limit, Manner, NotStarted, Step, errno,
+    hold, verdict,
 };
 pub use users::listed_users;
 pub use watch::watch;

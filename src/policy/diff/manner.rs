@@ -93,3 +93,86 @@ fn rank(priority: Option<IoPriority>) -> u8 {
         Some(IoPriority::Idle) => 16,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::tests::policy;
+    use super::super::diff;
+
+    fn text(keys: &str) -> String {
+        let rule = "[[commands.c.allow]]\nusers = [\"alice\"]\n";
+        format!("[allow]\nusers = [\"alice\"]\n[commands.c]\nexec = [\"/bin/c\"]\n{keys}\n{rule}")
+    }
+
+    /// What is gained, and what is lost, by these keys in the place of those.
+    fn changes(old: &str, new: &str) -> [Vec<String>; 2] {
+        let difference = diff(&policy(&text(old)), &policy(&text(new)));
+        [difference.gains, difference.losses].map(|changes| changes.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn what_is_wider_is_a_gain_and_what_is_narrower_a_loss() {
+        for (narrow, wide, note) in [
+            ("private-tmp = true", "", "no private-tmp"),
+            ("network = false", "network = true", "no network = false"),
+            ("read-only = true", "read-only = false", "no read-only"),
+            (
+                "read-only = { except = [\"/a\"] }",
+                "read-only = { except = [\"/a/b\", \"/c\"] }",
+                "writes to /c",
+            ),
+            ("no-new-privileges = true", "", "no no-new-privileges"),
+            ("umask = \"0077\"", "", "umask 0022 instead of 0077"),
+            ("nice = 5", "", "nice 0 instead of 5"),
+            ("io = \"idle\"", "", "io before more others"),
+            ("io = \"best-effort:7\"", "io = \"realtime:7\"", "io before more others"),
+            ("limits.nofile = 5", "limits.nofile = 6", "limit nofile 6 instead of 5"),
+            ("capabilities.bounding = [\"kill\"]", "", "capabilities within any instead of kill"),
+            (
+                "run-as = \"bob\"\ncapabilities.ambient = []",
+                "run-as = \"bob\"\ncapabilities.ambient = [\"kill\"]",
+                "capabilities kill instead of none",
+            ),
+        ] {
+            let [gains, losses] = changes(narrow, wide);
+            assert!(gains.len() == 1 && gains[0].ends_with(&format!("({note})")), "{wide}: {gains:?}");
+            let [less, lost] = changes(wide, narrow);
+            assert_eq!(lost.len(), 1, "{narrow}: {lost:?}");
+            let only_one_way = !note.starts_with("writes to");
+            assert!(!only_one_way || losses.is_empty() && less.is_empty(), "{losses:?} {less:?}");
+        }
+    }
+
+    #[test]
+    fn another_directory_environment_or_group_is_something_else() {
+        for (keys, word) in [
+            ("cwd = \"/x\"", "cwd"),
+            ("environment.set.A = \"b\"", "environment"),
+            ("run-as = { user = \"root\", group = \"wheel\" }", "run-as"),
+        ] {
+            let changes = changes("", keys);
+            let told = |told: &Vec<String>| {
+                told.len() == 1 && told[0].contains(&format!("runs something else ({word})"))
+            };
+            assert!(changes.iter().all(told), "{changes:?}");
+        }
+    }
+
+    #[test]
+    fn a_limit_that_was_not_there_may_be_more_than_the_machines_own() {
+        let [gains, losses] = changes("", "limits.nofile = 5");
+        assert!(gains[0].ends_with("(limit nofile 5 instead of none)"), "{gains:?}");
+        assert!(losses[0].ends_with("(limit nofile none instead of 5)"), "{losses:?}");
+    }
+
+    #[test]
+    fn what_is_said_and_what_goes_without_saying_are_the_same() {
+        for keys in [
+            "umask = \"022\"\ncwd = \"/\"",
+            "nice = 0\nio = \"best-effort:4\"",
+            "network = true\nread-only = false",
+        ] {
+            assert_eq!(changes("", keys), [Vec::<String>::new(), Vec::new()], "{keys}");
+        }
+    }
+}

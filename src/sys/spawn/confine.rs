@@ -2,21 +2,19 @@
 
 use super::called;
 use super::step::{At, NotStarted, Step};
+use crate::policy::EXCEPT_MAX;
 use std::ffi::{CStr, CString, c_uint, c_ulong};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-/// Directories that stay writable at most: each takes two descriptors while it is seen to.
-pub const WRITABLE_MAX: usize = 32;
-
 /// What a program sees less of than other processes of the machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Confinement {
     /// A /tmp and a /var/tmp of its own, empty.
     pub private_tmp: bool,
-    /// Everything read-only but these directories and a private /tmp; at most [`WRITABLE_MAX`] of them.
+    /// Everything read-only but these directories and a private /tmp; at most [`EXCEPT_MAX`] of them.
     pub read_only: Option<Vec<PathBuf>>,
     /// No network but a loopback interface of its own.
     pub no_network: bool,
@@ -34,7 +32,7 @@ impl Walls {
         let path = |path: &PathBuf| CString::new(path.as_os_str().as_bytes());
         let writable = |paths: &Vec<PathBuf>| paths.iter().map(path).collect::<Result<Vec<_>, _>>();
         let read_only = confinement.read_only.as_ref().map(writable).transpose()?;
-        if read_only.as_ref().is_some_and(|paths| paths.len() > WRITABLE_MAX) {
+        if read_only.as_ref().is_some_and(|paths| paths.len() > EXCEPT_MAX) {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         Ok(Self { private_tmp: confinement.private_tmp, read_only, no_network: confinement.no_network })
@@ -87,7 +85,7 @@ struct Aside {
 }
 
 fn make_read_only(writable: &[CString]) -> Result<(), NotStarted> {
-    let mut kept: [Option<Aside>; WRITABLE_MAX] = [const { None }; WRITABLE_MAX];
+    let mut kept: [Option<Aside>; EXCEPT_MAX] = [const { None }; EXCEPT_MAX];
     for (slot, path) in kept.iter_mut().zip(writable) {
         *slot = Some(aside(path).at(Step::Except)?);
     }
@@ -107,14 +105,14 @@ struct How {
 fn aside(path: &CStr) -> io::Result<Aside> {
     /// `RESOLVE_NO_MAGICLINKS` and `RESOLVE_NO_SYMLINKS` (linux/openat2.h).
     const NO_LINKS: u64 = 0x02 | 0x04;
+    /// `OPEN_TREE_CLONE` and `OPEN_TREE_CLOEXEC` (linux/mount.h; the second is `O_CLOEXEC`).
+    const CLONE: c_uint = 1 | libc::O_CLOEXEC.unsigned_abs();
     let flags = (libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC).unsigned_abs().into();
     let how = How { flags, mode: 0, resolve: NO_LINKS };
     // SAFETY: a NUL-terminated path and a structure of that size, both alive during the call.
     let place = owned(unsafe {
         libc::syscall(libc::SYS_openat2, libc::AT_FDCWD, path.as_ptr(), &raw const how, size_of::<How>())
     })?;
-    /// `OPEN_TREE_CLONE` and `OPEN_TREE_CLOEXEC` (linux/mount.h; the second is `O_CLOEXEC`).
-    const CLONE: c_uint = 1 | libc::O_CLOEXEC.unsigned_abs();
     let flags = CLONE | (libc::AT_RECURSIVE | libc::AT_EMPTY_PATH).unsigned_abs();
     // SAFETY: an empty NUL-terminated path; no memory is written.
     let tree = owned(unsafe { libc::syscall(libc::SYS_open_tree, place.as_raw_fd(), c"".as_ptr(), flags) })?;

@@ -72,12 +72,11 @@ fn clear_secure_bits() -> io::Result<()> {
 fn bind(kept: u64) -> io::Result<()> {
     for number in 0..BITS {
         let is_kept = kept >> number & 1 == 1;
-        match prctl(libc::PR_CAPBSET_READ, number) {
-            Err(error) if is_kept => return Err(error),
-            Err(_) => {}
-            Ok(0) if is_kept => return Err(io::Error::from_raw_os_error(libc::EPERM)),
-            Ok(1) if !is_kept => drop(prctl(libc::PR_CAPBSET_DROP, number)?),
-            Ok(_) => {}
+        match (prctl(libc::PR_CAPBSET_READ, number), is_kept) {
+            (Err(error), true) => return Err(error),
+            (Ok(0), true) => return Err(io::Error::from_raw_os_error(libc::EPERM)),
+            (Ok(1), false) => drop(prctl(libc::PR_CAPBSET_DROP, number)?),
+            (Ok(_), _) | (Err(_), false) => {}
         }
     }
     Ok(())
@@ -86,9 +85,10 @@ fn bind(kept: u64) -> io::Result<()> {
 /// Has exactly these capabilities, or those of root's id and none to inherit.
 fn keep(ambient: Option<u64>) -> io::Result<()> {
     let [mut low, mut high] = held()?;
-    match ambient.map(halves) {
-        Some((first, second)) => (low, high) = (Half::all(first), Half::all(second)),
-        None => (low.inheritable, high.inheritable) = (0, 0),
+    if let Some((first, second)) = ambient.map(halves) {
+        (low, high) = (Half::all(first), Half::all(second));
+    } else {
+        (low.inheritable, high.inheritable) = (0, 0);
     }
     prctl_ambient(libc::PR_CAP_AMBIENT_CLEAR_ALL, 0)?;
     hold([low, high])?;
@@ -127,9 +127,10 @@ impl Half {
     }
 }
 
-const fn halves(set: u64) -> (u32, u32) {
-    let [a, b, c, d, e, f, g, h] = set.to_le_bytes();
-    (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
+/// The first 32 of a set, and the others.
+fn halves(set: u64) -> (u32, u32) {
+    let half = |set: u64| u32::try_from(set & u64::from(u32::MAX)).unwrap_or(0);
+    (half(set), half(set >> 32))
 }
 
 fn held() -> io::Result<[Half; 2]> {

@@ -7,7 +7,7 @@ mod image;
 mod stage;
 mod step;
 
-pub use confine::{Confinement, WRITABLE_MAX};
+pub use confine::Confinement;
 pub use credentials::{Capabilities, Credentials};
 pub use step::{NotStarted, Step, errno};
 

@@ -141,19 +141,20 @@ pub struct NotStarted {
 }
 
 /// Octets of what the line carries.
-pub(super) const TOLD: usize = 2 * size_of::<u32>();
+pub(super) const TOLD: usize = size_of::<u64>();
 
 impl NotStarted {
     /// As the line carries it. Allocates nothing.
     pub(super) fn told(self) -> [u8; TOLD] {
-        let ([a, b, c, d], [e, f, g, h]) = (self.step.number().to_ne_bytes(), self.errno.to_ne_bytes());
-        [a, b, c, d, e, f, g, h]
+        let errno = u64::from(self.errno.unsigned_abs());
+        (u64::from(self.step.number()) << 32 | errno).to_ne_bytes()
     }
 
     /// What the line carried. A step that is none is a start that failed all the same.
-    pub(super) fn heard([a, b, c, d, e, f, g, h]: [u8; TOLD]) -> Self {
-        let step = Step::numbered(u32::from_ne_bytes([a, b, c, d])).unwrap_or(Step::Start);
-        Self { step, errno: i32::from_ne_bytes([e, f, g, h]) }
+    pub(super) fn heard(told: [u8; TOLD]) -> Self {
+        let told = u64::from_ne_bytes(told);
+        let step = u32::try_from(told >> 32).ok().and_then(Step::numbered).unwrap_or(Step::Start);
+        Self { step, errno: i32::try_from(told & u64::from(u32::MAX)).unwrap_or(libc::EIO) }
     }
 }
 

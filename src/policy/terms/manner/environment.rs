@@ -37,7 +37,7 @@ impl Reader<'_> {
     pub(super) fn environment(&mut self, item: &Item<'_>) -> Option<Environment> {
         let table = self.table(item)?;
         self.known_keys(table, &language::ENVIRONMENT);
-        let set = self.variables(table, "set", |_, word| Some(word.text));
+        let set = self.variables(table, "set", |_, word| Some(word.text.clone()));
         let from_arg = self.variables(table, "from-arg", Self::source);
         let (set, from_arg) = (set?, from_arg?);
         let Some(twice) = set.keys().find(|name| from_arg.contains_key(*name)) else {
@@ -51,7 +51,7 @@ impl Reader<'_> {
         &mut self,
         table: &DeTable<'_>,
         key: &str,
-        read: fn(&mut Self, Word) -> Option<T>,
+        read: fn(&mut Self, &Word) -> Option<T>,
     ) -> Option<BTreeMap<String, T>> {
         let Some(item) = table.get(key) else { return Some(BTreeMap::new()) };
         let held = self.table(item)?;
@@ -60,7 +60,7 @@ impl Reader<'_> {
             .filter_map(|(name, item)| {
                 let (named, word) = (self.variable(name), self.word(item));
                 named.then_some(())?;
-                Some((name.get_ref().to_string(), read(self, word?)?))
+                Some((name.get_ref().to_string(), read(self, &word?)?))
             })
             .collect();
         (read.len() == held.len()).then(|| read.into_iter().collect())
@@ -81,18 +81,18 @@ impl Reader<'_> {
         false
     }
 
-    fn source(&mut self, word: Word) -> Option<ArgumentName> {
+    fn source(&mut self, word: &Word) -> Option<ArgumentName> {
         let name = word.text.parse();
         name.map_err(|error| self.error(&word.span, &format!("{:?} is no name: {error}", word.text))).ok()
     }
 
     /// Notes where a variable is one that programs obey, or its argument is none whose value goes there.
-    pub(super) fn from_arguments(&mut self, table: &DeTable<'_>, arguments: &[ArgumentSpec]) {
+    pub(super) fn variables_fit(&mut self, table: &DeTable<'_>, arguments: &[ArgumentSpec]) {
         let Some(held) = inner(table, "environment", "from-arg").and_then(|item| item.get_ref().as_table())
         else {
             return;
         };
-        for (name, item) in held.iter() {
+        for (name, item) in held {
             if obeyed::is_obeyed(name.get_ref()) {
                 let message = format!(
                     "{} is one that a loader, a shell or a program obeys: no value of a peer's goes there",

@@ -34,7 +34,7 @@ const UMASK_MAX: u32 = 0o777;
 const TMP: [&str; 2] = ["/tmp", "/var/tmp"];
 
 /// Directories of `except` at most: each takes two descriptors while a run is started.
-const EXCEPT_MAX: usize = 32;
+pub const EXCEPT_MAX: usize = 32;
 
 /// How `io` is written.
 pub(in crate::policy) const IO_FORM: &str = "^(idle|best-effort(:[0-7])?|realtime:[0-7])$";
@@ -71,7 +71,7 @@ pub struct Manner {
     pub network: bool,
 }
 
-/// A priority of input and output (ioprio_set(2)).
+/// A priority of input and output (`ioprio_set(2)`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IoPriority {
     /// When nobody else wants any.
@@ -120,7 +120,7 @@ impl Reader<'_> {
             let message = "root has what bounding leaves to it; ambient is for other users: write bounding";
             self.error(&item.span(), message);
         }
-        self.from_arguments(table, arguments);
+        self.variables_fit(table, arguments);
         let sealed = ["private-tmp", "read-only"].into_iter().filter_map(|key| table.get(key));
         let sealed = sealed.filter(|item| item.get_ref().as_bool() != Some(false)).map(toml::Spanned::span);
         if let (Some(span), Some(spec)) =
