@@ -94,9 +94,9 @@ fn manner(grant: &Grant, account: &Account) -> Manner {
         nice: policy.nice,
         io: policy.io.map(io_priority),
         confinement: Confinement {
-            private_tmp: policy.private_tmp,
-            read_only: policy.read_only.clone(),
-            no_network: !policy.network,
+            private_tmp: policy.walls.private_tmp,
+            read_only: policy.walls.read_only.clone(),
+            no_network: !policy.walls.network,
         },
     }
 }

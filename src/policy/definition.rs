@@ -45,9 +45,8 @@ impl Reader<'_> {
         let terms = self.terms(table);
         let exec = self.required_exec(table, &item.span());
         let accepted = table.get("accept").map_or_else(Vec::new, |item| self.accepted(item));
-        let (arguments, exec) = (arguments?, exec?);
+        let (arguments, exec, run_as) = (arguments?, exec?, run_as?);
         self.placeholders(&exec.elements, &arguments, &in_environment(table));
-        let run_as = run_as?;
         self.fit(table, &run_as, &arguments);
         let program_place = self.place(&exec.elements.first()?.1);
         Some(Command {

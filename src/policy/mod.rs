@@ -60,7 +60,9 @@ pub use rate::{MaxRunning, Rate};
 pub use shown::Shown;
 pub use size::Size;
 pub use step::{Explanation, Step};
-pub use terms::manner::{Bounds, CapabilitySet, EXCEPT_MAX, Environment, IoPriority, Manner, Resource};
+pub use terms::manner::{
+    Bounds, CapabilitySet, EXCEPT_MAX, Environment, IoPriority, Manner, Resource, Walls,
+};
 pub use terms::{Delivery, Keep, OnDisconnect, TIMEOUT_MAX, Terms};
 pub use time::moment;
 pub use visible::Visible;

@@ -18,9 +18,9 @@ pub(super) fn wider(old: &Command, new: &Command) -> Vec<String> {
     let mut told: Vec<String> = capabilities(manners).into_iter().collect();
     let guarded = [old, new].map(is_guarded);
     told.extend(is_off("no-new-privileges", guarded));
-    told.extend(is_off("private-tmp", manners.map(|manner| manner.private_tmp)));
+    told.extend(is_off("private-tmp", manners.map(|manner| manner.walls.private_tmp)));
     told.extend(writable(manners));
-    told.extend(is_off("network = false", manners.map(|manner| !manner.network)));
+    told.extend(is_off("network = false", manners.map(|manner| !manner.walls.network)));
     told.extend(umask(manners));
     told.extend(Resource::ALL.into_iter().filter_map(|resource| limit(resource, manners)));
     told.extend(priorities(manners));
@@ -47,7 +47,7 @@ fn capabilities(manners: [&Manner; 2]) -> Option<String> {
 }
 
 fn writable(manners: [&Manner; 2]) -> Option<String> {
-    let [was, is] = manners.map(|manner| manner.read_only.as_ref());
+    let [was, is] = manners.map(|manner| manner.walls.read_only.as_ref());
     let (was, Some(is)) = (was?, is) else { return Some("no read-only".to_owned()) };
     let is_new = |path: &&PathBuf| !was.iter().any(|held| path.starts_with(held));
     let more: Vec<String> = is.iter().filter(is_new).map(|path| path.display().to_string()).collect();

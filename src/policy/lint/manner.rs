@@ -55,10 +55,9 @@ fn mask(command: &Command) -> Option<Finding> {
 /// Root starts what it likes through the system manager, and mounts what it likes.
 fn walls(command: &Command) -> Option<Finding> {
     let manner = &command.terms.manner;
-    let walled = manner.private_tmp || manner.read_only.is_some() || !manner.network;
     let message = "private-tmp, read-only and network = false keep root from mistakes, and from nothing that it wants: root can \
                    mount, trace and ask the system manager; let another user run the command";
-    (walled && command.run_as.uid == Uid::ROOT)
+    (manner.walls.stand() && command.run_as.uid == Uid::ROOT)
         .then(|| say(command, (Id::WALLS_AROUND_ROOT, Level::Note), message))
 }
 

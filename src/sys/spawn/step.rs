@@ -58,36 +58,36 @@ pub enum Step {
 }
 
 impl Step {
-    /// Every step but the limits, which have a number for each resource after these.
-    const ALL: [Self; 23] = [
-        Self::Start,
-        Self::Cgroup,
-        Self::Descriptors,
-        Self::Signals,
-        Self::Session,
-        Self::Keyring,
-        Self::OomScore,
-        Self::Namespaces,
-        Self::Except,
-        Self::ReadOnly,
-        Self::PrivateTmp,
-        Self::Network,
-        Self::Nice,
-        Self::Io,
-        Self::SecureBits,
-        Self::Bounding,
-        Self::Groups,
-        Self::Group,
-        Self::User,
-        Self::Capabilities,
-        Self::Directory,
-        Self::NoNewPrivileges,
-        Self::Program,
+    /// Every step but the limits, which have a number for each resource after these, in words.
+    const ALL: [(Self, &'static str); 23] = [
+        (Self::Start, "the start"),
+        (Self::Cgroup, "the cgroup"),
+        (Self::Descriptors, "the descriptors"),
+        (Self::Signals, "the signals"),
+        (Self::Session, "the session"),
+        (Self::Keyring, "the session keyring"),
+        (Self::OomScore, "the OOM score"),
+        (Self::Namespaces, "the namespaces"),
+        (Self::Except, "a directory of read-only.except"),
+        (Self::ReadOnly, "the read-only file systems"),
+        (Self::PrivateTmp, "the private /tmp"),
+        (Self::Network, "the private network"),
+        (Self::Nice, "the priority"),
+        (Self::Io, "the io priority"),
+        (Self::SecureBits, "the securebits"),
+        (Self::Bounding, "the bounding capabilities"),
+        (Self::Groups, "the supplementary groups"),
+        (Self::Group, "the group"),
+        (Self::User, "the user"),
+        (Self::Capabilities, "the capabilities"),
+        (Self::Directory, "the working directory"),
+        (Self::NoNewPrivileges, "no-new-privileges"),
+        (Self::Program, "the program"),
     ];
 
     /// Every step, limits last.
     fn all() -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().chain(Resource::ALL.into_iter().map(Self::Limit))
+        Self::ALL.into_iter().map(|(step, _)| step).chain(Resource::ALL.into_iter().map(Self::Limit))
     }
 
     /// Its number on the line. Allocates nothing.
@@ -102,32 +102,11 @@ impl Step {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Start => "the start",
-            Self::Cgroup => "the cgroup",
-            Self::Descriptors => "the descriptors",
-            Self::Signals => "the signals",
-            Self::Session => "the session",
-            Self::Keyring => "the session keyring",
-            Self::OomScore => "the OOM score",
-            Self::Namespaces => "the namespaces",
-            Self::Except => "a directory of read-only.except",
-            Self::ReadOnly => "the read-only file systems",
-            Self::PrivateTmp => "the private /tmp",
-            Self::Network => "the private network",
-            Self::Nice => "the priority",
-            Self::Io => "the io priority",
-            Self::Limit(resource) => return write!(f, "the limit {}", resource.name()),
-            Self::SecureBits => "the securebits",
-            Self::Bounding => "the bounding capabilities",
-            Self::Groups => "the supplementary groups",
-            Self::Group => "the group",
-            Self::User => "the user",
-            Self::Capabilities => "the capabilities",
-            Self::Directory => "the working directory",
-            Self::NoNewPrivileges => "no-new-privileges",
-            Self::Program => "the program",
-        })
+        if let Self::Limit(resource) = self {
+            return write!(f, "the limit {}", resource.name());
+        }
+        let words = Self::ALL.iter().find(|(step, _)| step == self);
+        f.write_str(words.map_or("a step", |(_, words)| words))
     }
 }
 

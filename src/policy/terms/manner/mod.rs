@@ -63,12 +63,27 @@ pub struct Manner {
     pub nice: Option<i32>,
     /// The priority of input and output, where the policy says so.
     pub io: Option<IoPriority>,
+    /// What it sees less of than other processes.
+    pub walls: Walls,
+}
+
+/// What a command sees less of than other processes of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Walls {
     /// Whether it has a /tmp and a /var/tmp of its own.
     pub private_tmp: bool,
     /// The directories that it may write to, where it may not write anywhere else.
     pub read_only: Option<Vec<PathBuf>>,
     /// Whether it has the machine's network.
     pub network: bool,
+}
+
+impl Walls {
+    /// Whether there is any.
+    #[must_use]
+    pub const fn stand(&self) -> bool {
+        self.private_tmp || self.read_only.is_some() || !self.network
+    }
 }
 
 /// A priority of input and output (`ioprio_set(2)`).
@@ -93,11 +108,9 @@ impl Reader<'_> {
         let limits = self.term(table, "limits", Self::limits);
         let nice = self.term(table, "nice", Self::nice);
         let io = self.term(table, "io", Self::io);
-        let private_tmp = self.term(table, "private-tmp", Self::truth);
-        let read_only = self.term(table, "read-only", Self::read_only);
-        let network = self.term(table, "network", Self::truth);
+        let walls = self.walls(table);
         let (ambient, bounding) = capabilities?.unwrap_or_default();
-        let manner = Manner {
+        Some(Manner {
             ambient,
             bounding,
             no_new_privileges: no_new_privileges?,
@@ -107,11 +120,20 @@ impl Reader<'_> {
             limits: limits?.unwrap_or_default(),
             nice: nice?,
             io: io?,
+            walls: walls?,
+        })
+    }
+
+    fn walls(&mut self, table: &DeTable<'_>) -> Option<Walls> {
+        let private_tmp = self.term(table, "private-tmp", Self::truth);
+        let read_only = self.term(table, "read-only", Self::read_only);
+        let network = self.term(table, "network", Self::truth);
+        let walls = Walls {
             private_tmp: private_tmp?.unwrap_or(false),
             read_only: read_only?.flatten(),
             network: network?.unwrap_or(true),
         };
-        self.excepts_nothing_private(table, &manner).then_some(manner)
+        self.excepts_nothing_private(table, &walls).then_some(walls)
     }
 
     /// Notes what of the manner does not fit who runs, and with which arguments.
@@ -227,10 +249,9 @@ impl Reader<'_> {
     }
 
     /// A directory below a private /tmp is not the one that was meant.
-    fn excepts_nothing_private(&mut self, table: &DeTable<'_>, manner: &Manner) -> bool {
+    fn excepts_nothing_private(&mut self, table: &DeTable<'_>, walls: &Walls) -> bool {
         let hidden = |path: &PathBuf| TMP.iter().any(|tmp| path.starts_with(tmp));
-        let first =
-            manner.read_only.iter().flatten().find(|path| hidden(path)).filter(|_| manner.private_tmp);
+        let first = walls.read_only.iter().flatten().find(|path| hidden(path)).filter(|_| walls.private_tmp);
         if let (Some(path), Some(item)) = (first, table.get("read-only")) {
             let message = format!(
                 "{} is below /tmp or /var/tmp, which private-tmp replaces by empty ones",

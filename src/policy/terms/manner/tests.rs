@@ -43,7 +43,7 @@ fn a_command_that_says_nothing_runs_in_the_manner_of_all() {
     let manner = manner("");
     assert_eq!((manner.umask, manner.cwd.to_str(), manner.no_new_privileges), (0o022, Some("/"), None));
     assert!(manner.ambient.is_empty() && manner.bounding.is_none() && manner.limits.is_empty());
-    assert!(manner.network && !manner.private_tmp && manner.read_only.is_none());
+    assert!(!manner.walls.stand());
     assert_eq!((manner.nice, manner.io), (None, None));
 }
 
