@@ -140,6 +140,7 @@ mod tests {
             argv: vec![b"true".to_vec()],
             environment: Vec::new(),
             handed: Vec::new(),
+            secrets: Vec::new(),
             input: None,
             manner: Manner::default(),
             names_more_than_the_user: false,

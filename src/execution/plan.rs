@@ -3,7 +3,7 @@
 use super::{JobId, Proven};
 use crate::identity::{Account, Peer, Uid};
 use crate::policy::{self, Grant, IoPriority};
-use crate::sys::{Capabilities, Confinement, Credentials, Limit, Manner};
+use crate::sys::{Capabilities, Confinement, Credentials, Limit, Manner, Sealed};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
@@ -42,6 +42,8 @@ pub struct Plan {
     pub(super) handed: Vec<OwnedFd>,
     /// What takes the place of the standard input that a client gives.
     pub(super) input: Option<OwnedFd>,
+    /// What is to be overwritten when it has ended, or was not started.
+    pub(super) secrets: Vec<Sealed>,
     /// `None` is without limit.
     pub(super) timeout: Option<Duration>,
 }
@@ -49,11 +51,12 @@ pub struct Plan {
 /// The plan of a proven grant. The account is that of the grant's `run-as` user.
 #[must_use]
 pub fn plan(proven: Proven, account: &Account, peer: &Peer, job: JobId) -> Plan {
-    let Proven { grant, handed, input } = proven;
+    let Proven { grant, handed, input, secrets } = proven;
     let grant = &*grant;
     Plan {
         handed,
         input,
+        secrets,
         program: grant.program().to_owned(),
         argv: grant.argv().to_vec(),
         environment: environment(grant, account, peer, &job),

@@ -48,6 +48,7 @@ impl Reader<'_> {
         let (arguments, exec, run_as) = (arguments?, exec?, run_as?);
         self.placeholders(&exec.elements, &arguments, &in_environment(table));
         self.fit(table, &run_as, &arguments);
+        self.no_second_input(table, &arguments);
         let program_place = self.place(&exec.elements.first()?.1);
         Some(Command {
             name,

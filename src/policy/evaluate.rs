@@ -82,7 +82,6 @@ fn evaluate(
         rule,
         arguments: told(&given),
         demands,
-        takes_input: command.takes_input(),
     })
 }
 
