@@ -273,7 +273,7 @@ impl Service {
         let event = entry.granted(Kind::Finished, &what, grant, &job);
         let exit = format!("exec-failed:{errno}");
         self.trail.note(&event.field("UDSADMIN_EXIT", exit).field("UDSADMIN_REASON", error)).await;
-        NotRun::ExecFailed { errno, job }
+        NotRun::ExecFailed { errno, step: execution::failed_step(error), job }
     }
 }
 
@@ -303,7 +303,7 @@ fn unfit(error: &files::FileError) -> io::Error {
 /// The number for an error; what is not the kernel's own is "permission denied", unless it is that something is missing.
 fn errno(error: &io::Error) -> i32 {
     let ours = if error.kind() == io::ErrorKind::NotFound { libc::ENOENT } else { libc::EACCES };
-    error.raw_os_error().unwrap_or(ours)
+    crate::sys::errno(error).unwrap_or(ours)
 }
 
 fn internal(what: &str, error: &io::Error) -> NotRun {

@@ -186,6 +186,8 @@ pub enum NotRun {
     ExecFailed {
         /// The error's number (errno(3)).
         errno: i32,
+        /// The step before the program that failed, and how, where it was one of ours.
+        step: Option<String>,
         /// The run's id on the record.
         job: JobId,
     },
