@@ -16,10 +16,10 @@ impl Service {
         grant: &Grant,
         id: &JobId,
     ) -> Result<(Room, Recorded), NotRun> {
-        let bounds = &grant.terms().bounds;
-        let room = self.surroundings.room(id, bounds);
+        let ceilings = &grant.terms().ceilings;
+        let room = self.surroundings.room(id, ceilings);
         let lacking = room.as_ref().map_or(&[][..], Room::lacking);
-        let goes_on = lacking.is_empty() || bounds.enforcement == Enforcement::BestEffort;
+        let goes_on = lacking.is_empty() || ceilings.enforcement == Enforcement::BestEffort;
         let starts = entry.granted(Kind::Started, "starts", grant, id);
         let starts = if goes_on { unbounded(starts, lacking) } else { starts };
         let recorded = self.trail.record(&starts).await.map_err(|broken| self.trail_broke(&broken))?;

@@ -1,6 +1,6 @@
 //! The limits of a job as its cgroup's files take them. Says which can't be set, and leaves to others what becomes of that.
 
-use crate::policy::Bounds;
+use crate::policy::Ceilings;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -34,11 +34,11 @@ impl fmt::Display for Lacking {
 }
 
 /// The limits that are set at all.
-fn limits(bounds: &Bounds) -> impl Iterator<Item = Limit> + use<> {
+fn limits(ceilings: &Ceilings) -> impl Iterator<Item = Limit> + use<> {
     let limit = |name, controller, file| move |value| Limit { name, controller, file, value };
-    let memory = bounds.memory_max.map(|size| size.0.to_string());
-    let tasks = bounds.tasks_max.map(|tasks| tasks.to_string());
-    let cpu = bounds.cpu_max.map(|share| format!("{} {PERIOD}", u64::from(share.0) * PERIOD / 100));
+    let memory = ceilings.memory_max.map(|size| size.0.to_string());
+    let tasks = ceilings.tasks_max.map(|tasks| tasks.to_string());
+    let cpu = ceilings.cpu_max.map(|share| format!("{} {PERIOD}", u64::from(share.0) * PERIOD / 100));
     let memory = memory.map(limit("memory-max", "memory", "memory.max"));
     let tasks = tasks.map(limit("tasks-max", "pids", "pids.max"));
     let cpu = cpu.map(limit("cpu-max", "cpu", "cpu.max"));
@@ -46,14 +46,14 @@ fn limits(bounds: &Bounds) -> impl Iterator<Item = Limit> + use<> {
 }
 
 /// Writes the limits into an empty cgroup; gives those that can't be.
-pub(super) fn set(cgroup: &Path, bounds: &Bounds) -> Vec<Lacking> {
+pub(super) fn set(cgroup: &Path, ceilings: &Ceilings) -> Vec<Lacking> {
     let lacking = |limit: Limit| {
         let error = write(cgroup, &limit).err()?;
         let is_missing = error.kind() == io::ErrorKind::NotFound;
         let why = if is_missing { no_controller(&limit) } else { error.to_string() };
         Some(Lacking { limit: limit.name, why })
     };
-    limits(bounds).filter_map(lacking).collect()
+    limits(ceilings).filter_map(lacking).collect()
 }
 
 /// A limit of memory is one of memory alone: what it holds off is not swapped out instead. The job that needs more ends whole,
@@ -80,16 +80,16 @@ fn no_controller(limit: &Limit) -> String {
 }
 
 /// The limits that can't be set below a cgroup that hands on these controllers.
-pub(super) fn lacking_without(controllers: &str, bounds: &Bounds) -> Vec<Lacking> {
+pub(super) fn lacking_without(controllers: &str, ceilings: &Ceilings) -> Vec<Lacking> {
     let is_there = |limit: &Limit| controllers.split_ascii_whitespace().any(|name| name == limit.controller);
     let lacking = |limit: Limit| Lacking { limit: limit.name, why: no_controller(&limit) };
-    limits(bounds).filter(|limit| !is_there(limit)).map(lacking).collect()
+    limits(ceilings).filter(|limit| !is_there(limit)).map(lacking).collect()
 }
 
 /// The same, where there is no cgroup for jobs at all.
-pub(super) fn lacking_all(bounds: &Bounds) -> Vec<Lacking> {
+pub(super) fn lacking_all(ceilings: &Ceilings) -> Vec<Lacking> {
     let why = || "no cgroup is delegated to the broker here".to_owned();
-    limits(bounds).map(|limit| Lacking { limit: limit.name, why: why() }).collect()
+    limits(ceilings).map(|limit| Lacking { limit: limit.name, why: why() }).collect()
 }
 
 /// Lacking limits in one line.

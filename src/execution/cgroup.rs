@@ -3,7 +3,7 @@
 
 use super::JobId;
 use super::bounds::{self, Lacking};
-use crate::policy::Bounds;
+use crate::policy::Ceilings;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -73,17 +73,17 @@ impl Delegation {
     ///
     /// # Errors
     /// Those of `mkdir(2)`.
-    pub(super) fn job(&self, id: &JobId, bounds: &Bounds) -> io::Result<(JobGroup, Vec<Lacking>)> {
+    pub(super) fn job(&self, id: &JobId, ceilings: &Ceilings) -> io::Result<(JobGroup, Vec<Lacking>)> {
         let path = self.path.join(format!("job-{id}"));
         fs::create_dir(&path)?;
-        let lacking = bounds::set(&path, bounds);
+        let lacking = bounds::set(&path, ceilings);
         Ok((JobGroup { path: Some(path) }, lacking))
     }
 
     /// Which of the limits can't be set here.
-    pub(super) fn lacking(&self, bounds: &Bounds) -> Vec<Lacking> {
+    pub(super) fn lacking(&self, ceilings: &Ceilings) -> Vec<Lacking> {
         let handed_on = fs::read_to_string(self.path.join("cgroup.subtree_control")).unwrap_or_default();
-        bounds::lacking_without(&handed_on, bounds)
+        bounds::lacking_without(&handed_on, ceilings)
     }
 }
 

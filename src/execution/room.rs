@@ -3,7 +3,7 @@
 use super::bounds::{Lacking, lacking_all};
 use super::cgroup::JobGroup;
 use super::{Delegation, JobId};
-use crate::policy::Bounds;
+use crate::policy::Ceilings;
 use std::io;
 
 /// What the broker's own process lends to its jobs.
@@ -29,19 +29,19 @@ impl Surroundings {
     ///
     /// # Errors
     /// Those of making a cgroup.
-    pub fn room(&self, id: &JobId, bounds: &Bounds) -> io::Result<Room> {
-        let made = self.delegation.as_ref().map(|own| own.job(id, bounds)).transpose()?;
+    pub fn room(&self, id: &JobId, ceilings: &Ceilings) -> io::Result<Room> {
+        let made = self.delegation.as_ref().map(|own| own.job(id, ceilings)).transpose()?;
         let descriptors = self.descriptors;
         Ok(match made {
             Some((group, lacking)) => Room { group: Some(group), descriptors, lacking },
-            None => Room { group: None, descriptors, lacking: lacking_all(bounds) },
+            None => Room { group: None, descriptors, lacking: lacking_all(ceilings) },
         })
     }
 
     /// Which of the limits can't be set here.
     #[must_use]
-    pub fn lacking(&self, bounds: &Bounds) -> Vec<Lacking> {
-        self.delegation.as_ref().map_or_else(|| lacking_all(bounds), |own| own.lacking(bounds))
+    pub fn lacking(&self, ceilings: &Ceilings) -> Vec<Lacking> {
+        self.delegation.as_ref().map_or_else(|| lacking_all(ceilings), |own| own.lacking(ceilings))
     }
 }
 

@@ -129,7 +129,7 @@ impl Draft {
     fn spread_limits(&mut self) {
         let Some((limits, _)) = self.limits else { return };
         for command in self.policy.commands.values_mut() {
-            Arc::make_mut(&mut command.terms).bounds.enforcement = limits;
+            Arc::make_mut(&mut command.terms).ceilings.enforcement = limits;
         }
     }
 

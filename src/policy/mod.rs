@@ -46,7 +46,7 @@ mod who_can;
 pub use argument::TAKEN_NAMES;
 pub use builtin::why_builtin;
 pub use case::Case;
-pub use command::{Command, RunAs};
+pub use command::{Command, NamedGroup, RunAs};
 pub use decision::{Admission, Decision, Denial, Grant, Reason, Refusal};
 
 pub use demand::{Demand, Need, PathNeed, Secret, UserNeed};
@@ -60,8 +60,11 @@ pub use rate::{MaxRunning, Rate};
 pub use shown::Shown;
 pub use size::Size;
 pub use step::{Explanation, Step};
+pub use terms::manner::{
+    Bounds, CapabilitySet, EXCEPT_MAX, Environment, IoPriority, Manner, Resource, Walls,
+};
 pub use terms::{
-    Bounds, Delivery, Enforcement, INPUT_MAX, Input, Keep, OnDisconnect, Percent, TIMEOUT_MAX, Terms,
+    Ceilings, Delivery, Enforcement, INPUT_MAX, Input, Keep, OnDisconnect, Percent, TIMEOUT_MAX, Terms,
 };
 pub use time::moment;
 pub use visible::Visible;
@@ -267,11 +270,11 @@ impl Policy {
         faults
     }
 
-    /// What `fault` finds wrong with the bounds of commands, as warnings at these.
+    /// What `fault` finds wrong with the ceilings of commands, as warnings at these.
     #[must_use]
-    pub fn bound_faults(&self, fault: impl Fn(&Bounds) -> Option<String>) -> Vec<Diagnostic> {
+    pub fn ceiling_faults(&self, fault: impl Fn(&Ceilings) -> Option<String>) -> Vec<Diagnostic> {
         let found = self.commands.values().filter_map(|command| {
-            let message = fault(&command.terms.bounds)?;
+            let message = fault(&command.terms.ceilings)?;
             Some(Diagnostic::new(Severity::Warning, command.place.clone(), &message))
         });
         let mut faults: Vec<Diagnostic> = found.collect();

@@ -6,7 +6,7 @@ use crate::broker::{Fresh, Unfit};
 use crate::execution::{Surroundings, listed};
 use crate::files::{self, Trust};
 use crate::policy::{
-    Bounds, Case, Decision, Diagnostic, Enforcement, Loaded, Names, Policy, Severity, Source, decide,
+    Case, Ceilings, Decision, Diagnostic, Enforcement, Loaded, Names, Policy, Severity, Source, decide,
 };
 use crate::protocol;
 use std::path::Path;
@@ -67,15 +67,15 @@ pub fn check_untested(
 
 /// Adds a warning for each command whose limits can't be set here.
 pub fn look_for_limits(loaded: &mut Loaded, surroundings: &Surroundings) {
-    let fault = |bounds: &Bounds| {
-        let lacking = surroundings.lacking(bounds);
-        let then = match bounds.enforcement {
+    let fault = |ceilings: &Ceilings| {
+        let lacking = surroundings.lacking(ceilings);
+        let then = match ceilings.enforcement {
             Enforcement::Required => "this command can't be run",
             Enforcement::BestEffort => "it runs without",
         };
         (!lacking.is_empty()).then(|| format!("{}; {then}", listed(&lacking)))
     };
-    loaded.warnings.extend(loaded.policy.bound_faults(fault));
+    loaded.warnings.extend(loaded.policy.ceiling_faults(fault));
 }
 
 /// Why a test of the policy's author fails, if it does.

@@ -4,7 +4,7 @@ use super::*;
 use crate::audit::{Event, Kind, Memory, Recorded, Trail};
 use crate::execution::{Plan, Surroundings, launch};
 use crate::policy::{Enforcement, Percent, Size};
-use crate::sys::Credentials;
+use crate::sys::Manner;
 
 /// A directory of its own, removed when dropped.
 struct Folder(PathBuf);
@@ -35,7 +35,7 @@ impl Drop for Folder {
     }
 }
 
-const NONE: Bounds = Bounds {
+const NONE: Ceilings = Ceilings {
     kill_after: Duration::ZERO,
     memory_max: None,
     tasks_max: None,
@@ -43,8 +43,8 @@ const NONE: Bounds = Bounds {
     enforcement: Enforcement::Required,
 };
 
-const ALL: Bounds =
-    Bounds { memory_max: Some(Size(512 << 20)), tasks_max: Some(64), cpu_max: Some(Percent(150)), ..NONE };
+const ALL: Ceilings =
+    Ceilings { memory_max: Some(Size(512 << 20)), tasks_max: Some(64), cpu_max: Some(Percent(150)), ..NONE };
 
 fn words(lacking: &[Lacking]) -> Vec<String> {
     lacking.iter().map(ToString::to_string).collect()
@@ -62,7 +62,7 @@ fn the_limits_of_a_job_are_written_where_the_kernel_reads_them() {
 #[test]
 fn a_limit_of_memory_counts_without_a_file_for_swap() {
     let cgroup = Folder::with("noswap", &["memory.max", "memory.oom.group"]);
-    let memory = Bounds { memory_max: ALL.memory_max, ..NONE };
+    let memory = Ceilings { memory_max: ALL.memory_max, ..NONE };
     assert_eq!(bounds::set(&cgroup.0, &memory), []);
     assert_eq!(fs::read_dir(&cgroup.0).unwrap().count(), 2, "nothing was made");
 }
@@ -166,8 +166,8 @@ fn planned() -> Plan {
         handed: Vec::new(),
         secrets: Vec::new(),
         input: None,
-        credentials: Credentials { uid: 0, gid: 0, groups: Vec::new() },
-        no_new_privileges: true,
+        manner: Manner::default(),
+        names_more_than_the_user: false,
         timeout: None,
         kill_after: Duration::ZERO,
     }

@@ -4,9 +4,10 @@ use super::super::command::{Command, Rule};
 use super::super::condition::Condition;
 use super::super::rate::{MaxRunning, Rate};
 use super::super::size::Size;
-use super::super::terms::{Bounds, Enforcement, Input, OnDisconnect, Terms};
+use super::super::terms::{Ceilings, Enforcement, Input, OnDisconnect, Terms};
 use super::crowd::{World, keys};
 use super::kinds;
+use super::manner;
 use super::values;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub(super) fn more(old: &Command, new: &Command) -> Option<String> {
     differs(old.program == new.program && old.exec != new.exec, "exec");
     differs(old.run_as != new.run_as, "run-as");
     differs(!names(old).eq(names(new)), "args");
+    other.extend(manner::others(&old.terms.manner, &new.terms.manner));
     if !other.is_empty() {
         return Some(format!("runs something else ({}): {}", other.join(", "), line(new)));
     }
@@ -47,18 +49,19 @@ fn wider(old: &Command, new: &Command) -> Option<String> {
         is_longer(stalls).then(|| limit("stall-timeout", stalls.map(|timeout| Some(shown(timeout))))),
         outlives(terms).then(|| "on-disconnect finish instead of term".to_owned()),
     ];
-    let bounds = wider_bounds(terms.map(|terms| &terms.bounds));
-    let all: Vec<String> = wider.into_iter().chain(bounds).flatten().collect();
+    let ceilings = wider_ceilings(terms.map(|terms| &terms.ceilings));
+    let limits = wider.into_iter().chain(ceilings).flatten();
+    let all: Vec<String> = limits.chain(manner::wider(old, new)).collect();
     (!all.is_empty()).then(|| all.join(", "))
 }
 
-/// The same, of the bounds.
-fn wider_bounds(bounds: [&Bounds; 2]) -> [Option<String>; 5] {
-    let (times, memory) = (bounds.map(|of| Some(of.kill_after)), bounds.map(|of| of.memory_max));
-    let (tasks, cpu) = (bounds.map(|of| of.tasks_max), bounds.map(|of| of.cpu_max));
-    let enforcements = bounds.map(|of| of.enforcement);
+/// The same, of what it may take.
+fn wider_ceilings(ceilings: [&Ceilings; 2]) -> [Option<String>; 5] {
+    let (times, memory) = (ceilings.map(|of| Some(of.kill_after)), ceilings.map(|of| of.memory_max));
+    let (tasks, cpu) = (ceilings.map(|of| of.tasks_max), ceilings.map(|of| of.cpu_max));
+    let enforcements = ceilings.map(|of| of.enforcement);
     let is_looser = enforcements == [Enforcement::Required, Enforcement::BestEffort];
-    let keeps_limits = bounds.iter().all(|of| of.has_limits());
+    let keeps_limits = ceilings.iter().all(|of| of.has_limits());
     [
         is_longer(times).then(|| limit("kill-after", times.map(|time| Some(shown(time))))),
         is_longer(memory).then(|| limit("memory-max", memory.map(|size| size.map(|size| size.to_string())))),
@@ -99,7 +102,7 @@ fn line(command: &Command) -> String {
     let rest = if cut.len() == line.len() { "" } else { "…" };
     let handed =
         names(command).filter(|(_, way)| *way != "text").map(|(name, way)| format!(", {name} by {way}"));
-    format!("{cut}{rest} as {}{}", command.run_as.name, handed.collect::<String>())
+    format!("{cut}{rest} as {}{}", command.run_as, handed.collect::<String>())
 }
 
 /// The arguments' names in their order, and how their values come to the program.

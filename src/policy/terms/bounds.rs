@@ -48,9 +48,9 @@ pub enum Enforcement {
 /// The words for [`Enforcement`].
 pub(in crate::policy) const ENFORCEMENTS: [&str; 2] = ["required", "best-effort"];
 
-/// The bounds of a run.
+/// What a run may take, and how long its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bounds {
+pub struct Ceilings {
     /// From TERM to KILL.
     pub kill_after: Duration,
     /// All its memory, in octets.
@@ -63,7 +63,7 @@ pub struct Bounds {
     pub enforcement: Enforcement,
 }
 
-impl Bounds {
+impl Ceilings {
     /// Whether it sets a limit that can be lacking.
     #[must_use]
     pub const fn has_limits(&self) -> bool {
@@ -72,13 +72,13 @@ impl Bounds {
 }
 
 impl Reader<'_> {
-    /// Reads what the table of a command says of its bounds.
-    pub(super) fn run_bounds(&mut self, table: &DeTable<'_>) -> Option<Bounds> {
+    /// Reads what the table of a command says of what it may take.
+    pub(super) fn ceilings(&mut self, table: &DeTable<'_>) -> Option<Ceilings> {
         let kill_after = self.term(table, "kill-after", Self::kill_after);
         let memory_max = self.term(table, "memory-max", Self::memory_max);
         let tasks_max = self.term(table, "tasks-max", Self::tasks_max);
         let cpu_max = self.term(table, "cpu-max", Self::cpu_max);
-        Some(Bounds {
+        Some(Ceilings {
             kill_after: kill_after?.unwrap_or(KILL_AFTER),
             memory_max: memory_max?.flatten(),
             tasks_max: tasks_max?,

@@ -3,12 +3,15 @@
 mod bounds;
 mod delivery;
 mod input;
+pub(super) mod manner;
 
-pub use bounds::{Bounds, Enforcement, Percent};
+pub use bounds::{Ceilings, Enforcement, Percent};
 pub(super) use bounds::{ENFORCEMENTS, SHARE, TASKS_LIMIT};
 pub(super) use delivery::WAYS;
 pub use delivery::{Delivery, Keep, OnDisconnect};
 pub use input::{INPUT_MAX, Input};
+
+use manner::Manner;
 
 use super::rate::{MaxRunning, Rate};
 use super::reader::{Item, Reader};
@@ -35,7 +38,9 @@ pub struct Terms {
     /// What becomes of its output.
     pub delivery: Delivery,
     /// How much of the machine it may take.
-    pub bounds: Bounds,
+    pub ceilings: Ceilings,
+    /// As what, where, with what, and within which bounds.
+    pub manner: Manner,
 }
 
 /// A span of time; `None` is no limit.
@@ -49,20 +54,22 @@ impl Reader<'_> {
         let max_running = self.term(table, "max-running", Self::max_running);
         let input = self.input(table);
         let delivery = self.delivery(table);
-        let bounds = self.run_bounds(table);
+        let ceilings = self.ceilings(table);
+        let manner = self.manner(table);
         Some(Terms {
             timeout: timeout?.map_or(Some(TIMEOUT_DEFAULT), |limit| limit.0),
             rate: rate?,
             max_running: max_running?,
             input: input?,
             delivery: delivery?,
-            bounds: bounds?,
+            ceilings: ceilings?,
+            manner: manner?,
         })
     }
 
     /// Reads one key of the table: `Some(None)` where it is not there, `None` where it has an error.
     #[expect(clippy::option_option, reason = "not there and not right are two things")]
-    fn term<T>(
+    pub(super) fn term<T>(
         &mut self,
         table: &DeTable<'_>,
         key: &str,

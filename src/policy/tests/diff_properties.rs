@@ -175,8 +175,8 @@ fn is_more(old: Option<&Grant>, new: Option<&Grant>) -> bool {
     let (Some(old), Some(new)) = (old, new) else { return new.is_some() };
     let rate = |grant: &Grant| grant.terms().rate.as_ref().map_or(usize::MAX, |rate| rate.runs);
     let at_once = |grant: &Grant| grant.terms().max_running.as_ref().map_or(usize::MAX, |max| max.runs);
-    let memory = |grant: &Grant| grant.terms().bounds.memory_max.map_or(u64::MAX, |size| size.0);
-    let cpu = |grant: &Grant| grant.terms().bounds.cpu_max.map_or(u32::MAX, |share| share.0);
+    let memory = |grant: &Grant| grant.terms().ceilings.memory_max.map_or(u64::MAX, |size| size.0);
+    let cpu = |grant: &Grant| grant.terms().ceilings.cpu_max.map_or(u32::MAX, |share| share.0);
     (old.argv(), old.run_as()) != (new.argv(), new.run_as())
         || old.terms().timeout < new.terms().timeout
         || rate(old) < rate(new)
