@@ -88,7 +88,7 @@ def controllers(rig):
 
 @scenario
 def limits_that_can_not_be_set_let_nothing_run_and_those_that_can_are_in_force(rig):
-    show = script("cd /sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup); cat memory.max pids.max cpu.max")
+    show = script("cd /sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup); cat memory.max pids.max cpu.max")
     rig.policy(policy(("show", f"{show}\n{BOUNDED}")))
     reply = rig.ask("alice", "show\n")
     limits = {"memory": "memory-max", "pids": "tasks-max", "cpu": "cpu-max"}
@@ -151,7 +151,7 @@ def a_daemon_that_closed_its_output_ends_with_its_job_and_cuts_nothing(rig):
 @scenario
 def cgroups_that_a_job_makes_below_its_own_are_gone_with_it(rig):
     nest = (
-        'cd "/sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)" && mkdir -p a/b c || exit 9; '
+        'cd "/sys/fs/cgroup$(sed -n s/^0:://p /proc/self/cgroup)" && mkdir -p a/b c || exit 9; '
         "(echo 0 >a/b/cgroup.procs; exec sleep 86422) >/dev/null 2>&1 & "
         'until found=$(cat a/b/cgroup.procs) && [ -n "$found" ]; do sleep 0.1; done; echo "$found"'
     )
