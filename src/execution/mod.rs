@@ -4,6 +4,7 @@ mod cgroup;
 mod job;
 mod plan;
 mod proof;
+pub mod unit;
 
 pub use cgroup::Delegation;
 pub use job::{Job, Surroundings, launch};
@@ -13,6 +14,10 @@ pub use proof::{Gift, NotProven, Obstacle, Proven, look, prove};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
+use std::str::FromStr;
+
+/// Digits of a job's id.
+const DIGITS: usize = 12;
 
 /// The id of one run: 12 hexadecimal digits, drawn at random, so that no two runs of a machine share one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,6 +38,20 @@ impl JobId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// A text that is no id of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoJobId;
+
+impl FromStr for JobId {
+    type Err = NoJobId;
+
+    fn from_str(text: &str) -> Result<Self, NoJobId> {
+        let is_digit = |octet: u8| octet.is_ascii_digit() || (b'a'..=b'f').contains(&octet);
+        let is_id = text.len() == DIGITS && text.bytes().all(is_digit);
+        is_id.then(|| Self(text.to_owned())).ok_or(NoJobId)
     }
 }
 

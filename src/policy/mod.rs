@@ -58,7 +58,7 @@ pub use principal::{LookupFailed, Names};
 pub use rate::{MaxRunning, Rate};
 pub use shown::Shown;
 pub use step::{Explanation, Step};
-pub use terms::{TIMEOUT_MAX, Terms};
+pub use terms::{Property, Runner, Setting, TIMEOUT_MAX, Terms};
 pub use time::moment;
 pub use visible::Visible;
 pub use who_can::{Able, who_can, who_can_use};

@@ -1,5 +1,12 @@
 //! On what terms a command runs: everything that its table sets beside what runs and for whom. Enforces none of it.
 
+mod property;
+mod runner;
+
+pub(super) use property::SECTION as UNIT_OF_COMMAND;
+pub use property::{Property, Setting};
+pub use runner::Runner;
+
 use super::rate::{MaxRunning, Rate};
 use super::reader::{Item, Reader};
 use std::time::Duration;
@@ -20,6 +27,8 @@ pub struct Terms {
     pub rate: Option<Rate>,
     /// How many runs of it may be under way at once; `None` is as many as there is room for.
     pub max_running: Option<MaxRunning>,
+    /// What starts it.
+    pub runner: Runner,
 }
 
 /// How long a command may take; `None` is no limit.
@@ -31,10 +40,12 @@ impl Reader<'_> {
         let timeout = self.term(table, "timeout", Self::timeout);
         let rate = self.term(table, "rate", Self::rate);
         let max_running = self.term(table, "max-running", Self::max_running);
+        let runner = self.runner(table);
         Some(Terms {
             timeout: timeout?.map_or(Some(TIMEOUT_DEFAULT), |limit| limit.0),
             rate: rate?,
             max_running: max_running?,
+            runner: runner?,
         })
     }
 

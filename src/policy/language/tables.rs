@@ -2,6 +2,7 @@
 
 use super::super::argument::outside::REPEAT_MAX;
 use super::super::kind::VALUE_MAX;
+use super::super::terms::UNIT_OF_COMMAND;
 use super::{Key, Names, Needs, Section, Shape, UNIT_WORD};
 
 /// A whole file of a policy.
@@ -137,6 +138,13 @@ pub(in crate::policy) const COMMAND: Section = Section {
             "How often one user may run it: \"5/min\"; N from 1 to 1000, per s, min, h or day.",
             Shape::Form("^[0-9]+/(s|min|h|day)$"),
         ),
+        key(
+            "runner",
+            "What starts it: the broker itself (\"direct\", if nothing else is said), or systemd, as a transient service that \
+             outlives the broker.",
+            Shape::Word(&["direct", "unit"]),
+        ),
+        key("unit", "Properties of that service, which runner = \"unit\" has.", Shape::Table(&UNIT_OF_COMMAND)),
         key("max-running", "How many of it may run at once, whoever asked.", Shape::Integer(1, 1000)),
         key(
             "accept",
