@@ -45,9 +45,6 @@ impl Reader<'_> {
         let exec = self.required_exec(table, &item.span());
         let accepted = table.get("accept").map_or_else(Vec::new, |item| self.accepted(item));
         let (arguments, exec) = (arguments?, exec?);
-        if let Some(terms) = &terms {
-            self.fits_runner(&terms.runner, &arguments);
-        }
         self.placeholders(&exec.elements, &arguments);
         let program_place = self.place(&exec.elements.first()?.1);
         Some(Command {

@@ -72,7 +72,7 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn error_at(&mut self, spec: &ArgumentSpec, message: &str) {
+    fn error_at(&mut self, spec: &ArgumentSpec, message: &str) {
         self.findings.push(Diagnostic::new(Severity::Error, spec.place.clone(), message));
     }
 

@@ -299,9 +299,12 @@ fn take(credentials: &Credentials) -> io::Result<()> {
     Ok(())
 }
 
-/// No signal blocked, and every one back to its default, the two that the C library keeps to itself included: whoever
+/// No signal blocked in this process, and every one back to its default, the two that the C library keeps to itself included: whoever
 /// started this process may have ignored those too. KILL and STOP refuse, and that is right.
-fn reset_signals() -> io::Result<()> {
+///
+/// # Errors
+/// Those of `sigprocmask(2)`.
+pub fn reset_signals() -> io::Result<()> {
     /// Octets of the kernel's signal set (`_NSIG / 8`, asm/signal.h).
     const SET: usize = 8;
     let default = [0_u64; 8];

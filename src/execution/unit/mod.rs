@@ -1,7 +1,9 @@
 //! A job as a transient service of systemd, which outlives the broker. Asks systemd itself, and starts nothing on its own.
 
+mod become_program;
 mod cause;
 mod ledger;
+mod parcel;
 mod private;
 mod running;
 mod service;
@@ -9,6 +11,7 @@ mod start;
 mod systemd;
 mod watched;
 
+pub use become_program::{BECOME, become_program};
 pub use ledger::Ledger;
 pub use running::RunningUnit;
 pub use service::Service;

@@ -46,7 +46,7 @@ pub(super) async fn connect() -> io::Result<(BoxedSplit, String)> {
 
 async fn greet(stream: UnixStream) -> io::Result<(BoxedSplit, String)> {
     let stream = Arc::new(stream);
-    let mut inbound = Inbound { stream: Arc::clone(&stream), message: Vec::new(), taken: 0 };
+    let inbound = Inbound { stream: Arc::clone(&stream), message: Vec::new(), taken: 0 };
     let outbound = Outbound(stream);
     let mut said = 0;
     while let Some(left) = GREETING.get(said..).filter(|left| !left.is_empty()) {

@@ -6,6 +6,7 @@ use super::{JobId, unit_name};
 use crate::execution::Outcome;
 use rustix::process::Signal;
 use rustix::time::{ClockId, clock_gettime};
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::time::Duration;
@@ -45,6 +46,12 @@ pub(super) struct Ended {
     code: i32,
     status: i32,
     is_late: bool,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.outcome().fmt(f)
+    }
 }
 
 impl Ended {
@@ -147,9 +154,10 @@ impl RunningUnit {
 
     pub(super) async fn state(&self) -> Result<State, Failed> {
         let (systemd, job) = (&self.systemd, &self.job);
+        // In this order: what ended in between is seen to have.
+        let active: String = systemd.get(job, UNIT, "ActiveState").await?;
         let ended: u64 = systemd.get(job, SERVICE, "ExecMainExitTimestampMonotonic").await?;
         if ended == 0 {
-            let active: String = systemd.get(job, UNIT, "ActiveState").await?;
             let is_over = matches!(&*active, "inactive" | "failed");
             return Ok(if is_over { State::Gone } else { State::UnderWay });
         }

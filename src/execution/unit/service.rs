@@ -1,48 +1,20 @@
 //! What a unit is to be, and how systemd is told so. Pure: starts nothing.
 
+use super::become_program::BECOME;
+use super::parcel::{Parcel, Text};
 use super::systemd::Assigned;
 use super::{JobId, NotStarted, unit_name};
 use crate::policy::{Property, Setting};
-use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zbus::{Fd, Variant};
 
-/// How long systemd may take until the process is the program.
-pub(super) const STARTING: Duration = Duration::from_secs(20);
-
 /// How long after its time limit systemd itself ends a job: where there is no broker to do it.
 const LATE: Duration = Duration::from_secs(5);
-
-/// Variables that systemd gives a service of its own accord (systemd.exec(5), "Environment Variables in Spawned Processes").
-/// `INVOCATION_ID` is left: the journal knows the run by it.
-const OF_SYSTEMD: [&str; 22] = [
-    "CREDENTIALS_DIRECTORY",
-    "EXIT_CODE",
-    "EXIT_STATUS",
-    "FDSTORE",
-    "JOURNAL_STREAM",
-    "LISTEN_FDNAMES",
-    "LISTEN_FDS",
-    "LISTEN_PID",
-    "LISTEN_PIDFDID",
-    "LOG_NAMESPACE",
-    "MAINPID",
-    "MANAGERPID",
-    "MANAGERPIDFDID",
-    "MEMORY_PRESSURE_WATCH",
-    "MEMORY_PRESSURE_WRITE",
-    "NOTIFY_SOCKET",
-    "PIDFILE",
-    "SERVICE_RESULT",
-    "SYSTEMD_EXEC_PID",
-    "TERM",
-    "WATCHDOG_PID",
-    "WATCHDOG_USEC",
-];
 
 /// A job that systemd is to run.
 #[derive(Debug)]
@@ -53,7 +25,8 @@ pub struct Service {
     pub program: PathBuf,
     /// Arguments, the program's own name first.
     pub argv: Vec<Vec<u8>>,
-    /// The whole environment, but for `INVOCATION_ID`, which systemd adds.
+    /// The whole environment, but for what systemd tells of the unit: `INVOCATION_ID`, and the directories that the policy has it
+    /// make.
     pub environment: Vec<(OsString, OsString)>,
     /// User.
     pub uid: u32,
@@ -80,8 +53,8 @@ pub struct Service {
     pub io: Option<(i32, i32)>,
     /// Whether /tmp and /var/tmp are its own.
     pub private_tmp: bool,
-    /// Whether the whole tree of files can only be read.
-    pub read_only: bool,
+    /// Directories that can only be read, with all below them.
+    pub read_only: Vec<PathBuf>,
     /// Whether there is a network.
     pub network: bool,
     /// Octets of memory at most.
@@ -96,22 +69,49 @@ pub struct Service {
     pub grace: Duration,
     /// Descriptors 0, 1 and 2.
     pub stdio: [OwnedFd; 3],
+    /// Descriptors from 3 on.
+    pub handed: Vec<OwnedFd>,
     /// What the policy says of the unit itself. It goes before all the above.
     pub properties: Vec<Property>,
 }
 
 impl Service {
-    /// All that systemd is told of it. It gives every service some variables, which are to be unset.
+    /// What the unit's process is given, and the line on which it says why it is not the program.
+    ///
+    /// # Errors
+    /// Those of sockets and pipes.
+    pub(super) fn post(&mut self) -> io::Result<(OwnedFd, OwnedFd)> {
+        let (ours, line) = io::pipe()?;
+        let [stdin, stdout, stderr] = &self.stdio;
+        let octets = |(name, value): &(OsString, OsString)| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
+        let parcel = Parcel {
+            text: Text {
+                program: self.program.as_os_str().as_bytes().to_vec(),
+                argv: std::mem::take(&mut self.argv),
+                environment: self.environment.iter().map(octets).collect(),
+            },
+            line: line.into(),
+            stdio: [stdin.try_clone()?, stdout.try_clone()?, stderr.try_clone()?],
+            handed: std::mem::take(&mut self.handed),
+        };
+        Ok((parcel.post()?, ours.into()))
+    }
+
+    /// All that systemd is told of it: `program` is ours, which becomes the job's, and `input` what it is given for that.
     ///
     /// # Errors
     /// Something is not UTF-8, which D-Bus can't carry.
-    pub(super) fn told(&self, given: &[String]) -> Result<Vec<Assigned<'_>>, NotStarted> {
+    pub(super) fn told<'a>(&'a self, program: &Path, input: &'a OwnedFd) -> Result<Vec<Assigned<'a>>, NotStarted> {
+        let program = text(program.as_os_str())?;
         let mut told = self.life();
-        told.extend(self.what()?);
-        told.extend(self.surroundings(given)?);
-        told.extend(self.identity()?);
+        told.extend(what(&program, input));
+        told.extend(self.surroundings()?);
+        told.extend(self.identity());
         told.extend(self.limits()?);
         told.extend(self.properties.iter().map(|property| (property.wire, variant(&property.setting))));
+        if self.properties.iter().any(|property| property.name == "NoExecPaths") {
+            told.push(("ExecPaths", Variant::new(vec![program])));
+        }
         Ok(told)
     }
 
@@ -119,12 +119,11 @@ impl Service {
     fn life(&self) -> Vec<Assigned<'_>> {
         let mut life = vec![
             ("Description", Variant::from(format!("udsadmin: job {}", self.job))),
-            ("Type", Variant::from("exec")),
+            ("Type", Variant::from("simple")),
             ("RemainAfterExit", Variant::from(true)),
             ("KillMode", Variant::from("control-group")),
             ("SendSIGKILL", Variant::from(true)),
             ("IgnoreSIGPIPE", Variant::from(false)),
-            ("TimeoutStartUSec", Variant::from(microseconds(STARTING))),
             ("TimeoutStopUSec", Variant::from(microseconds(self.grace))),
         ];
         let late = self.timeout.map(|timeout| timeout + LATE + self.grace);
@@ -132,38 +131,18 @@ impl Service {
         life
     }
 
-    /// The program, with its arguments as they are: no variable in them is replaced.
-    fn what(&self) -> Result<Vec<Assigned<'_>>, NotStarted> {
-        let argv = self.argv.iter().map(|word| text(OsStr::from_bytes(word))).collect::<Result<Vec<_>, _>>()?;
-        let program = text(self.program.as_os_str())?;
+    fn surroundings(&self) -> Result<Vec<Assigned<'_>>, NotStarted> {
+        let read_only = self.read_only.iter().map(|path| text(path.as_os_str()));
         Ok(vec![
-            ("ExecStartEx", Variant::new(vec![(program, argv, vec!["no-env-expand".to_owned()])])),
-            ("StandardInputFileDescriptor", Variant::Fd(Fd::Borrowed(self.stdio[0].as_fd()))),
-            ("StandardOutputFileDescriptor", Variant::Fd(Fd::Borrowed(self.stdio[1].as_fd()))),
-            ("StandardErrorFileDescriptor", Variant::Fd(Fd::Borrowed(self.stdio[2].as_fd()))),
-        ])
-    }
-
-    fn surroundings(&self, given: &[String]) -> Result<Vec<Assigned<'_>>, NotStarted> {
-        let variables = self.environment.iter().map(|(name, value)| {
-            Ok(format!("{}={}", text(name)?, text(value)?))
-        });
-        let own: BTreeSet<&OsStr> = self.environment.iter().map(|(name, _)| name.as_os_str()).collect();
-        let given = given.iter().map(String::as_str).chain(OF_SYSTEMD);
-        let unset: Vec<String> =
-            given.filter(|name| !own.contains(OsStr::new(name))).map(str::to_owned).collect();
-        Ok(vec![
-            ("Environment", Variant::new(variables.collect::<Result<Vec<String>, _>>()?)),
-            ("UnsetEnvironment", Variant::new(unset)),
             ("WorkingDirectory", Variant::from(text(self.directory.as_os_str())?)),
             ("UMask", Variant::from(self.umask)),
             ("PrivateTmp", Variant::from(self.private_tmp)),
             ("PrivateNetwork", Variant::from(!self.network)),
-            ("ProtectSystem", Variant::from(if self.read_only { "strict" } else { "no" })),
+            ("ReadOnlyPaths", Variant::new(read_only.collect::<Result<Vec<String>, _>>()?)),
         ])
     }
 
-    fn identity(&self) -> Result<Vec<Assigned<'_>>, NotStarted> {
+    fn identity(&self) -> Vec<Assigned<'_>> {
         let groups: Vec<String> = self.groups.iter().map(u32::to_string).collect();
         let mut identity = vec![
             ("User", Variant::from(self.uid.to_string())),
@@ -173,7 +152,7 @@ impl Service {
             ("AmbientCapabilities", Variant::from(self.ambient)),
         ];
         identity.extend(self.bounding.map(|mask| ("CapabilityBoundingSet", Variant::from(mask))));
-        Ok(identity)
+        identity
     }
 
     fn limits(&self) -> Result<Vec<Assigned<'_>>, NotStarted> {
@@ -227,6 +206,17 @@ const LIMITS: [(&str, &str, &str); 16] = [
 fn limit_names(name: &str) -> Result<(&'static str, &'static str), NotStarted> {
     let known = LIMITS.iter().find(|(known, _, _)| *known == name).map(|(_, hard, soft)| (*hard, *soft));
     known.ok_or_else(|| NotStarted::failed(libc::EINVAL, format!("systemd knows no limit {name:?}")))
+}
+
+/// Our own program, with nothing of the job's in its arguments: those of a unit can be read by everyone.
+fn what<'a>(program: &str, input: &'a OwnedFd) -> [Assigned<'a>; 4] {
+    let argv = vec![program.to_owned(), BECOME.to_owned()];
+    [
+        ("ExecStartEx", Variant::new(vec![(program.to_owned(), argv, vec!["no-env-expand".to_owned()])])),
+        ("StandardInputFileDescriptor", Variant::Fd(Fd::Borrowed(input.as_fd()))),
+        ("StandardOutput", Variant::from("null")),
+        ("StandardError", Variant::from("null")),
+    ]
 }
 
 fn text(octets: &OsStr) -> Result<String, NotStarted> {

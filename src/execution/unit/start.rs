@@ -1,37 +1,93 @@
 //! From a service to a running unit, or to why it is none. Leaves no unit behind that did not start.
 
+use super::become_program::READY;
 use super::cause::cause;
 use super::running::{RunningUnit, State};
-use super::service::{STARTING, Service};
-use super::systemd::{Assigned, Failed, SERVICE, Systemd, UNIT};
-use super::watched::Watch;
+use super::service::Service;
+use super::systemd::{Assigned, Failed, Systemd};
 use super::{JobId, NotStarted, unit_name};
+use crate::sys;
+use rustix::io::Errno;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::time::timeout;
 
-/// How long systemd may leave a unit waiting for its turn, besides the time that the start itself may take.
-const QUEUED: Duration = Duration::from_secs(30);
+/// How long a process may take to become its program, from the order on.
+const STARTING: Duration = Duration::from_secs(30);
 
-/// `done` of `JobRemoved` (org.freedesktop.systemd1(5)): the process has become its program.
+/// A start that systemd has carried out (`JobRemoved` of org.freedesktop.systemd1(5)).
 const DONE: &str = "done";
+
+/// The line on which a unit's process says why it is not the program.
+#[derive(Debug)]
+struct Line {
+    end: AsyncFd<OwnedFd>,
+    heard: Vec<u8>,
+}
+
+impl Line {
+    /// What it says: nothing yet, that the process is the program, that it is gone without a word, or why it is not the program.
+    fn said(&mut self) -> io::Result<Option<Said>> {
+        let mut octets = [0; 16];
+        loop {
+            match rustix::io::read(self.end.get_ref(), &mut octets) {
+                Ok(0) => return Ok(Some(self.verdict())),
+                Ok(length) => self.heard.extend(octets.iter().take(length)),
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn verdict(&self) -> Said {
+        match (self.heard.as_slice(), self.heard.last_chunk()) {
+            ([], _) => Said::Nothing,
+            (&[READY], _) => Said::Program,
+            (_, Some(errno)) => Said::Errno(i32::from_ne_bytes(*errno)),
+            (_, None) => Said::Errno(libc::EIO),
+        }
+    }
+
+    /// Resolves when there is more to hear.
+    async fn more(&self) -> io::Result<()> {
+        self.end.readable().await?.clear_ready();
+        Ok(())
+    }
+}
+
+/// What a line said to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    Program,
+    Errno(i32),
+}
 
 impl Systemd {
     /// Starts a unit, and waits until its process is the program or has failed to be.
     ///
     /// # Errors
     /// [`NotStarted`]; there is then no unit, unless even that can't be learnt.
-    pub async fn start(&self, service: Service) -> Result<RunningUnit, NotStarted> {
-        let given = self.environment_names().await.map_err(|failed| unreachable(&failed))?;
-        let told = service.told(&given)?;
+    pub async fn start(&self, mut service: Service) -> Result<RunningUnit, NotStarted> {
         let watch = self.watched.watch(&service.job);
-        self.order(&service, told).await?;
+        let (input, line) = service.post().map_err(|error| told(&error))?;
+        let end = rustix::io::ioctl_fionbio(&line, true).map_err(io::Error::from).and_then(|()| sys::watch(line, Interest::READABLE));
+        let line = Line { end: end.map_err(|error| told(&error))?, heard: Vec::new() };
+        self.order(&service, service.told(&self.program, &input)?).await?;
         let (job, limit, grace) = (service.job.clone(), service.timeout, service.grace);
-        drop(service);
+        // What the process was given is its own: the ends of its output, above all.
+        drop((service, input));
         let unit = RunningUnit::new(self, job, watch, (limit, grace));
-        match timeout(STARTING + QUEUED, unit.begun()).await {
-            Ok(result) if result == DONE => Ok(unit.known().await),
-            Ok(result) => unit.not_begun(&result).await,
-            Err(_) => unit.not_begun("timeout").await,
+        // One that takes too long was stopped by the user that it runs as, and counts as started: nobody can say that it was not.
+        match timeout(STARTING, unit.verdict(line)).await.unwrap_or(Ok(())) {
+            Ok(()) => Ok(unit.known().await),
+            Err(why) => {
+                unit.remove().await;
+                Err(why)
+            }
         }
     }
 
@@ -70,8 +126,8 @@ impl Systemd {
         job: &JobId,
         limit: Option<Duration>,
         grace: Duration,
-    ) -> std::io::Result<Option<RunningUnit>> {
-        let watch: Watch = self.watched.watch(job);
+    ) -> io::Result<Option<RunningUnit>> {
+        let watch = self.watched.watch(job);
         if !self.has(job).await? {
             return Ok(None);
         }
@@ -79,46 +135,50 @@ impl Systemd {
     }
 }
 
-fn unreachable(failed: &Failed) -> NotStarted {
-    match failed {
-        Failed::Refused(name, words) => NotStarted::failed(libc::EIO, format!("systemd: {name}: {words}")),
-        Failed::Broken(error) => NotStarted::failed(libc::ENOTCONN, error),
-    }
+fn told(error: &io::Error) -> NotStarted {
+    NotStarted::failed(error.raw_os_error().unwrap_or(libc::EIO), error)
 }
 
 impl RunningUnit {
-    /// How the start came out, in systemd's words.
-    async fn begun(&self) -> String {
+    /// Waits until the process is the program, or will never be. Only the line itself says that it is; where the unit is over and
+    /// the line says nothing, nobody was there to take what was posted.
+    async fn verdict(&self, mut line: Line) -> Result<(), NotStarted> {
+        let mut is_silent = false;
         loop {
-            if let Some(result) = self.watch.start() {
-                return result;
+            let over = self.over().await;
+            match line.said().map_err(|error| told(&error))? {
+                Some(Said::Program) => return Ok(()),
+                Some(Said::Errno(errno)) => return Err(told(&io::Error::from_raw_os_error(errno))),
+                Some(Said::Nothing) => is_silent = true,
+                None => {}
             }
-            // Told by a signal; only where the line broke it has to be asked for.
-            if self.systemd.get::<String>(&self.job, UNIT, "ActiveState").await.is_ok_and(|state| state == "active") {
-                return DONE.to_owned();
+            if let Some(why) = over {
+                return Err(why);
             }
-            self.watch.came().await;
+            tokio::select! {
+                more = line.more(), if !is_silent => more.map_err(|error| told(&error))?,
+                () = self.watch.came() => {}
+            }
         }
     }
 
-    /// Why the process did not become its program; or the unit after all, where it can't be said that it did not.
-    async fn not_begun(self, result: &str) -> Result<Self, NotStarted> {
+    /// Why there will be no process, or is none any more.
+    async fn over(&self) -> Option<NotStarted> {
         let unit = unit_name(&self.job);
-        let has_pid = self.systemd.get::<u64>(&self.job, SERVICE, "ExecMainStartTimestampMonotonic").await;
-        let state = self.state().await;
-        let why = match (&state, has_pid) {
-            (Ok(State::Ended(ended)), _) if ended.exited().is_some() => ended.exited().and_then(|status| cause(status, &unit)),
-            (_, Ok(0)) => {
-                Some(NotStarted::failed(libc::EAGAIN, format!("systemd could not start {unit}: {result}")))
-            }
-            (_, _) => None,
-        };
-        match why {
-            Some(why) => {
-                self.remove().await;
-                Err(why)
-            }
-            None => Ok(self.known().await),
+        let failed = |what: &str| Some(NotStarted::failed(libc::EAGAIN, format!("systemd did not start {unit}: {what}")));
+        let result = self.watch.start();
+        if let Some(result) = result.as_deref().filter(|result| *result != DONE) {
+            return failed(result);
+        }
+        match self.state().await {
+            Ok(State::Ended(ended)) => match ended.exited().and_then(|status| cause(status, &unit)) {
+                Some(why) => Some(why),
+                None => failed(&ended.to_string()),
+            },
+            // Until its start has been carried out, a unit is as inactive as after its end.
+            Ok(State::Gone) if result.is_some() => failed("it is gone"),
+            Ok(State::Gone | State::UnderWay) => None,
+            Err(error) => Some(NotStarted::Unknown(io::Error::from(error).to_string())),
         }
     }
 }

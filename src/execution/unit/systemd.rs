@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,8 @@ const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 #[derive(Clone, Debug)]
 pub struct Systemd {
     line: Arc<Mutex<Option<Connection>>>,
+    /// The broker's own program, which a unit's process is until it becomes the job's.
+    pub(super) program: Arc<Path>,
     pub(super) watched: Arc<Watched>,
 }
 
@@ -65,16 +68,16 @@ impl From<Failed> for io::Error {
 }
 
 impl Systemd {
-    /// Connects, as root.
+    /// Connects, as root. `program` is the broker's own.
     ///
     /// # Errors
     /// The calling user is not root, or systemd does not run this machine: no unit can be started.
-    pub async fn connect() -> io::Result<Self> {
+    pub async fn connect(program: &Path) -> io::Result<Self> {
         if !geteuid().is_root() {
             let why = "only root can have systemd run a command (runner = \"unit\")";
             return Err(io::Error::new(ErrorKind::PermissionDenied, why));
         }
-        let systemd = Self { line: Arc::default(), watched: Arc::default() };
+        let systemd = Self { line: Arc::default(), program: program.into(), watched: Arc::default() };
         systemd.line().await.map(|_| systemd)
     }
 
@@ -245,15 +248,6 @@ fn object_of(job: &JobId) -> String {
 fn unit_of(object: &ObjectPath<'_>) -> Option<String> {
     let name = object.as_str().strip_prefix(OBJECT)?.strip_prefix("/unit/udsadmin_2djob_2d")?;
     Some(format!("{PREFIX}{}{SUFFIX}", name.strip_suffix("_2eservice")?))
-}
-
-impl Systemd {
-    /// The names of all variables that systemd gives every service.
-    pub(super) async fn environment_names(&self) -> Result<Vec<String>, Failed> {
-        let answer: OwnedVariant = self.insist(OBJECT, PROPERTIES, "Get", &(MANAGER, "Environment")).await?;
-        let variables = <Vec<String>>::try_from(answer).unwrap_or_default();
-        Ok(variables.iter().filter_map(|variable| Some(variable.split_once('=')?.0.to_owned())).collect())
-    }
 }
 
 /// A variant of any value, by the name of a property.

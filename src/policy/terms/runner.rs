@@ -1,6 +1,5 @@
 //! What starts a command: the broker itself, or systemd on its behalf. Starts nothing.
 
-use super::super::kind::{ArgumentSpec, Kind, Pass};
 use super::super::reader::{Item, Reader};
 use super::property::Property;
 use toml::de::DeTable;
@@ -49,33 +48,6 @@ impl Reader<'_> {
             other => {
                 self.error(&word.span, &format!("{other:?} is no runner; \"direct\" or \"unit\""));
                 None
-            }
-        }
-    }
-
-    /// Notes every argument that a unit can't be given: systemd hands on no descriptors but three.
-    pub(in crate::policy) fn fits_runner(&mut self, runner: &Runner, arguments: &[ArgumentSpec]) {
-        for spec in arguments.iter().filter(|_| *runner != Runner::Direct) {
-            let (is_handed, mend) = match &spec.kind {
-                Kind::Path(paths) => (paths.handed, "pass = \"path\""),
-                Kind::Secret(_, pass) => (*pass == Pass::Memory, "pass = \"stdin\""),
-                Kind::OneOf(_)
-                | Kind::Pattern(..)
-                | Kind::Integer(..)
-                | Kind::Text(..)
-                | Kind::Boolean
-                | Kind::Duration(..)
-                | Kind::Hostname
-                | Kind::Unit(_)
-                | Kind::User(_)
-                | Kind::Group => (false, ""),
-            };
-            if is_handed {
-                let name = spec.name.as_str();
-                self.error_at(
-                    spec,
-                    &format!("argument {name:?} comes as a descriptor, which runner = \"unit\" can't hand on; {mend} can be"),
-                );
             }
         }
     }
