@@ -8,7 +8,7 @@ use super::{clock, notify, policy};
 use crate::accounts::Database;
 use crate::audit::Trail;
 use crate::broker::{self, Doors, Fresh, Policies, Service, Setup};
-use crate::execution::{Delegation, Surroundings};
+use crate::execution::{Delegation, Surroundings, unit};
 use crate::identity::Uid;
 use crate::limits::Places;
 use crate::policy::Names;
@@ -32,9 +32,12 @@ const DRAINING: Duration = Duration::from_secs(30);
 /// Connections of the server at once: more than it has clients.
 const CONNECTIONS: usize = 1024;
 
-/// The whole program.
+/// The whole program; or the first act of a unit's process, which is to become another one.
 #[must_use]
 pub fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|word| word == unit::BECOME) {
+        return unit::become_program(std::env::vars_os());
+    }
     main_with(std::env::args_os().skip(1))
 }
 

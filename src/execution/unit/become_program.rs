@@ -88,10 +88,7 @@ fn number(handed: Vec<OwnedFd>) -> io::Result<()> {
     Ok(())
 }
 
-fn environment(
-    text: &Text,
-    given: impl Iterator<Item = (OsString, OsString)>,
-) -> io::Result<Vec<CString>> {
+fn environment(text: &Text, given: impl Iterator<Item = (OsString, OsString)>) -> io::Result<Vec<CString>> {
     let is_own = |name: &[u8]| text.environment.iter().any(|(own, _)| own == name);
     let kept = given.filter(|(name, _)| KEPT.iter().any(|kept| name == kept) && !is_own(name.as_bytes()));
     let kept = kept.map(|(name, value)| assignment(name.as_bytes(), value.as_bytes()));

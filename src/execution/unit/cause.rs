@@ -50,6 +50,7 @@ const STEPS: [(i32, &str, i32); 41] = [
 /// Why a program never ran, by the status of the process that was to become it; `None` where it is no step of systemd's.
 pub(super) fn cause(status: i32, unit: &str) -> Option<NotStarted> {
     let (_, name, errno) = STEPS.iter().find(|(step, _, _)| *step == status)?;
-    let why = format!("systemd gave up at {status}/{name} (systemd.exec(5)); the journal of {unit} says more");
+    let why =
+        format!("systemd gave up at {status}/{name} (systemd.exec(5)); the journal of {unit} says more");
     Some(NotStarted::failed(*errno, why))
 }

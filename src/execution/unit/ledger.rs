@@ -140,7 +140,18 @@ mod tests {
         found.sort_by_key(|(job, _)| job.to_string());
         let readable: Vec<_> = found.iter().map(|(job, entry)| (job.as_str(), entry.is_ok())).collect();
         assert_eq!(readable, [("00000000000a", false), ("00000000000b", false), ("00000000000c", false)]);
-        assert_eq!(*ledger.entries::<u8>().unwrap().iter().find(|(job, _)| *job == id("00000000000a")).unwrap().1.as_ref().unwrap(), 1);
+        assert_eq!(
+            *ledger
+                .entries::<u8>()
+                .unwrap()
+                .iter()
+                .find(|(job, _)| *job == id("00000000000a"))
+                .unwrap()
+                .1
+                .as_ref()
+                .unwrap(),
+            1
+        );
         fs::remove_dir_all(path).unwrap();
     }
 

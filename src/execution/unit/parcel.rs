@@ -3,8 +3,8 @@
 
 use crate::files::sealed;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -72,7 +72,12 @@ impl Parcel {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
         let mut along = RecvAncillaryBuffer::new(&mut space);
         let mut form = [0];
-        recvmsg(from, &mut [IoSliceMut::new(&mut form)], &mut along, RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT)?;
+        recvmsg(
+            from,
+            &mut [IoSliceMut::new(&mut form)],
+            &mut along,
+            RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT,
+        )?;
         let mut all = along.drain().flat_map(|part| match part {
             RecvAncillaryMessage::ScmRights(list) => list.collect::<Vec<_>>(),
             _ => Vec::new(),

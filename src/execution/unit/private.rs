@@ -53,7 +53,8 @@ async fn greet(stream: UnixStream) -> io::Result<(BoxedSplit, String)> {
         said += outbound.send(left, &[]).await?;
     }
     let answer = inbound.line().await?;
-    let refused = |line: &str| io::Error::new(ErrorKind::ConnectionRefused, format!("systemd answers {line:?}"));
+    let refused =
+        |line: &str| io::Error::new(ErrorKind::ConnectionRefused, format!("systemd answers {line:?}"));
     let id = answer.strip_prefix("OK ").ok_or_else(|| refused(&answer))?.to_owned();
     let answer = inbound.line().await?;
     if answer != "AGREE_UNIX_FD" {
@@ -116,7 +117,8 @@ impl Inbound {
 fn lengths(head: &[u8; HEAD]) -> Option<(usize, usize)> {
     let number = |at: usize| {
         let octets: [u8; 4] = head.get(at..at + 4)?.try_into().ok()?;
-        let number = if head.first() == Some(&b'l') { u32::from_le_bytes(octets) } else { u32::from_be_bytes(octets) };
+        let number =
+            if head.first() == Some(&b'l') { u32::from_le_bytes(octets) } else { u32::from_be_bytes(octets) };
         usize::try_from(number).ok()
     };
     let (body, fields) = (number(4)?, number(12)?);

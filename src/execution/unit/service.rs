@@ -83,7 +83,8 @@ impl Service {
     pub(super) fn post(&mut self) -> io::Result<(OwnedFd, OwnedFd)> {
         let (ours, line) = io::pipe()?;
         let [stdin, stdout, stderr] = &self.stdio;
-        let octets = |(name, value): &(OsString, OsString)| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
+        let octets =
+            |(name, value): &(OsString, OsString)| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
         let parcel = Parcel {
             text: Text {
                 program: self.program.as_os_str().as_bytes().to_vec(),
@@ -101,7 +102,11 @@ impl Service {
     ///
     /// # Errors
     /// Something is not UTF-8, which D-Bus can't carry.
-    pub(super) fn told<'a>(&'a self, program: &Path, input: &'a OwnedFd) -> Result<Vec<Assigned<'a>>, NotStarted> {
+    pub(super) fn told<'a>(
+        &'a self,
+        program: &Path,
+        input: &'a OwnedFd,
+    ) -> Result<Vec<Assigned<'a>>, NotStarted> {
         let program = text(program.as_os_str())?;
         let mut told = self.life();
         told.extend(what(&program, input));

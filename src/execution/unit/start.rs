@@ -74,7 +74,9 @@ impl Systemd {
     pub async fn start(&self, mut service: Service) -> Result<RunningUnit, NotStarted> {
         let watch = self.watched.watch(&service.job);
         let (input, line) = service.post().map_err(|error| told(&error))?;
-        let end = rustix::io::ioctl_fionbio(&line, true).map_err(io::Error::from).and_then(|()| sys::watch(line, Interest::READABLE));
+        let end = rustix::io::ioctl_fionbio(&line, true)
+            .map_err(io::Error::from)
+            .and_then(|()| sys::watch(line, Interest::READABLE));
         let line = Line { end: end.map_err(|error| told(&error))?, heard: Vec::new() };
         self.order(&service, service.told(&self.program, &input)?).await?;
         let (job, limit, grace) = (service.job.clone(), service.timeout, service.grace);
@@ -102,7 +104,9 @@ impl Systemd {
             }
             Err(Failed::Broken(error)) => match self.has(&service.job).await {
                 Ok(true) => Ok(()),
-                Ok(false) => Err(NotStarted::failed(libc::ENOTCONN, format!("systemd was not told: {error}"))),
+                Ok(false) => {
+                    Err(NotStarted::failed(libc::ENOTCONN, format!("systemd was not told: {error}")))
+                }
                 Err(_) => Err(NotStarted::Unknown(format!("systemd does not answer: {error}"))),
             },
         }
@@ -165,7 +169,9 @@ impl RunningUnit {
     /// Why there will be no process, or is none any more.
     async fn over(&self) -> Option<NotStarted> {
         let unit = unit_name(&self.job);
-        let failed = |what: &str| Some(NotStarted::failed(libc::EAGAIN, format!("systemd did not start {unit}: {what}")));
+        let failed = |what: &str| {
+            Some(NotStarted::failed(libc::EAGAIN, format!("systemd did not start {unit}: {what}")))
+        };
         let result = self.watch.start();
         if let Some(result) = result.as_deref().filter(|result| *result != DONE) {
             return failed(result);

@@ -87,8 +87,18 @@ impl Systemd {
     /// The line to systemd broke.
     pub async fn list(&self) -> io::Result<Vec<JobId>> {
         /// One unit of `ListUnitsByPatterns`.
-        type Listed =
-            (String, String, String, String, String, String, zbus::OwnedObjectPath, u32, String, zbus::OwnedObjectPath);
+        type Listed = (
+            String,
+            String,
+            String,
+            String,
+            String,
+            String,
+            zbus::OwnedObjectPath,
+            u32,
+            String,
+            zbus::OwnedObjectPath,
+        );
         let none: [&str; 0] = [];
         let pattern = format!("{PREFIX}*{SUFFIX}");
         let units: Vec<Listed> = self.ask("ListUnitsByPatterns", &(&none[..], &[pattern][..])).await?;
@@ -109,8 +119,10 @@ impl Systemd {
     where
         P: TryFrom<OwnedVariant>,
     {
-        let answer: OwnedVariant = self.insist(&object_of(job), PROPERTIES, "Get", &(interface, property)).await?;
-        P::try_from(answer).map_err(|_| Failed::Broken(io::Error::other(format!("systemd has another type for {property}"))))
+        let answer: OwnedVariant =
+            self.insist(&object_of(job), PROPERTIES, "Get", &(interface, property)).await?;
+        P::try_from(answer)
+            .map_err(|_| Failed::Broken(io::Error::other(format!("systemd has another type for {property}"))))
     }
 
     /// Calls the manager once.
@@ -153,7 +165,8 @@ impl Systemd {
         }
         let fresh = lay().await?;
         let rule = MatchRule::builder().msg_type(Kind::Signal).path_namespace(OBJECT).build();
-        let signals = MessageStream::for_match_rule(rule.map_err(io_error)?, &fresh, None).await.map_err(io_error)?;
+        let signals =
+            MessageStream::for_match_rule(rule.map_err(io_error)?, &fresh, None).await.map_err(io_error)?;
         tokio::spawn(pass_on(signals, Arc::clone(&self.watched)));
         match on(&fresh, OBJECT, MANAGER, "Subscribe", &()).await {
             Err(Failed::Broken(error)) => return Err(error),
@@ -174,7 +187,8 @@ async fn lay() -> io::Result<Connection> {
         Err(error) => error,
     };
     Builder::system().method_timeout(ANSWERING).build().await.map_err(|error| {
-        let why = format!("systemd can't be reached: {}: {without_bus}; the system bus: {error}", private::PATH);
+        let why =
+            format!("systemd can't be reached: {}: {without_bus}; the system bus: {error}", private::PATH);
         io::Error::new(ErrorKind::NotConnected, why)
     })
 }
@@ -188,7 +202,9 @@ async fn on(
 ) -> Result<Message, Failed> {
     match line.call_method(Some(SYSTEMD), object, Some(interface), method, arguments).await {
         Ok(answer) => Ok(answer),
-        Err(zbus::Error::MethodError(name, words, _)) => Err(Failed::Refused(name.to_string(), words.unwrap_or_default())),
+        Err(zbus::Error::MethodError(name, words, _)) => {
+            Err(Failed::Refused(name.to_string(), words.unwrap_or_default()))
+        }
         Err(zbus::Error::FDO(error)) if !line.is_closed() => {
             Err(Failed::Refused("org.freedesktop.DBus.Error".to_owned(), error.to_string()))
         }
@@ -226,7 +242,8 @@ fn tell(signal: &Message, watched: &Watched) {
             }
         }
         Some("JobRemoved") => {
-            if let Ok((_, _, unit, result)) = signal.body().deserialize::<(u32, ObjectPath<'_>, &str, &str)>() {
+            if let Ok((_, _, unit, result)) = signal.body().deserialize::<(u32, ObjectPath<'_>, &str, &str)>()
+            {
                 watched.job_removed(unit, result);
             }
         }

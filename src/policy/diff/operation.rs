@@ -3,9 +3,11 @@
 use super::super::command::{Command, Rule};
 use super::super::condition::Condition;
 use super::super::rate::{MaxRunning, Rate};
+use super::super::terms::{Property, Runner};
 use super::crowd::{World, keys};
 use super::kinds;
 use super::values;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Characters of what runs that people are shown at most.
@@ -36,9 +38,24 @@ fn wider(old: &Command, new: &Command) -> Option<String> {
         is_more_often(rates).then(|| limit("rate", rates.map(|rate| rate.map(Rate::to_string)))),
         is_more(mosts)
             .then(|| limit("max-running", mosts.map(|most| most.map(|most| most.runs.to_string())))),
+        runner(terms.map(|terms| &terms.runner)),
     ];
     let all: Vec<String> = wider.into_iter().flatten().collect();
     (!all.is_empty()).then(|| all.join(", "))
+}
+
+/// What starts it, where that is another, or a unit with other properties: which of the two gives more is not known, and it is
+/// told of both.
+fn runner([was, is]: [&Runner; 2]) -> Option<String> {
+    let (Runner::Unit(was), Runner::Unit(is)) = (was, is) else {
+        return (was != is).then(|| format!("runner {} instead of {}", is.name(), was.name()));
+    };
+    let differ = |one: &[Property], other: &[Property]| -> Vec<&str> {
+        one.iter().filter(|property| !other.contains(property)).map(|property| property.name).collect()
+    };
+    let names: BTreeSet<&str> = differ(was, is).into_iter().chain(differ(is, was)).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    (!names.is_empty()).then(|| format!("another {} of its unit", names.join(", ")))
 }
 
 /// A limit that is wider: what it is, and what it was.

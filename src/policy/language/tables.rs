@@ -144,7 +144,11 @@ pub(in crate::policy) const COMMAND: Section = Section {
              outlives the broker.",
             Shape::Word(&["direct", "unit"]),
         ),
-        key("unit", "Properties of that service, which runner = \"unit\" has.", Shape::Table(&UNIT_OF_COMMAND)),
+        key(
+            "unit",
+            "Properties of that service, which runner = \"unit\" has.",
+            Shape::Table(&UNIT_OF_COMMAND),
+        ),
         key("max-running", "How many of it may run at once, whoever asked.", Shape::Integer(1, 1000)),
         key(
             "accept",

@@ -90,7 +90,6 @@ pub(in crate::policy) const SECTION: Section =
 
 const KEYS: [Key; KNOWN.len()] = keys();
 
-
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which has no iterators there")]
 const fn keys() -> [Key; KNOWN.len()] {
     let mut keys = [const { Key { name: "", about: "", shape: Shape::Truth } }; KNOWN.len()];
@@ -139,8 +138,7 @@ impl Reader<'_> {
     /// Reads the table of properties, in the order of their names; `None` where one has an error.
     pub(super) fn properties(&mut self, item: &Item<'_>) -> Option<Vec<Property>> {
         let table = self.table(item)?;
-        let properties: Vec<_> =
-            table.iter().filter_map(|(name, item)| self.property(name, item)).collect();
+        let properties: Vec<_> = table.iter().filter_map(|(name, item)| self.property(name, item)).collect();
         (properties.len() == table.len()).then_some(properties)
     }
 
@@ -162,7 +160,8 @@ const fn wire(known: &Known) -> &'static str {
 
 /// Why a property is none that a policy may set.
 fn unknown(name: &str) -> String {
-    let is_meant = |refused: &str| refused.strip_suffix('*').map_or(name == refused, |front| name.starts_with(front));
+    let is_meant =
+        |refused: &str| refused.strip_suffix('*').map_or(name == refused, |front| name.starts_with(front));
     let refused = REFUSED.iter().find(|(names, _)| names.iter().any(|refused| is_meant(refused)));
     if let Some((_, why)) = refused {
         return format!("property {name:?} is not the policy's to set: {why}");

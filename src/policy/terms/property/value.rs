@@ -146,7 +146,9 @@ fn is_plain(text: &str) -> bool {
 }
 
 fn plain(text: &str) -> Result<String, String> {
-    is_plain(text).then(|| text.to_owned()).ok_or_else(|| format!("{text:?} is no word of letters, digits, '_' and '-'"))
+    is_plain(text)
+        .then(|| text.to_owned())
+        .ok_or_else(|| format!("{text:?} is no word of letters, digits, '_' and '-'"))
 }
 
 fn filtered(text: &str) -> Result<String, String> {
@@ -168,8 +170,11 @@ fn path(text: &str) -> Result<String, String> {
 }
 
 fn directory(text: &str) -> Result<String, String> {
-    let is_below = !text.is_empty() && !text.contains(':') && is_absolute(&format!("/{text}")) && !text.starts_with('/');
-    is_below.then(|| text.to_owned()).ok_or_else(|| format!("{text:?} is no name of a directory; it has no '/' in front"))
+    let is_below =
+        !text.is_empty() && !text.contains(':') && is_absolute(&format!("/{text}")) && !text.starts_with('/');
+    is_below
+        .then(|| text.to_owned())
+        .ok_or_else(|| format!("{text:?} is no name of a directory; it has no '/' in front"))
 }
 
 fn mount(text: &str) -> Result<(String, String), String> {
@@ -195,7 +200,9 @@ fn bind(text: &str) -> Result<(String, String, bool, u64), String> {
 
 fn device(text: &str) -> Result<(String, String), String> {
     let (node, modes) = text.split_once(' ').unwrap_or((text, "rwm"));
-    let is_node = is_absolute(node) && node.starts_with("/dev/") || node.starts_with("char-") || node.starts_with("block-");
+    let is_node = is_absolute(node) && node.starts_with("/dev/")
+        || node.starts_with("char-")
+        || node.starts_with("block-");
     let has_modes = !modes.is_empty() && modes.chars().all(|mode| "rwm".contains(mode));
     let message = || format!("{text:?} is no device with what it is permitted: \"/dev/fuse rw\"");
     (is_node && has_modes).then(|| (node.to_owned(), modes.to_owned())).ok_or_else(message)
@@ -207,8 +214,11 @@ fn slice(text: &str) -> Result<String, String> {
 }
 
 fn percent(text: &str) -> Result<u64, String> {
-    let share = text.strip_suffix('%').and_then(|digits| digits.parse::<u32>().ok()).filter(|share| *share > 0);
-    share.map(|share| u64::from(share) * PERCENT).ok_or_else(|| format!("{text:?} is no share of a processor: \"50%\""))
+    let share =
+        text.strip_suffix('%').and_then(|digits| digits.parse::<u32>().ok()).filter(|share| *share > 0);
+    share
+        .map(|share| u64::from(share) * PERCENT)
+        .ok_or_else(|| format!("{text:?} is no share of a processor: \"50%\""))
 }
 
 /// Octets or tasks: digits, and a letter for a power of 1024.
@@ -219,7 +229,9 @@ fn amount(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|c| MULTIPLES.contains(c));
     let power = match text.strip_prefix(digits).unwrap_or_default() {
         "" => Some(0),
-        letter => MULTIPLES.find(letter).filter(|_| letter.len() == 1).and_then(|at| u32::try_from(at + 1).ok()),
+        letter => {
+            MULTIPLES.find(letter).filter(|_| letter.len() == 1).and_then(|at| u32::try_from(at + 1).ok())
+        }
     };
     let factor = power.map(|power| 1024_u64.pow(power));
     let number = digits.parse::<u64>().ok().filter(|number| *number > 0);
