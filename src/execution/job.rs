@@ -1,6 +1,7 @@
 //! A process from its start to its end, with all that it started. Runs nothing that is not on the record.
 
 use super::cgroup::JobGroup;
+use super::unit::Systemd;
 use super::{Delegation, JobId, Outcome, Plan};
 use crate::audit::Recorded;
 use crate::sys::{self, Child, Launch};
@@ -17,13 +18,16 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::spawn_blocking;
 
 /// How long a job may take to end after TERM, before KILL.
-const GRACE: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(5);
+
+/// How long what a job leaves behind may go on writing to its output.
+pub(super) const LINGER: Duration = Duration::from_secs(1);
 
 /// How long a process may take to become its program, between taking the user's ids and `execve(2)`.
 const STARTING: Duration = Duration::from_secs(20);
 
 /// File mode creation mask of every job: nobody else writes what it makes.
-const UMASK: u32 = 0o022;
+pub(super) const UMASK: u32 = 0o022;
 
 /// A running job.
 #[derive(Debug)]
@@ -41,7 +45,7 @@ pub struct Job {
 ///
 /// # Errors
 /// That of the first step that failed: nothing was started.
-pub async fn launch(
+pub(super) async fn launch(
     plan: Plan,
     stdio: [OwnedFd; 3],
     surroundings: &Surroundings,
@@ -110,12 +114,25 @@ pub struct Surroundings {
     pub delegation: Option<Delegation>,
     /// Soft and hard limit of open descriptors.
     pub descriptors: (u64, u64),
+    /// What runs the jobs that are units.
+    pub systemd: Systemd,
 }
 
 /// A process without privilege can take no ids, and needs none to be who it is.
 fn is_already(credentials: &sys::Credentials) -> bool {
     let me = rustix::process::geteuid();
     !me.is_root() && me.as_raw() == credentials.uid
+}
+
+/// The end of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// From its start to its end.
+    pub took: Duration,
+    /// Whether processes that it left behind were still writing, and were ended.
+    pub cut: bool,
 }
 
 impl Job {
@@ -125,29 +142,36 @@ impl Job {
         &self.id
     }
 
-    /// Waits for the end; brings it about at the time limit, or when `cancelled` resolves. When this returns, no process
-    /// of the job is left, as far as the kernel lets us see them.
+    /// Waits for the end; brings it about at the time limit, or when `stopped` resolves, and then calls it so. What is left
+    /// behind may go on writing for a moment, until `silent` resolves. When this returns, no process of the job is left, as
+    /// far as the kernel lets us see them.
     ///
     /// # Errors
     /// Those of waiting; the end is then unknown, and the job has been killed.
-    pub async fn finish(self, cancelled: impl Future<Output = ()>) -> io::Result<(Outcome, Duration)> {
-        let forced = self.last(cancelled).await;
+    pub async fn finish(
+        self,
+        stopped: impl Future<Output = Outcome>,
+        silent: impl Future<Output = ()>,
+    ) -> io::Result<Ended> {
+        let forced = self.last(stopped).await;
+        let took = self.started.elapsed();
+        let by_itself = matches!(forced, Ok(None));
+        let cut = by_itself && tokio::time::timeout(LINGER, silent).await.is_err();
         self.kill();
         let ended = self.ended.readable().await.map(drop);
         let status = ended.and_then(|()| reap(&self.child));
-        let took = self.started.elapsed();
         if let Some(group) = self.group {
             group.remove().await;
         }
-        Ok((forced?.unwrap_or(status?), took))
+        Ok(Ended { outcome: forced?.unwrap_or(status?), took, cut })
     }
 
     /// Waits for the end of the process, or for what is to end it: then tells it so, and gives it a grace.
-    async fn last(&self, cancelled: impl Future<Output = ()>) -> io::Result<Option<Outcome>> {
+    async fn last(&self, stopped: impl Future<Output = Outcome>) -> io::Result<Option<Outcome>> {
         let forced = tokio::select! {
             ready = self.ended.readable() => return ready.map(|_| None),
             () = limit(self.timeout) => Outcome::TimedOut,
-            () = cancelled => Outcome::Cancelled,
+            outcome = stopped => outcome,
         };
         self.terminate();
         if let Ok(ready) = tokio::time::timeout(GRACE, self.ended.readable()).await {

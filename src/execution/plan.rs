@@ -2,7 +2,7 @@
 
 use super::{JobId, Proven};
 use crate::identity::{Account, Peer, Uid};
-use crate::policy::Grant;
+use crate::policy::{Grant, Runner};
 use crate::sys::Credentials;
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
@@ -42,6 +42,8 @@ pub struct Plan {
     pub(super) no_new_privileges: bool,
     /// `None` is without limit.
     pub(super) timeout: Option<Duration>,
+    /// What starts it.
+    pub(super) runner: Runner,
 }
 
 /// The plan of a proven grant. The account is that of the grant's `run-as` user.
@@ -58,6 +60,7 @@ pub fn plan(proven: Proven, account: &Account, peer: &Peer, job: JobId) -> Plan 
         no_new_privileges: grant.run_as().uid != Uid::ROOT,
         credentials: credentials(grant, account),
         timeout: grant.terms().timeout,
+        runner: grant.terms().runner.clone(),
         job,
     }
 }

@@ -3,7 +3,8 @@
 use super::systemd::{Failed, SERVICE, Systemd, UNIT};
 use super::watched::Watch;
 use super::{JobId, unit_name};
-use crate::execution::Outcome;
+use crate::execution::job::LINGER;
+use crate::execution::{Ended, Outcome};
 use rustix::process::Signal;
 use rustix::time::{ClockId, clock_gettime};
 use std::fmt;
@@ -35,26 +36,26 @@ pub(super) enum State {
     /// Its process runs, or is about to.
     UnderWay,
     /// Its process has ended.
-    Ended(Ended),
+    Ended(Exit),
     /// It is not there, or nobody knows of a process.
     Gone,
 }
 
 /// How a unit's process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ended {
+pub(super) struct Exit {
     code: i32,
     status: i32,
     is_late: bool,
 }
 
-impl fmt::Display for Ended {
+impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.outcome().fmt(f)
     }
 }
 
-impl Ended {
+impl Exit {
     /// Its status, where it exited.
     pub(super) fn exited(self) -> Option<i32> {
         (self.code == EXITED).then_some(self.status)
@@ -99,35 +100,45 @@ impl RunningUnit {
         self.invocation.as_deref()
     }
 
-    /// Waits for the end; brings it about at the time limit, or when `cancelled` resolves. When this returns, neither a process of
-    /// the job nor its unit is left, as far as systemd says.
+    /// Waits for the end; brings it about at the time limit, or when `stopped` resolves, and then calls it so. What is left behind
+    /// may go on writing for a moment, until `silent` resolves. When this returns, neither a process of the job nor its unit is
+    /// left, as far as systemd says.
     ///
     /// # Errors
     /// systemd does not answer; the end is then unknown.
-    pub async fn finish(self, cancelled: impl Future<Output = ()>) -> io::Result<(Outcome, Duration)> {
-        let left = self.left().await?;
-        let forced = tokio::select! {
-            ended = self.ended() => ended.map(|_| None)?,
-            () = passed(left) => Some(Outcome::TimedOut),
-            () = cancelled => Some(Outcome::Cancelled),
-        };
-        if forced.is_some() {
-            self.signal(Signal::TERM).await?;
-            // Ended within its grace or not, what is left is killed.
-            drop(timeout(self.grace, self.ended()).await);
-        }
-        self.signal(Signal::KILL).await?;
-        let ended = timeout(VANISHING, self.ended()).await.map_err(|_| io::ErrorKind::TimedOut)?;
+    pub async fn finish(
+        self,
+        stopped: impl Future<Output = Outcome>,
+        silent: impl Future<Output = ()>,
+    ) -> io::Result<Ended> {
+        let forced = self.last(stopped).await?;
         let took = self.took().await;
+        let cut = forced.is_none() && timeout(LINGER, silent).await.is_err();
+        self.signal(Signal::KILL).await?;
+        let ended = timeout(VANISHING, self.ended()).await.map_err(|_| io::ErrorKind::TimedOut)??;
         self.remove().await;
-        let own = ended?.map_or(Outcome::Cancelled, Ended::outcome);
-        Ok((forced.unwrap_or(own), took))
+        let own = ended.map_or(Outcome::Cancelled, Exit::outcome);
+        Ok(Ended { outcome: forced.unwrap_or(own), took, cut })
+    }
+
+    /// Waits for the end of the process, or for what is to end it: then tells it so, and gives it a grace.
+    async fn last(&self, stopped: impl Future<Output = Outcome>) -> Result<Option<Outcome>, Failed> {
+        let left = self.left().await;
+        let forced = tokio::select! {
+            ended = self.ended() => return ended.map(|_| None),
+            () = passed(left) => Outcome::TimedOut,
+            outcome = stopped => outcome,
+        };
+        self.signal(Signal::TERM).await?;
+        if let Ok(ended) = timeout(self.grace, self.ended()).await {
+            ended?;
+        }
+        Ok(Some(forced))
     }
 
     /// What is left of its time: it may have run under an earlier broker.
-    async fn left(&self) -> Result<Option<Duration>, Failed> {
-        let Some(limit) = self.limit else { return Ok(None) };
-        Ok(Some(limit.saturating_sub(self.took().await)))
+    async fn left(&self) -> Option<Duration> {
+        Some(self.limit?.saturating_sub(self.took().await))
     }
 
     /// How long its process has run.
@@ -142,7 +153,7 @@ impl RunningUnit {
     }
 
     /// Waits until its process has ended; `None` where systemd has forgotten how: somebody else stopped the unit.
-    async fn ended(&self) -> Result<Option<Ended>, Failed> {
+    async fn ended(&self) -> Result<Option<Exit>, Failed> {
         loop {
             match self.state().await? {
                 State::UnderWay => self.watch.came().await,
@@ -162,7 +173,7 @@ impl RunningUnit {
             return Ok(if is_over { State::Gone } else { State::UnderWay });
         }
         let result: String = systemd.get(job, SERVICE, "Result").await?;
-        Ok(State::Ended(Ended {
+        Ok(State::Ended(Exit {
             code: systemd.get(job, SERVICE, "ExecMainCode").await?,
             status: systemd.get(job, SERVICE, "ExecMainStatus").await?,
             is_late: result == "timeout",

@@ -8,7 +8,7 @@ use super::systemd::{Assigned, Failed, Systemd};
 use super::{JobId, NotStarted, unit_name};
 use crate::sys;
 use rustix::io::Errno;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 use tokio::io::Interest;
@@ -78,6 +78,8 @@ impl Systemd {
             .map_err(io::Error::from)
             .and_then(|()| sys::watch(line, Interest::READABLE));
         let line = Line { end: end.map_err(|error| told(&error))?, heard: Vec::new() };
+        // Where there is no line, nothing has been said yet.
+        drop(self.line().await.map_err(|error| told(&error))?);
         self.order(&service, service.told(&self.program, &input)?).await?;
         let (job, limit, grace) = (service.job.clone(), service.timeout, service.grace);
         // What the process was given is its own: the ends of its output, above all.
@@ -140,7 +142,12 @@ impl Systemd {
 }
 
 fn told(error: &io::Error) -> NotStarted {
-    NotStarted::failed(error.raw_os_error().unwrap_or(libc::EIO), error)
+    let errno = match error.kind() {
+        ErrorKind::PermissionDenied => libc::EACCES,
+        ErrorKind::NotConnected => libc::ENOTCONN,
+        _ => libc::EIO,
+    };
+    NotStarted::failed(error.raw_os_error().unwrap_or(errno), error)
 }
 
 impl RunningUnit {

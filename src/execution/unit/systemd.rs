@@ -68,17 +68,10 @@ impl From<Failed> for io::Error {
 }
 
 impl Systemd {
-    /// Connects, as root. `program` is the broker's own.
-    ///
-    /// # Errors
-    /// The calling user is not root, or systemd does not run this machine: no unit can be started.
-    pub async fn connect(program: &Path) -> io::Result<Self> {
-        if !geteuid().is_root() {
-            let why = "only root can have systemd run a command (runner = \"unit\")";
-            return Err(io::Error::new(ErrorKind::PermissionDenied, why));
-        }
-        let systemd = Self { line: Arc::default(), program: program.into(), watched: Arc::default() };
-        systemd.line().await.map(|_| systemd)
+    /// A line that is laid when it is first needed. `program` is the broker's own, with an absolute path.
+    #[must_use]
+    pub fn new(program: &Path) -> Self {
+        Self { line: Arc::default(), program: program.into(), watched: Arc::default() }
     }
 
     /// The jobs that have units, running or ended.
@@ -158,7 +151,10 @@ impl Systemd {
     }
 
     /// The line, laid anew where it broke.
-    async fn line(&self) -> io::Result<Connection> {
+    ///
+    /// # Errors
+    /// The calling user is not root, or systemd does not run this machine.
+    pub(super) async fn line(&self) -> io::Result<Connection> {
         let mut line = self.line.lock().await;
         if let Some(line) = line.as_ref().filter(|line| !line.is_closed()) {
             return Ok(line.clone());
@@ -179,6 +175,10 @@ impl Systemd {
 
 /// Lays a line: to systemd itself, or to it by way of the bus.
 async fn lay() -> io::Result<Connection> {
+    if !geteuid().is_root() {
+        let why = "only root can have systemd run a command (runner = \"unit\")";
+        return Err(io::Error::new(ErrorKind::PermissionDenied, why));
+    }
     let without_bus = match private::connect().await {
         Ok((socket, id)) => {
             let line = Builder::authenticated_socket(socket, id.as_str()).p2p().method_timeout(ANSWERING);

@@ -1,8 +1,11 @@
 //! On what terms a command runs: everything that its table sets beside what runs and for whom. Enforces none of it.
 
+mod delivery;
 mod property;
 mod runner;
 
+pub(super) use delivery::WAYS;
+pub use delivery::{Delivery, Keep, OnDisconnect};
 pub(super) use property::SECTION as UNIT_OF_COMMAND;
 pub use property::{Property, Setting};
 pub use runner::Runner;
@@ -29,9 +32,11 @@ pub struct Terms {
     pub max_running: Option<MaxRunning>,
     /// What starts it.
     pub runner: Runner,
+    /// What becomes of its output.
+    pub delivery: Delivery,
 }
 
-/// How long a command may take; `None` is no limit.
+/// A span of time; `None` is no limit.
 struct Limit(Option<Duration>);
 
 impl Reader<'_> {
@@ -41,11 +46,13 @@ impl Reader<'_> {
         let rate = self.term(table, "rate", Self::rate);
         let max_running = self.term(table, "max-running", Self::max_running);
         let runner = self.runner(table);
+        let delivery = self.delivery(table);
         Some(Terms {
             timeout: timeout?.map_or(Some(TIMEOUT_DEFAULT), |limit| limit.0),
             rate: rate?,
             max_running: max_running?,
             runner: runner?,
+            delivery: delivery?,
         })
     }
 
@@ -61,11 +68,19 @@ impl Reader<'_> {
     }
 
     fn timeout(&mut self, item: &Item<'_>) -> Option<Limit> {
+        let limit = self.limit(item, "a timeout")?;
+        if limit.0 == Some(Duration::ZERO) {
+            self.error(&item.span(), "a timeout is longer than zero; \"infinity\" is none");
+            return None;
+        }
+        Some(limit)
+    }
+
+    /// Reads a span of time up to the longest, or `"infinity"`. `what` has its article.
+    fn limit(&mut self, item: &Item<'_>, what: &str) -> Option<Limit> {
         if let Some(number) = item.get_ref().as_integer() {
-            self.error(
-                &item.span(),
-                &format!("a timeout has a unit: \"{0}s\", or \"{0}min\"", number.as_str()),
-            );
+            let message = format!("{what} has a unit: \"{0}s\", or \"{0}min\"", number.as_str());
+            self.error(&item.span(), &message);
             return None;
         }
         let word = self.word(item)?;
@@ -73,10 +88,12 @@ impl Reader<'_> {
             return Some(Limit(None));
         }
         let message = match humantime::parse_duration(&word.text) {
-            Ok(Duration::ZERO) => "a timeout is longer than zero; \"infinity\" is none".to_owned(),
             Ok(limit) if limit <= TIMEOUT_MAX => return Some(Limit(Some(limit))),
-            Ok(_) => "a timeout is at most 366 days; \"infinity\" is none".to_owned(),
-            Err(_) => format!("{:?} is no timeout; write \"30s\" or \"10min\"", word.text),
+            Ok(_) => format!("{what} is at most 366 days; \"infinity\" is none"),
+            Err(_) => {
+                let noun = what.split_once(' ').map_or(what, |(_, noun)| noun);
+                format!("{:?} is no {noun}; write \"30s\" or \"10min\"", word.text)
+            }
         };
         self.error(&word.span, &message);
         None

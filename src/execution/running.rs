@@ -1,0 +1,117 @@
+//! A job, whoever runs it: the broker itself, or systemd. Knows the difference, so that nobody else has to.
+
+use super::unit::{NotStarted, RunningUnit, Service, Systemd};
+use super::{Ended, Job, Outcome, Plan, Surroundings, job};
+use crate::audit::Recorded;
+use crate::policy::{Property, Runner};
+use std::future::Future;
+use std::io;
+use std::os::fd::OwnedFd;
+
+/// A job under way.
+#[derive(Debug)]
+pub enum Running {
+    /// A child of the broker.
+    Process(Job),
+    /// A unit of systemd.
+    Unit(Box<RunningUnit>),
+    /// Whether it runs can't be learnt, and why.
+    Unknown(String),
+}
+
+/// Starts what was planned. That it is about to start is on the record already.
+///
+/// # Errors
+/// That of the first step that failed: nothing was started.
+pub async fn launch(
+    plan: Plan,
+    stdio: [OwnedFd; 3],
+    surroundings: &Surroundings,
+    on_record: Recorded,
+) -> io::Result<Running> {
+    match plan.runner.clone() {
+        Runner::Direct => job::launch(plan, stdio, surroundings, on_record).await.map(Running::Process),
+        Runner::Unit(properties) => {
+            let service = service(plan, stdio, (surroundings.descriptors, properties));
+            in_unit(service, &surroundings.systemd, on_record).await
+        }
+    }
+}
+
+/// What systemd is to run. `lent` is what the direct runner would have lent, too, and the properties of the unit.
+fn service(plan: Plan, stdio: [OwnedFd; 3], lent: ((u64, u64), Vec<Property>)) -> Service {
+    let [given, stdout, stderr] = stdio;
+    let ((soft, hard), properties) = lent;
+    Service {
+        job: plan.job,
+        program: plan.program,
+        argv: plan.argv,
+        environment: plan.environment,
+        uid: plan.credentials.uid,
+        gid: plan.credentials.gid,
+        groups: plan.credentials.groups,
+        no_new_privileges: plan.no_new_privileges,
+        umask: job::UMASK,
+        directory: "/".into(),
+        ambient: 0,
+        bounding: None,
+        limits: vec![("NOFILE".to_owned(), soft, hard)],
+        nice: None,
+        io: None,
+        private_tmp: false,
+        read_only: Vec::new(),
+        network: true,
+        memory_max: None,
+        tasks_max: None,
+        cpu_max: None,
+        timeout: plan.timeout,
+        grace: job::GRACE,
+        stdio: [plan.input.unwrap_or(given), stdout, stderr],
+        handed: plan.handed,
+        properties,
+    }
+}
+
+async fn in_unit(service: Service, systemd: &Systemd, _on_record: Recorded) -> io::Result<Running> {
+    match systemd.start(service).await {
+        Ok(unit) => Ok(Running::Unit(Box::new(unit))),
+        Err(NotStarted::Unknown(why)) => Ok(Running::Unknown(why)),
+        Err(failed) => Err(io::Error::other(failed)),
+    }
+}
+
+/// The number of the error for which systemd started nothing (errno(3)), where it was systemd.
+#[must_use]
+pub fn unit_errno(error: &io::Error) -> Option<i32> {
+    match error.get_ref()?.downcast_ref()? {
+        NotStarted::Failed { errno, .. } => Some(*errno),
+        NotStarted::Unknown(_) => None,
+    }
+}
+
+impl Running {
+    /// The unit's invocation, where there is a unit (`_SYSTEMD_INVOCATION_ID` of systemd.journal-fields(7)).
+    #[must_use]
+    pub fn invocation(&self) -> Option<&str> {
+        match self {
+            Self::Unit(unit) => unit.invocation(),
+            Self::Process(_) | Self::Unknown(_) => None,
+        }
+    }
+
+    /// As [`Job::finish`].
+    ///
+    /// # Errors
+    /// The end is unknown.
+    pub async fn finish(
+        self,
+        stopped: impl Future<Output = Outcome>,
+        silent: impl Future<Output = ()>,
+    ) -> io::Result<Ended> {
+        match self {
+            Self::Process(job) => job.finish(stopped, silent).await,
+            Self::Unit(unit) => unit.finish(stopped, silent).await,
+            Self::Unknown(why) => Err(io::Error::other(why)),
+        }
+    }
+}
