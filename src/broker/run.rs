@@ -7,6 +7,7 @@ use super::quota::Share;
 use super::service::{Ordered, Service, Session};
 use super::stop::Stop;
 use super::tokens::{Begun, Claim, Claimed};
+use super::units::is_unit;
 use super::wire::{NotRun, Passing, Report};
 use crate::audit::{Event, Kind};
 use crate::execution::{self, JobEnds, JobId, NotProven, Proven, Running, Streams, Tail, plan, prove};
@@ -227,7 +228,11 @@ impl Service {
         let plan = plan(proven, &account, entry.peer, id.clone());
         let known = Known::new(self.facts(entry, grant, &id), tail, entry.stop.clone());
         self.jobs.add(&known);
-        let started = match announce(entry, grant, &known, &streams).await {
+        let ready = match self.note_unit(entry, grant, &known.facts).await {
+            Ok(()) => announce(entry, grant, &known, &streams).await,
+            Err(error) => Err(error),
+        };
+        let started = match ready {
             Ok(()) => execution::launch(plan, [input, stdout, stderr], &self.surroundings, recorded).await,
             Err(error) => Err(error),
         };
@@ -235,6 +240,9 @@ impl Service {
             Ok(job) => Ok((job, known, streams)),
             Err(error) => {
                 self.jobs.forget(&known);
+                if is_unit(grant) {
+                    self.units.strike(&id).await;
+                }
                 Err(self.not_started(entry, grant, id, &error).await)
             }
         }

@@ -18,7 +18,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::spawn_blocking;
 
 /// How long a job may take to end after TERM, before KILL.
-pub(super) const GRACE: Duration = Duration::from_secs(5);
+pub const GRACE: Duration = Duration::from_secs(5);
 
 /// How long what a job leaves behind may go on writing to its output.
 pub(super) const LINGER: Duration = Duration::from_secs(1);

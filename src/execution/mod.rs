@@ -11,7 +11,7 @@ pub mod unit;
 
 pub use crate::request::JobId;
 pub use cgroup::Delegation;
-pub use job::{Ended, Job, Surroundings};
+pub use job::{Ended, GRACE, Job, Surroundings};
 pub use plan::{Plan, plan};
 pub use proof::{Gift, NotProven, Obstacle, Proven, look, prove};
 pub use running::{Running, launch, unit_errno};

@@ -92,6 +92,7 @@ fn service(beginning: &Beginning, policies: Arc<Policies>, trail: Arc<Trail>) ->
         quotas: broker::Quotas::new(Instant::now),
         jobs: broker::Jobs::default(),
         tokens: broker::Tokens::open(options.state().as_deref(), clock::now)?,
+        units: broker::Units::open(options.state().as_deref())?,
         tasks: TaskTracker::new(),
         draining: CancellationToken::new(),
         ending: CancellationToken::new(),
@@ -122,6 +123,7 @@ fn admitted(beginning: &Beginning) -> io::Result<Uid> {
 
 async fn serve_all(service: Arc<Service>, sockets: Vec<OwnedFd>) -> io::Result<()> {
     let (ending, hang_ups) = (told_to_end()?, hang_ups()?);
+    service.take_over()?;
     for socket in sockets {
         listen(Arc::clone(&service), socket)?;
     }

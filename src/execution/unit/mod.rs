@@ -2,7 +2,6 @@
 
 mod become_program;
 mod cause;
-mod ledger;
 mod parcel;
 mod private;
 mod running;
@@ -12,7 +11,6 @@ mod systemd;
 mod watched;
 
 pub use become_program::{BECOME, become_program};
-pub use ledger::Ledger;
 pub use running::RunningUnit;
 pub use service::Service;
 pub use systemd::Systemd;
