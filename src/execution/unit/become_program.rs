@@ -8,7 +8,7 @@ use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use std::ffi::{CString, OsString};
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
@@ -83,7 +83,7 @@ fn number(handed: Vec<OwnedFd>) -> io::Result<()> {
         }
         fcntl_setfd(&numbered, FdFlags::empty())?;
         // The program's from here on.
-        let _: i32 = numbered.into_raw_fd();
+        std::mem::forget(numbered);
     }
     Ok(())
 }

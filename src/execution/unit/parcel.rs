@@ -80,7 +80,7 @@ impl Parcel {
         )?;
         let mut all = along.drain().flat_map(|part| match part {
             RecvAncillaryMessage::ScmRights(list) => list.collect::<Vec<_>>(),
-            _ => Vec::new(),
+            RecvAncillaryMessage::ScmCredentials(_) | _ => Vec::new(),
         });
         let mut next = || all.next().filter(|_| form == [FORM]).ok_or(ErrorKind::InvalidData);
         let (line, text, stdio) = (next()?, next()?, [next()?, next()?, next()?]);

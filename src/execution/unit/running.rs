@@ -83,7 +83,8 @@ impl RunningUnit {
     /// The same, with what the record says of it.
     pub(super) async fn known(mut self) -> Self {
         let id = self.systemd.get::<Vec<u8>>(&self.job, UNIT, "InvocationID").await;
-        let hexadecimal = |id: Vec<u8>| id.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+        let digits = |octet: &u8| [octet >> 4, octet & 15].map(|digit| char::from_digit(digit.into(), 16));
+        let hexadecimal = |id: Vec<u8>| id.iter().flat_map(digits).flatten().collect::<String>();
         self.invocation = id.ok().map(hexadecimal).filter(|id| !id.is_empty());
         self
     }

@@ -142,11 +142,8 @@ impl Systemd {
 }
 
 fn told(error: &io::Error) -> NotStarted {
-    let errno = match error.kind() {
-        ErrorKind::PermissionDenied => libc::EACCES,
-        ErrorKind::NotConnected => libc::ENOTCONN,
-        _ => libc::EIO,
-    };
+    let numbers = [(ErrorKind::PermissionDenied, libc::EACCES), (ErrorKind::NotConnected, libc::ENOTCONN)];
+    let errno = numbers.iter().find(|(kind, _)| *kind == error.kind()).map_or(libc::EIO, |(_, errno)| *errno);
     NotStarted::failed(error.raw_os_error().unwrap_or(errno), error)
 }
 

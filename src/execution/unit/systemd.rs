@@ -217,10 +217,10 @@ fn broken(error: zbus::Error) -> Failed {
 }
 
 fn io_error(error: zbus::Error) -> io::Error {
-    match error {
-        zbus::Error::InputOutput(error) => io::Error::new(error.kind(), error.to_string()),
-        other => io::Error::other(other.to_string()),
+    if let zbus::Error::InputOutput(error) = &error {
+        return io::Error::new(error.kind(), error.to_string());
     }
+    io::Error::other(error.to_string())
 }
 
 /// Tells whoever waits for a unit that there is news of it, until the line ends; then everyone.
@@ -235,7 +235,7 @@ async fn pass_on(mut signals: MessageStream, watched: Arc<Watched>) {
 
 fn tell(signal: &Message, watched: &Watched) {
     let header = signal.header();
-    match header.member().map(|member| member.as_str()) {
+    match header.member().map(zbus::names::MemberName::as_str) {
         Some("PropertiesChanged") => {
             if let Some(unit) = header.path().and_then(unit_of) {
                 watched.changed(&unit);

@@ -124,7 +124,7 @@ impl Form {
             Self::Octets | Self::Tasks => Shape::Either(&[Shape::Integer(1, i64::MAX), AMOUNT]),
             Self::Weight => Shape::Integer(1, WEIGHT_MAX),
             Self::Percent => Shape::Form("^[0-9]+%$"),
-            #[expect(clippy::as_conversions, clippy::cast_lossless, reason = "From is not const")]
+            #[expect(clippy::as_conversions, reason = "From is not const")]
             Self::Signed(first, last) => Shape::Integer(first as i64, last as i64),
             Self::Slice => Shape::Form("^[A-Za-z0-9_-]+\\.slice$"),
         }

@@ -5,8 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// An address family (`AF_INET`, `AF_INET6` of socket(2)), an address, and the bits of it that count.
 pub(super) type Network = (i32, Vec<u8>, u32);
 
+/// A name, and the network of each family that it stands for.
+type Named = (&'static str, (Ipv4Addr, u32), (Ipv6Addr, u32));
+
 /// The names for networks (systemd.resource-control(5), `IPAddressAllow=`).
-const NAMED: [(&str, (Ipv4Addr, u32), (Ipv6Addr, u32)); 4] = [
+const NAMED: [Named; 4] = [
     ("any", (Ipv4Addr::UNSPECIFIED, 0), (Ipv6Addr::UNSPECIFIED, 0)),
     ("localhost", (Ipv4Addr::new(127, 0, 0, 0), 8), (Ipv6Addr::LOCALHOST, 128)),
     ("link-local", (Ipv4Addr::new(169, 254, 0, 0), 16), (Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 64)),

@@ -1,6 +1,9 @@
 //! The properties that a policy may set, each with its form, and those that it may not, with the reason. Data alone.
 
-use super::Form::{self, *};
+use super::Form::{
+    self, Binds, Devices, Directories, Filter, Mounts, Namespaces, Networks, Octets, Paths, Percent, Signed,
+    Slice, Tasks, Truth, TruthOr, Weight, Word, Words,
+};
 use super::Known;
 
 const EXEC: &str = "As in systemd.exec(5).";

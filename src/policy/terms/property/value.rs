@@ -71,8 +71,8 @@ impl Reader<'_> {
         if item.get_ref().as_array().is_some_and(|list| list.is_empty()) {
             self.error(&item.span(), "an empty list sets nothing; leave the property out");
         }
-        let made: Vec<T> = list.iter().filter_map(|element| self.told(element, make)).collect();
-        (!list.is_empty() && made.len() == list.len()).then_some(made)
+        let read: Vec<T> = list.iter().filter_map(|element| self.told(element, make)).collect();
+        (!list.is_empty() && read.len() == list.len()).then_some(read)
     }
 
     fn one_of(&mut self, words: &'static [&'static str], item: &Item<'_>) -> Option<String> {
