@@ -216,6 +216,7 @@ fn broken(error: zbus::Error) -> Failed {
     Failed::Broken(io_error(error))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
 fn io_error(error: zbus::Error) -> io::Error {
     if let zbus::Error::InputOutput(error) = &error {
         return io::Error::new(error.kind(), error.to_string());
