@@ -17,11 +17,12 @@ use tokio_util::sync::CancellationToken;
 impl Service {
     /// Waits for the end of a run, reads what it writes where the server does not, and tells of the end.
     pub(super) async fn see_to_its_end(&self, under_way: UnderWay, entry: &Entry<'_>) {
-        let UnderWay { job, known, streams, grant, claimed, places } = under_way;
+        let UnderWay { mut job, known, streams, grant, claimed, places } = under_way;
         let waits = (!entry.wanted.detach).then_some(entry.session);
         if waits.is_none() {
             report(entry.session, &accepted(entry, &known)).await;
         }
+        let secrets = job.secrets();
         let invocation = job.invocation().map(str::to_owned);
         let is_over = CancellationToken::new();
         let end = async {
@@ -35,7 +36,11 @@ impl Service {
         };
         let reading = read_for_nobody(waits, (&known, &streams), &grant.terms().delivery, &is_over);
         let (over, ()) = tokio::join!(end, reading);
-        let Some(over) = over else { return };
+        let Some(over) = over else {
+            // It may yet read them.
+            return std::mem::forget(secrets);
+        };
+        drop(secrets);
         let finished = self.ended(entry, &grant, &known.facts.id, over);
         self.trail.note(&finished.optional("UDSADMIN_INVOCATION", invocation)).await;
         self.jobs.end(&known, over);
@@ -46,7 +51,7 @@ impl Service {
             claimed.end(over).await;
         }
         drop(places);
-        if waits.is_some() {
+        if waits.is_some_and(|session| !session.is_lost()) {
             report(entry.session, &ended(entry.run, &known.facts.id, over)).await;
         }
     }
@@ -62,14 +67,20 @@ impl Service {
     /// Tells what became of the run that the client asks for again.
     pub(super) async fn repeat(&self, entry: &Entry<'_>, begun: Begun) {
         let (run, id) = (entry.run, begun.job);
-        let known = self.jobs.find(&id);
         if entry.wanted.detach {
             return report(entry.session, &Report::Accepted { run, job: id }).await;
         }
+        let known = self.jobs.find(&id);
         let tail = known.as_ref().map(|job| job.tail.as_fd());
         report_with(entry.session, &Report::Repeats { run, job: id.clone() }, tail.as_slice()).await;
         let over = match known {
-            Some(job) => tell_end(entry.session, &job).await,
+            Some(job) => tokio::select! {
+                over = tell_end(entry.session, &job) => over,
+                _ = entry.stop.heard() => {
+                    job.stop.cancel();
+                    tell_end(entry.session, &job).await
+                }
+            },
             None => begun.over,
         };
         report(entry.session, &ended(run, &id, over.unwrap_or(Over::UNKNOWN))).await;

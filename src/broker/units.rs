@@ -123,7 +123,7 @@ impl Service {
             Some(unit) => tokio::select! {
                 // The broker after this one has it then.
                 () = self.draining.cancelled() => return,
-                ended = Running::Unit(Box::new(unit)).finish(known.stop.heard(), std::future::ready(())) => {
+                ended = Running::Unit(Box::new(unit), Vec::new()).finish(known.stop.heard(), std::future::ready(())) => {
                     Over::of(&fact.id, ended)
                 }
             },

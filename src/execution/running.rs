@@ -4,6 +4,7 @@ use super::unit::{NotStarted, RunningUnit, Service, Systemd};
 use super::{Ended, Job, Outcome, Plan, Surroundings, job};
 use crate::audit::Recorded;
 use crate::policy::{Property, Runner};
+use crate::sys::Sealed;
 use std::future::Future;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -13,8 +14,8 @@ use std::os::fd::OwnedFd;
 pub enum Running {
     /// A child of the broker.
     Process(Job),
-    /// A unit of systemd.
-    Unit(Box<RunningUnit>),
+    /// A unit of systemd, and what is to be overwritten when it has ended.
+    Unit(Box<RunningUnit>, Vec<Sealed>),
     /// Whether it runs can't be learnt, and why.
     Unknown(String),
 }
@@ -24,7 +25,7 @@ pub enum Running {
 /// # Errors
 /// That of the first step that failed: nothing was started.
 pub async fn launch(
-    plan: Plan,
+    mut plan: Plan,
     stdio: [OwnedFd; 3],
     surroundings: &Surroundings,
     on_record: Recorded,
@@ -32,8 +33,9 @@ pub async fn launch(
     match plan.runner.clone() {
         Runner::Direct => job::launch(plan, stdio, surroundings, on_record).await.map(Running::Process),
         Runner::Unit(properties) => {
+            let secrets = std::mem::take(&mut plan.secrets);
             let service = service(plan, stdio, (surroundings.descriptors, properties));
-            in_unit(service, &surroundings.systemd, on_record).await
+            in_unit((service, secrets), &surroundings.systemd, on_record).await
         }
     }
 }
@@ -72,9 +74,13 @@ fn service(plan: Plan, stdio: [OwnedFd; 3], lent: ((u64, u64), Vec<Property>)) -
     }
 }
 
-async fn in_unit(service: Service, systemd: &Systemd, _on_record: Recorded) -> io::Result<Running> {
+async fn in_unit(
+    (service, secrets): (Service, Vec<Sealed>),
+    systemd: &Systemd,
+    _on_record: Recorded,
+) -> io::Result<Running> {
     match systemd.start(service).await {
-        Ok(unit) => Ok(Running::Unit(Box::new(unit))),
+        Ok(unit) => Ok(Running::Unit(Box::new(unit), secrets)),
         Err(NotStarted::Unknown(why)) => Ok(Running::Unknown(why)),
         Err(failed) => Err(io::Error::other(failed)),
     }
@@ -94,8 +100,17 @@ impl Running {
     #[must_use]
     pub fn invocation(&self) -> Option<&str> {
         match self {
-            Self::Unit(unit) => unit.invocation(),
+            Self::Unit(unit, _) => unit.invocation(),
             Self::Process(_) | Self::Unknown(_) => None,
+        }
+    }
+
+    /// What is to be overwritten when a unit has ended, for whoever may leave it to the next broker before.
+    #[must_use]
+    pub fn secrets(&mut self) -> Vec<Sealed> {
+        match self {
+            Self::Unit(_, secrets) => std::mem::take(secrets),
+            Self::Process(_) | Self::Unknown(_) => Vec::new(),
         }
     }
 
@@ -110,7 +125,11 @@ impl Running {
     ) -> io::Result<Ended> {
         match self {
             Self::Process(job) => job.finish(stopped, silent).await,
-            Self::Unit(unit) => unit.finish(stopped, silent).await,
+            Self::Unit(unit, secrets) => {
+                let ended = unit.finish(stopped, silent).await;
+                drop(secrets);
+                ended
+            }
             Self::Unknown(why) => Err(io::Error::other(why)),
         }
     }

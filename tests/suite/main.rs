@@ -27,6 +27,8 @@ mod gone;
 #[cfg(test)]
 mod input;
 #[cfg(test)]
+mod jobs;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod lines;
@@ -46,6 +48,8 @@ mod seam;
 mod session;
 #[cfg(test)]
 mod source;
+#[cfg(test)]
+mod traces;
 #[cfg(test)]
 mod trail;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use udsadmin::audit::{Memory, Trail};
 use udsadmin::broker::{
-    self, Check, Doors, NotRun, Order, Packet, Packets, Policies, Report, Service, Setup, Version,
+    self, Check, Doors, NotRun, Order, Packet, Packets, Policies, Report, Service, Setup, Units, Version,
 };
 use udsadmin::execution::Surroundings;
 use udsadmin::execution::unit::Systemd;

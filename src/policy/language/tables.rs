@@ -150,6 +150,17 @@ pub(in crate::policy) const COMMAND: Section = Section {
             "Properties of that service, which runner = \"unit\" has.",
             Shape::Table(&UNIT_OF_COMMAND),
         ),
+        key(
+            "stdin",
+            "What a client may give as its standard input: \"none\" (if nothing else is said), or \"bytes\", which are whole before \
+             it starts.",
+            Shape::Word(&["none", "bytes"]),
+        ),
+        key(
+            "input-limit",
+            "How long an input may be: \"64KiB\"; 1MiB at most, and if nothing else is said.",
+            SIZE,
+        ),
         key("max-running", "How many of it may run at once, whoever asked.", Shape::Integer(1, 1000)),
         key(
             "output-limit",

@@ -1,11 +1,13 @@
 //! On what terms a command runs: everything that its table sets beside what runs and for whom. Enforces none of it.
 
 mod delivery;
+mod input;
 mod property;
 mod runner;
 
 pub(super) use delivery::WAYS;
 pub use delivery::{Delivery, Keep, OnDisconnect};
+pub use input::{INPUT_MAX, Input};
 pub(super) use property::SECTION as UNIT_OF_COMMAND;
 pub use property::{Property, Setting};
 pub use runner::Runner;
@@ -32,6 +34,8 @@ pub struct Terms {
     pub max_running: Option<MaxRunning>,
     /// What starts it.
     pub runner: Runner,
+    /// What a client may give as its standard input.
+    pub input: Input,
     /// What becomes of its output.
     pub delivery: Delivery,
 }
@@ -46,12 +50,14 @@ impl Reader<'_> {
         let rate = self.term(table, "rate", Self::rate);
         let max_running = self.term(table, "max-running", Self::max_running);
         let runner = self.runner(table);
+        let input = self.input(table);
         let delivery = self.delivery(table);
         Some(Terms {
             timeout: timeout?.map_or(Some(TIMEOUT_DEFAULT), |limit| limit.0),
             rate: rate?,
             max_running: max_running?,
             runner: runner?,
+            input: input?,
             delivery: delivery?,
         })
     }

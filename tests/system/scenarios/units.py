@@ -18,7 +18,7 @@ COMMANDS = {
     "both": ('["/bin/sh", "-c", "echo to stdout; echo to stderr >&2"]', ""),
     "exit": ('["/bin/sh", "-c", "exit {code}"]\nargs = [{ name = "code", integer = { max = 255 } }]', ""),
     "die": ('["/bin/sh", "-c", "kill -{signal} $$"]\nargs = [{ name = "signal", one-of = ["TERM", "KILL"] }]', ""),
-    "cat": ('["/usr/bin/cat"]', ""),
+    "cat": ('["/usr/bin/cat"]\nstdin = "bytes"', ""),
     "odd": ('["/usr/bin/printf", "<%s>", "$HOME", "${{HOME}}", "%h", "$$", "a b", "\\"", "{text}"]\n'
             'args = [{ name = "text", text = { max-length = 40 } }]', ""),
     "environment": ('["/usr/bin/env", "-0"]', ""),
