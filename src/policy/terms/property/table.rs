@@ -130,7 +130,7 @@ pub(super) const REFUSED: [(&[&str], &str); 9] = [
         "a command has a key of its own for it, or the same value under both runners",
     ),
     (&["Root*"], "the program was checked where this machine's own root has it"),
-    (&["Description", "Documentation", "SyslogIdentifier", "Log*"], "the record names the unit by its job"),
+    (&["Description", "Documentation", "Syslog*", "LogL*", "LogR*", "LogE*", "LogN*", "LogF*"], "the record names the unit by its job"),
 ];
 
 const fn exec(name: &'static str, form: Form) -> Known {
