@@ -22,6 +22,7 @@ mod service;
 mod stop;
 mod texts;
 mod tokens;
+mod units;
 mod wire;
 mod wish;
 
@@ -39,4 +40,5 @@ pub use reload::{By, Check, Fresh, Policies, Read, Setup};
 pub use run::{order_places, places};
 pub use service::Service;
 pub use tokens::Tokens;
+pub use units::Units;
 pub use wire::{Answer, NotRun, Order, Passing, Report, Row};

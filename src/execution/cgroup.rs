@@ -145,10 +145,12 @@ mod tests {
             manner: Manner::default(),
             names_more_than_the_user: false,
             timeout: None,
+            runner: crate::policy::Runner::Direct,
         };
         let null = || File::options().read(true).write(true).open("/dev/null").unwrap().into();
         let delegation = Some(Delegation { path: path.clone() });
-        let surroundings = Surroundings { delegation, descriptors: (64, 64) };
+        let systemd = crate::execution::unit::Systemd::new("/bin/true".as_ref());
+        let surroundings = Surroundings { delegation, descriptors: (64, 64), systemd };
         let trail = Trail::Memory(Memory::default());
         let recorded = trail.record(&Event::new(Kind::Started, "x")).await.unwrap();
         let launched = launch(plan, [null(), null(), null()], &surroundings, recorded).await;

@@ -1,6 +1,7 @@
 //! A process from its start to its end, with all that it started. Runs nothing that is not on the record.
 
 use super::cgroup::JobGroup;
+use super::unit::Systemd;
 use super::{Delegation, JobId, Outcome, Plan};
 use crate::audit::Recorded;
 use crate::policy::Resource;
@@ -18,10 +19,10 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::spawn_blocking;
 
 /// How long a job may take to end after TERM, before KILL.
-const GRACE: Duration = Duration::from_secs(5);
+pub const GRACE: Duration = Duration::from_secs(5);
 
 /// How long what a job leaves behind may go on writing to its output.
-const LINGER: Duration = Duration::from_secs(1);
+pub(super) const LINGER: Duration = Duration::from_secs(1);
 
 /// How long a process may take to become its program, between taking the user's ids and `execve(2)`.
 const STARTING: Duration = Duration::from_secs(20);
@@ -44,7 +45,7 @@ pub struct Job {
 ///
 /// # Errors
 /// That of the first step that failed: nothing was started.
-pub async fn launch(
+pub(super) async fn launch(
     mut plan: Plan,
     stdio: [OwnedFd; 3],
     surroundings: &Surroundings,
@@ -85,7 +86,7 @@ fn prepared(plan: Plan, stdio: [OwnedFd; 3], descriptors: (u64, u64), cgroup: Op
 
 /// The manner, with what this process lends: the limit of descriptors, where the policy has none, and its ids, where it is
 /// the user already and nothing more is asked for. It could not take them, nor shrink what bounds it.
-fn manner(mut manner: Manner, names_more: bool, (soft, hard): (u64, u64)) -> Manner {
+pub(super) fn manner(mut manner: Manner, names_more: bool, (soft, hard): (u64, u64)) -> Manner {
     if !manner.limits.iter().any(|limit| limit.resource == Resource::Nofile) {
         manner.limits.push(Limit { resource: Resource::Nofile, soft, hard });
     }
@@ -125,6 +126,8 @@ pub struct Surroundings {
     pub delegation: Option<Delegation>,
     /// Soft and hard limit of open descriptors.
     pub descriptors: (u64, u64),
+    /// What runs the jobs that are units.
+    pub systemd: Systemd,
 }
 
 /// A process without privilege can take no ids, and needs none to be who it is.

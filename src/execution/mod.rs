@@ -4,14 +4,17 @@ mod cgroup;
 mod job;
 mod plan;
 mod proof;
+mod running;
 mod streams;
 mod tail;
+pub mod unit;
 
 pub use crate::request::JobId;
 pub use cgroup::Delegation;
-pub use job::{Ended, Job, Surroundings, launch};
+pub use job::{Ended, GRACE, Job, Surroundings};
 pub use plan::{Plan, plan};
 pub use proof::{Gift, NotProven, Obstacle, Proven, look, prove};
+pub use running::{Running, launch, unit_errno};
 pub use streams::{JobEnds, Streams};
 pub use tail::{BLOCK, Piece, Tail};
 

@@ -2,7 +2,7 @@
 
 use super::{JobId, Proven};
 use crate::identity::{Account, Peer, Uid};
-use crate::policy::{self, Grant, IoPriority};
+use crate::policy::{self, Grant, IoPriority, Runner};
 use crate::sys::{Capabilities, Confinement, Credentials, Limit, Manner, Sealed};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -46,6 +46,8 @@ pub struct Plan {
     pub(super) secrets: Vec<Sealed>,
     /// `None` is without limit.
     pub(super) timeout: Option<Duration>,
+    /// What starts it.
+    pub(super) runner: Runner,
 }
 
 /// The plan of a proven grant. The account is that of the grant's `run-as` user.
@@ -63,6 +65,7 @@ pub fn plan(proven: Proven, account: &Account, peer: &Peer, job: JobId) -> Plan 
         manner: manner(grant, account),
         names_more_than_the_user: names_more_than_the_user(grant),
         timeout: grant.terms().timeout,
+        runner: grant.terms().runner.clone(),
         job,
     }
 }

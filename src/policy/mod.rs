@@ -63,7 +63,9 @@ pub use step::{Explanation, Step};
 pub use terms::manner::{
     Bounds, CapabilitySet, EXCEPT_MAX, Environment, IoPriority, Manner, Resource, Walls,
 };
-pub use terms::{Delivery, INPUT_MAX, Input, Keep, OnDisconnect, TIMEOUT_MAX, Terms};
+pub use terms::{
+    Delivery, INPUT_MAX, Input, Keep, OnDisconnect, Property, Runner, Setting, TIMEOUT_MAX, Terms,
+};
 pub use time::moment;
 pub use visible::Visible;
 pub use who_can::{Able, who_can, who_can_use};

@@ -3,10 +3,15 @@
 mod delivery;
 mod input;
 pub(super) mod manner;
+mod property;
+mod runner;
 
 pub(super) use delivery::WAYS;
 pub use delivery::{Delivery, Keep, OnDisconnect};
 pub use input::{INPUT_MAX, Input};
+pub(super) use property::SECTION as UNIT_OF_COMMAND;
+pub use property::{Property, Setting};
+pub use runner::Runner;
 
 use manner::Manner;
 
@@ -30,6 +35,8 @@ pub struct Terms {
     pub rate: Option<Rate>,
     /// How many runs of it may be under way at once; `None` is as many as there is room for.
     pub max_running: Option<MaxRunning>,
+    /// What starts it.
+    pub runner: Runner,
     /// What a client may give as its standard input.
     pub input: Input,
     /// What becomes of its output.
@@ -47,6 +54,7 @@ impl Reader<'_> {
         let timeout = self.term(table, "timeout", Self::timeout);
         let rate = self.term(table, "rate", Self::rate);
         let max_running = self.term(table, "max-running", Self::max_running);
+        let runner = self.runner(table);
         let input = self.input(table);
         let delivery = self.delivery(table);
         let manner = self.manner(table);
@@ -54,6 +62,7 @@ impl Reader<'_> {
             timeout: timeout?.map_or(Some(TIMEOUT_DEFAULT), |limit| limit.0),
             rate: rate?,
             max_running: max_running?,
+            runner: runner?,
             input: input?,
             delivery: delivery?,
             manner: manner?,
