@@ -17,6 +17,8 @@ mod during;
 #[cfg(test)]
 mod execution;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod finals;
 #[cfg(test)]
 mod floors;

@@ -1,0 +1,189 @@
+//! Both programs under a tracer, started again whenever they end, as systemd does it; and one request after the other, during
+//! which one of them is killed. Judges nothing.
+
+use super::tracer::{Event, Role, Tracer};
+use crate::process::command;
+use crate::world::{Folder, Part, activated, listen_for_lines, listen_for_packets};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Writes to the witness file when it begins and when it ends, and says something in between.
+pub(super) const POLICY: &str = r#"
+[allow]
+users = ["USER"]
+[commands.witness]
+exec = ["/bin/sh", "-c", "echo began $0 $UDSADMIN_JOB >> FOLDER/witness; echo heard $0; echo ended $0 $UDSADMIN_JOB >> FOLDER/witness", "{round}"]
+args = [{ name = "round", integer = { min = 0, max = 1000000 } }]
+run-as = "USER"
+[[commands.witness.allow]]
+users = ["USER"]
+"#;
+
+/// Seconds that all kills of one scene may take. None waits for it when all is well.
+const PATIENCE: &str = "600";
+
+/// Who is killed, and when: at the so-manieth stop of the clock's after the client has begun. There are two at each system call:
+/// before it and behind it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fault {
+    pub(super) clock: Role,
+    pub(super) victim: Role,
+    pub(super) step: usize,
+}
+
+/// What came of one request.
+#[derive(Debug)]
+pub(super) struct Round {
+    pub(super) number: usize,
+    /// Stops of the clock's until the kill; all of them where there was none.
+    pub(super) steps: usize,
+    pub(super) killed: bool,
+    /// What the client was told.
+    pub(super) told: String,
+    /// The jobs that became a program, and of each whether its start was on the record by then.
+    pub(super) became: Vec<(String, bool)>,
+}
+
+/// Everything that is at work.
+pub(super) struct Scene {
+    tracer: Tracer,
+    line: UnixListener,
+    packets: OwnedFd,
+    rounds: usize,
+    alarm: Pid,
+    folder: Folder,
+}
+
+impl Scene {
+    pub(super) fn new(clock: Role, policy: &str) -> Self {
+        let folder = Folder::new();
+        folder.write("policy.toml", policy);
+        folder.write("witness", "");
+        let line = listen_for_lines(&folder.file("udsadmin.sock"));
+        let packets = listen_for_packets(&folder.file("broker.sock"));
+        let mut tracer = Tracer::new(clock);
+        let alarm = spawn(command("sleep").arg(PATIENCE).stdin(Stdio::null()));
+        tracer.know(alarm, Role::Client);
+        let mut scene = Self { tracer, line, packets, rounds: 0, alarm, folder };
+        scene.start(Role::Broker);
+        scene.start(Role::Server);
+        scene
+    }
+
+    fn start(&mut self, role: Role) {
+        let mut started = match role {
+            Role::Broker => activated(&self.folder, Part::Broker, self.packets.try_clone().unwrap()),
+            Role::Server => activated(&self.folder, Part::Server, self.line.try_clone().unwrap()),
+            Role::Client | Role::Job => return,
+        };
+        let record = File::options().create(true).append(true).open(self.folder.file("record")).unwrap();
+        started.env_remove("NOTIFY_SOCKET").stdin(Stdio::null()).stderr(record);
+        self.tracer.follow(spawn(&mut started), role);
+    }
+
+    /// One request, during which nobody is killed.
+    pub(super) fn unharmed(&mut self) -> Round {
+        self.play(None)
+    }
+
+    /// One request, during which somebody is killed; and whoever ends is started again.
+    pub(super) fn play(&mut self, fault: Option<Fault>) -> Round {
+        self.rounds += 1;
+        let mut round =
+            Round { number: self.rounds, steps: 0, killed: false, told: String::new(), became: Vec::new() };
+        let client = self.ask(round.number);
+        let (mut is_told, mut held) = (false, None);
+        while !is_told || self.tracer.process(Role::Job).is_some() {
+            match self.tracer.next() {
+                Event::Step(role, thread) => {
+                    if let Some(victim) = self.due(role, fault, &mut round, client) {
+                        kill(victim, Signal::SIGKILL).unwrap();
+                        held = Some((thread, victim));
+                    } else {
+                        self.tracer.go_on(thread);
+                    }
+                }
+                Event::Became(process) => {
+                    round.became.push(self.became(process));
+                    self.tracer.go_on(process);
+                }
+                Event::Ended(role, process) => {
+                    assert_ne!(process, self.alarm, "patience ended: {round:?} {}", self.read("record"));
+                    is_told |= process == client;
+                    if let Some((thread, _)) = held.take_if(|(_, victim)| *victim == process) {
+                        self.tracer.go_on(thread);
+                    }
+                    self.start(role);
+                }
+            }
+        }
+        round.told = self.read("told");
+        round
+    }
+
+    /// Whom to kill at this stop, if anybody.
+    fn due(&self, role: Role, fault: Option<Fault>, round: &mut Round, client: Pid) -> Option<Pid> {
+        let fault = fault.filter(|fault| fault.clock == role && !round.killed)?;
+        round.steps += 1;
+        if round.steps < fault.step {
+            return None;
+        }
+        let victim = match fault.victim {
+            Role::Client => Some(client),
+            other => self.tracer.process(other),
+        };
+        round.killed = round.steps == fault.step && victim.is_some();
+        victim.filter(|_| round.killed)
+    }
+
+    /// A client of its own kind: it asks once, and writes down what it is told.
+    fn ask(&mut self, number: usize) -> Pid {
+        let request = self.folder.write("request", &format!("witness {number}\n"));
+        let mut client = command("nc");
+        client.args(["-N", "-U"]).arg(self.folder.file("udsadmin.sock"));
+        client.stdin(File::open(request).unwrap()).stdout(File::create(self.folder.file("told")).unwrap());
+        let client = spawn(client.stderr(Stdio::null()));
+        self.tracer.know(client, Role::Client);
+        client
+    }
+
+    /// The job that became a program, and whether its start is on the record.
+    fn became(&self, process: Pid) -> (String, bool) {
+        let environment = fs::read(format!("/proc/{process}/environ")).unwrap();
+        let environment = String::from_utf8(environment).unwrap();
+        let job = environment.split('\0').find_map(|one| one.strip_prefix("UDSADMIN_JOB=")).unwrap();
+        let record = self.read("record");
+        let is_recorded = record.lines().any(|line| is_about(line, "started", job));
+        (job.to_owned(), is_recorded)
+    }
+
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.folder.file(name)
+    }
+
+    pub(super) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.file(name)).unwrap()
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        self.tracer.end();
+    }
+}
+
+/// Whether a line of the record is an event of this kind about this job.
+pub(super) fn is_about(line: &str, event: &str, job: &str) -> bool {
+    line.starts_with(&format!("audit: {event}: ")) && line.contains(&format!(" JOB={job}"))
+}
+
+fn spawn(command: &mut Command) -> Pid {
+    // The tracer waits for it.
+    let child = command.spawn().unwrap();
+    Pid::from_raw(child.id().try_into().unwrap())
+}
