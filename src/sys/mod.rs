@@ -9,6 +9,6 @@ mod watch;
 
 pub use activation::{NotPassed, Passed, take_passed_sockets};
 pub use socket::{peer_groups, peer_label, socket_file};
-pub use spawn::{Child, Credentials, Held, Launch, hold, verdict};
+pub use spawn::{Child, Credentials, Held, Launch, hold, is_mere_fork, verdict};
 pub use users::listed_users;
 pub use watch::watch;

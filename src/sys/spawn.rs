@@ -162,16 +162,30 @@ impl Child {
     }
 }
 
-/// Whether `execve(2)` has happened. To be asked when the line of the held process is readable.
+/// Whether `execve(2)` has happened. To be asked when the line of the held process is readable, and before that is waited for.
 ///
 /// # Errors
-/// The error of the first step that failed, that of `execve(2)` included: the program then never ran.
-pub fn verdict(line: BorrowedFd<'_>) -> io::Result<()> {
+/// The error of the first step that failed, that of `execve(2)` included, or that it ended before (`EPIPE`): the program then
+/// never ran.
+pub fn verdict(line: BorrowedFd<'_>, process: Pid) -> io::Result<()> {
     let mut errno = [0; size_of::<i32>()];
     match rustix::io::read(line, &mut errno)? {
+        0 if is_mere_fork(process) => Err(io::Error::from_raw_os_error(libc::EPIPE)),
         0 => Ok(()),
         _ => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno))),
     }
+}
+
+/// Whether a process, alive or not waited for yet, is a fork that has become no program since: the kernel's own note of it
+/// (`PF_FORKNOEXEC`, linux/sched.h), among the flags in proc_pid_stat(5). One of which that can't be learnt counts as a program.
+#[must_use]
+pub fn is_mere_fork(process: Pid) -> bool {
+    const FORK_NO_EXEC: u64 = 0x40;
+    let stat = std::fs::read(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
+    let stat = String::from_utf8_lossy(&stat);
+    // After the name, which may hold anything: state, parent, group, session, terminal, its group, flags.
+    let flags = stat.rsplit_once(')').and_then(|(_, fields)| fields.split_whitespace().nth(6));
+    flags.and_then(|flags| flags.parse().ok()).is_some_and(|flags: u64| flags & FORK_NO_EXEC != 0)
 }
 
 /// What the new process needs of descriptors, all numbered so high that none is in another's way.
@@ -179,6 +193,8 @@ struct Stage {
     stdio: [OwnedFd; 3],
     handed: Vec<OwnedFd>,
     line: OwnedFd,
+    /// All of these, and the way into the cgroup: in order of their numbers.
+    needed: Vec<u32>,
 }
 
 /// The first number after the three streams.
@@ -190,11 +206,14 @@ impl Stage {
         let above = i32::try_from(launch.handed.len()).unwrap_or(i32::MAX).saturating_add(FIRST);
         let aside = |descriptor: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(descriptor, above);
         let [stdin, stdout, stderr] = &launch.stdio;
-        Ok(Self {
-            stdio: [aside(stdin)?, aside(stdout)?, aside(stderr)?],
-            handed: launch.handed.iter().map(aside).collect::<Result<_, _>>()?,
-            line: aside(line)?,
-        })
+        let stdio = [aside(stdin)?, aside(stdout)?, aside(stderr)?];
+        let handed = launch.handed.iter().map(aside).collect::<Result<Vec<_>, _>>()?;
+        let line = aside(line)?;
+        let ours = stdio.iter().chain(&handed).chain([&line]).map(AsFd::as_fd);
+        let needed = ours.chain(launch.cgroup.as_ref().map(AsFd::as_fd));
+        let mut needed: Vec<u32> = needed.map(number).collect();
+        needed.sort_unstable();
+        Ok(Self { stdio, handed, line, needed })
     }
 }
 
@@ -228,7 +247,8 @@ pub fn hold(launch: &Launch) -> io::Result<Held> {
 
 /// The new process's whole life until it is the program, or has told why it is not.
 fn become_program(launch: &Launch, image: &Image, stage: &Stage) -> ! {
-    let error = match released(&stage.line).and_then(|()| enter(launch, stage)) {
+    let waited = close_all_but(&stage.needed, FIRST.unsigned_abs()).and_then(|()| released(&stage.line));
+    let error = match waited.and_then(|()| enter(launch, stage)) {
         Ok(()) => image.execute(),
         Err(error) => error,
     };
@@ -238,7 +258,8 @@ fn become_program(launch: &Launch, image: &Image, stage: &Stage) -> ! {
     unsafe { libc::_exit(if told.is_ok() { 127 } else { 126 }) }
 }
 
-/// Waits for the word to go on. The end of the line is none.
+/// Waits for the word to go on. The end of the line is none: it comes with our own end, for whoever waits here has no copy of
+/// the other end, nor of anything else of ours that others wait to see closed.
 fn released(line: &OwnedFd) -> io::Result<()> {
     match rustix::io::read(line, &mut [0; 1])? {
         0 => Err(io::ErrorKind::BrokenPipe.into()),
@@ -258,7 +279,7 @@ fn enter(launch: &Launch, stage: &Stage) -> io::Result<()> {
     rustix::stdio::dup2_stdout(stdout)?;
     rustix::stdio::dup2_stderr(stderr)?;
     let first_of_ours = hand_over(&stage.handed)?;
-    close_all_but(&stage.line, first_of_ours)?;
+    close_all_but(&[number(stage.line.as_fd())], first_of_ours)?;
     reset_signals()?;
     unistd::setsid()?;
     leave_session_keyring()?;
@@ -329,17 +350,28 @@ fn hand_over(handed: &[OwnedFd]) -> io::Result<u32> {
     Ok(number.unsigned_abs())
 }
 
-/// Closes every descriptor from this number on but this one, which closes itself when the program begins.
-fn close_all_but(kept: &OwnedFd, first: u32) -> io::Result<()> {
-    let kept = kept.as_raw_fd().unsigned_abs();
-    for (first, last) in [(first, kept - 1), (kept + 1, u32::MAX)] {
-        // SAFETY: closes descriptors whose owners live in the process that this one is a copy of, and are not used here.
-        let status = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
-        if status != 0 {
-            return Err(io::Error::last_os_error());
-        }
+/// Closes every descriptor from this number on but these, which are in order. The line closes itself when the program begins.
+fn close_all_but(kept: &[u32], first: u32) -> io::Result<()> {
+    let mut next = first;
+    for kept in kept.iter().filter(|kept| **kept >= first) {
+        close_range(next, kept.saturating_sub(1))?;
+        next = kept.saturating_add(1);
     }
-    Ok(())
+    close_range(next, u32::MAX)
+}
+
+/// Closes these descriptors, if there are any between them.
+fn close_range(first: u32, last: u32) -> io::Result<()> {
+    if first > last {
+        return Ok(());
+    }
+    // SAFETY: closes descriptors whose owners live in the process that this one is a copy of, and are not used here.
+    let status = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    if status == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn number(descriptor: BorrowedFd<'_>) -> u32 {
+    descriptor.as_raw_fd().unsigned_abs()
 }
 
 #[cfg(test)]
