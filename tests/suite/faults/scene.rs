@@ -25,7 +25,7 @@ users = ["USER"]
 "#;
 
 /// Seconds that all kills of one scene may take. None waits for it when all is well.
-const PATIENCE: &str = "600";
+const PATIENCE: &str = "300";
 
 /// Who is killed, and when: at the so-manieth stop of the clock's after the client has begun. There are two at each system call:
 /// before it and behind it.
@@ -45,8 +45,17 @@ pub(super) struct Round {
     pub(super) killed: bool,
     /// What the client was told.
     pub(super) told: String,
-    /// The jobs that became a program, and of each whether its start was on the record by then.
-    pub(super) became: Vec<(String, bool)>,
+    /// Whether the kill was between two steps of the job's.
+    pub(super) is_exact: bool,
+}
+
+/// A job that became a program.
+#[derive(Clone, Debug)]
+pub(super) struct Became {
+    pub(super) round: usize,
+    pub(super) job: String,
+    /// Whether its start was on the record by then.
+    pub(super) is_recorded: bool,
 }
 
 /// Everything that is at work.
@@ -56,6 +65,8 @@ pub(super) struct Scene {
     packets: OwnedFd,
     rounds: usize,
     alarm: Pid,
+    /// What the kernel saw run, of all rounds: who asked may be gone before it begins.
+    pub(super) became: Vec<Became>,
     folder: Folder,
 }
 
@@ -69,7 +80,7 @@ impl Scene {
         let mut tracer = Tracer::new(clock);
         let alarm = spawn(command("sleep").arg(PATIENCE).stdin(Stdio::null()));
         tracer.know(alarm, Role::Client);
-        let mut scene = Self { tracer, line, packets, rounds: 0, alarm, folder };
+        let mut scene = Self { tracer, line, packets, rounds: 0, alarm, became: Vec::new(), folder };
         scene.start(Role::Broker);
         scene.start(Role::Server);
         scene
@@ -86,19 +97,14 @@ impl Scene {
         self.tracer.follow(spawn(&mut started), role);
     }
 
-    /// One request, during which nobody is killed.
-    pub(super) fn unharmed(&mut self) -> Round {
-        self.play(None)
-    }
-
-    /// One request, during which somebody is killed; and whoever ends is started again.
+    /// One request, during which somebody may be killed; whoever ends is started again.
     pub(super) fn play(&mut self, fault: Option<Fault>) -> Round {
         self.rounds += 1;
-        let mut round =
-            Round { number: self.rounds, steps: 0, killed: false, told: String::new(), became: Vec::new() };
+        let is_exact = fault.is_none_or(|fault| fault.clock == Role::Job);
+        let mut round = Round { number: self.rounds, steps: 0, killed: false, told: String::new(), is_exact };
         let client = self.ask(round.number);
         let (mut is_told, mut held) = (false, None);
-        while !is_told || self.tracer.process(Role::Job).is_some() {
+        while !is_told || held.is_some() || self.tracer.process(Role::Job).is_some() {
             match self.tracer.next() {
                 Event::Step(role, thread) => {
                     if let Some(victim) = self.due(role, fault, &mut round, client) {
@@ -109,11 +115,11 @@ impl Scene {
                     }
                 }
                 Event::Became(process) => {
-                    round.became.push(self.became(process));
+                    self.became.push(self.became(process));
                     self.tracer.go_on(process);
                 }
                 Event::Ended(role, process) => {
-                    assert_ne!(process, self.alarm, "patience ended: {round:?} {}", self.read("record"));
+                    assert_ne!(process, self.alarm, "patience ended: {round:?}");
                     is_told |= process == client;
                     if let Some((thread, _)) = held.take_if(|(_, victim)| *victim == process) {
                         self.tracer.go_on(thread);
@@ -152,17 +158,24 @@ impl Scene {
         client
     }
 
-    /// The job that became a program, and whether its start is on the record.
-    fn became(&self, process: Pid) -> (String, bool) {
-        let environment = fs::read(format!("/proc/{process}/environ")).unwrap();
-        let environment = String::from_utf8(environment).unwrap();
+    /// The job that became this program, and whether its start is on the record.
+    fn became(&self, process: Pid) -> Became {
+        let read = |name: &str| fs::read_to_string(format!("/proc/{process}/{name}")).unwrap();
+        let (environment, argv, record) = (read("environ"), read("cmdline"), self.read("record"));
         let job = environment.split('\0').find_map(|one| one.strip_prefix("UDSADMIN_JOB=")).unwrap();
-        let record = self.read("record");
+        let round = argv.trim_end_matches('\0').rsplit('\0').next().unwrap();
         let is_recorded = record.lines().any(|line| is_about(line, "started", job));
-        (job.to_owned(), is_recorded)
+        Became { round: round.parse().unwrap(), job: job.to_owned(), is_recorded }
     }
 
-    pub(super) fn file(&self, name: &str) -> PathBuf {
+    /// How many descriptors the two programs have open.
+    pub(super) fn descriptors(&self) -> usize {
+        let open =
+            |role| fs::read_dir(format!("/proc/{}/fd", self.tracer.process(role).unwrap())).unwrap().count();
+        open(Role::Server) + open(Role::Broker)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
         self.folder.file(name)
     }
 
