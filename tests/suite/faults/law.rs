@@ -51,7 +51,7 @@ impl<'a> Case<'a> {
     /// The rule that is broken.
     pub(super) fn judge(&self) -> Result<(), &'static str> {
         rule(self.began.len() <= 1 && self.became.len() <= 1, "one request, one run")?;
-        let was_seen = |job| self.became.iter().any(|one| one.job == *job);
+        let was_seen = |job: &String| self.became.iter().any(|one| one.job == *job);
         rule(self.began.iter().all(was_seen), "no run that the kernel did not see")?;
         rule(self.became.iter().all(|one| one.is_recorded), "no run before its record")?;
         rule(self.began.iter().all(|job| self.has(&self.started, job)), "no run without its record")?;
