@@ -1,7 +1,9 @@
 //! What may be asked: names, values, requests. Knows neither how they are spelt on a wire nor who may ask.
 
+mod job;
 mod wish;
 
+pub use job::{JobId, Misspelt, Token, Wanted};
 pub use wish::{TRIAL, Wish};
 
 use serde::{Deserialize, Serialize};
@@ -226,6 +228,18 @@ impl Builtin {
     #[must_use]
     pub fn verb(self) -> &'static str {
         Self::ALL.iter().find(|(builtin, _)| *builtin == self).map_or("", |(_, name)| *name)
+    }
+
+    /// Whether a grant under `[builtins]` of the policy gives a peer more of it than everyone has: the runs of others.
+    #[must_use]
+    pub const fn reaches_others(self) -> bool {
+        matches!(self, Self::Cancel | Self::Job | Self::Jobs)
+    }
+
+    /// Whether the policy may grant it.
+    #[must_use]
+    pub const fn is_grantable(self) -> bool {
+        self.needs_grant() || self.reaches_others()
     }
 
     /// Whether a peer needs a grant under `[builtins]` of the policy for it.

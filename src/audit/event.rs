@@ -25,6 +25,10 @@ pub enum Kind {
     Started,
     /// A command has ended, or could not be started after all.
     Finished,
+    /// A run was told to end, by whom it says.
+    JobCancelled,
+    /// The output of a run of another user was read.
+    JobRead,
     /// What came was no request. Some of it ends the connection.
     ProtocolError,
     /// Octets came from another user than the one who connected.
@@ -45,6 +49,8 @@ impl Kind {
             Self::Denied => "denied",
             Self::Started => "started",
             Self::Finished => "finished",
+            Self::JobCancelled => "job-cancelled",
+            Self::JobRead => "job-read",
             Self::ProtocolError => "protocol-error",
             Self::SenderMismatch => "sender-mismatch",
             Self::PolicyLoaded => "policy-loaded",
@@ -61,6 +67,8 @@ impl Kind {
             Self::Denied => "7d5406ff88ae4aafbde069a84f3325b1",
             Self::Started => "b6ef443242024a088ccb1b71515146f7",
             Self::Finished => "f4b7a5636485483f9940992f8124aed6",
+            Self::JobCancelled => "f0c5ce33e26e405cad050475859f9733",
+            Self::JobRead => "11e84d333d4445e9b52d068ccd71dc4f",
             Self::ProtocolError => "993d125a4efd4812b5ba296f4789dcc0",
             Self::SenderMismatch => "59c10322e3714de892f28c3680aad08b",
             Self::PolicyLoaded => "aebd644a9e084c2ab43ca38e0d6e566c",
@@ -74,7 +82,7 @@ impl Kind {
         match self {
             Self::SenderMismatch | Self::PolicyRefused => "3",
             Self::Refused | Self::Denied | Self::ProtocolError => "4",
-            Self::Started | Self::Finished | Self::PolicyLoaded => "5",
+            Self::Started | Self::Finished | Self::JobCancelled | Self::JobRead | Self::PolicyLoaded => "5",
             Self::Connected => "6",
         }
     }
@@ -221,12 +229,14 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    const KINDS: [Kind; 9] = [
+    const KINDS: [Kind; 11] = [
         Kind::Connected,
         Kind::Refused,
         Kind::Denied,
         Kind::Started,
         Kind::Finished,
+        Kind::JobCancelled,
+        Kind::JobRead,
         Kind::ProtocolError,
         Kind::SenderMismatch,
         Kind::PolicyLoaded,

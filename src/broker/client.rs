@@ -3,7 +3,7 @@
 use super::force::Version;
 use super::wire::{Order, Report};
 use super::{Packet, Packets};
-use crate::request::{Request, Wish};
+use crate::request::{Request, Wanted, Wish};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -61,18 +61,18 @@ impl Connection {
         }
     }
 
-    /// Orders a run, with the ends of its pipes: stdout, stderr, and stdin where there is input. `version` is of the policy
-    /// that the request was judged by.
+    /// Orders a run, with its input, if it has one. `version` is of the policy that the request was judged by.
     ///
     /// # Errors
     /// Those of sending: nothing was started.
     pub async fn run(
         &self,
         (run, version): (u32, Version),
-        request: &Request,
-        pipes: &[BorrowedFd<'_>],
+        (request, wanted): (&Request, &Wanted),
+        input: Option<BorrowedFd<'_>>,
     ) -> io::Result<()> {
-        self.packets.send(&Order::Run { run, version, request: request.clone() }, pipes).await
+        let (request, wanted) = (request.clone(), wanted.clone());
+        self.packets.send(&Order::Run { run, version, request, wanted }, input.as_slice()).await
     }
 
     /// Orders a wish to be fulfilled.
@@ -88,13 +88,19 @@ impl Connection {
         drop(self.packets.send(&Order::Cancel { run }, &[]).await);
     }
 
-    /// The next report; `None` where the broker is gone and all its reports were read: the end of what runs is unknown,
+    /// Has a run ended that has written more than it may. Whether the broker is still there to hear it, [`next`](Self::next)
+    /// tells.
+    pub async fn cap(&self, run: u32) {
+        drop(self.packets.send(&Order::Cap { run }, &[]).await);
+    }
+
+    /// The next report, and what came along; `None` where the broker is gone and all its reports were read: the end of what runs is unknown,
     /// and what was not reported as about to start never started. Dropping the future loses nothing.
     ///
     /// # Errors
     /// Those of `recvmsg(2)`, or what came is no report: nothing is known.
-    pub async fn next(&self) -> io::Result<Option<Report>> {
-        Ok(self.packets.receive().await?.map(|packet| packet.value))
+    pub async fn next(&self) -> io::Result<Option<Packet<Report>>> {
+        self.packets.receive().await
     }
 }
 

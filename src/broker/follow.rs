@@ -91,7 +91,14 @@ impl Followed {
                 refused || state.now.version.since() > this.at
             }
             Answer::Confirmed => state.until.is_none(),
-            Answer::NothingToConfirm | Answer::Busy | Answer::NotDone(_) => true,
+            Answer::NothingToConfirm
+            | Answer::Busy
+            | Answer::Job
+            | Answer::Cancelled
+            | Answer::Listed
+            | Answer::NoSuchJob
+            | Answer::JobIsOver
+            | Answer::NotDone(_) => true,
         })
         .await
     }
@@ -190,6 +197,8 @@ async fn next(packets: &Packets) -> io::Result<(Said, OwnedFd)> {
         Report::Opened
         | Report::Refused
         | Report::Starts { .. }
+        | Report::Accepted { .. }
+        | Report::Repeats { .. }
         | Report::NotRun { .. }
         | Report::Ended { .. }
         | Report::Row { .. }

@@ -16,7 +16,7 @@ use std::path::Path;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Descriptors that one packet brings at most: those of a run with input.
+/// Descriptors that one packet brings at most: those of a run that starts.
 const DESCRIPTORS_MAX: usize = 3;
 
 /// A value, and the descriptors that came with it.

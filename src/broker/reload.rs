@@ -60,7 +60,7 @@ pub enum By<'a> {
         /// The peer.
         peer: &'a Peer,
         /// What it asked for.
-        wish: Wish,
+        wish: &'a Wish,
     },
 }
 

@@ -1,23 +1,25 @@
-//! One run, from the order to its report: decide, record, start, wait, record. In that order, and no step left out.
+//! One run, from the order to its start: decide, record, start. In that order, and no step left out.
 
 use super::force::InForce;
+use super::input::stdin;
+use super::jobs::{Facts, Known};
 use super::quota::Share;
 use super::service::{Ordered, Service, Session};
-use super::wire::{NotRun, Report};
+use super::stop::Stop;
+use super::tokens::{Begun, Claim, Claimed};
+use super::wire::{NotRun, Passing, Report};
 use crate::audit::{Event, Kind};
-use crate::execution::{self, Job, JobId, NotProven, Outcome, Proven, plan, prove};
+use crate::execution::{self, Job, JobEnds, JobId, NotProven, Proven, Streams, Tail, plan, prove};
 use crate::identity::{Account, Peer};
 use crate::limits::{Place, Places};
 use crate::policy::{Decision, Denial, Grant, Shown, decide};
-use crate::request::{CommandName, Request};
+use crate::protocol::spell;
+use crate::request::{CommandName, Request, Wanted};
 use crate::{accounts, files};
-use rustix::fs::{FsWord, OFlags, fcntl_getfl, fstatfs};
-use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// Runs at once, of all peers together.
 const RUNS_MAX: usize = 512;
@@ -34,9 +36,6 @@ const ORDERS_PER_USER: usize = RUNS_PER_USER + 16;
 /// How long the server may take to read a report before it counts as stuck.
 pub(super) const REPORTING: Duration = Duration::from_secs(10);
 
-/// The file system of pipes without a name, and of nothing else (linux/magic.h).
-const PIPEFS_MAGIC: FsWord = 0x5049_5045;
-
 /// The places for runs.
 #[must_use]
 pub fn places() -> Arc<Places> {
@@ -50,13 +49,15 @@ pub fn order_places() -> Arc<Places> {
 }
 
 /// One run: whom its reports are for, and what the record says of it at each of its steps.
-struct Entry<'a> {
-    session: &'a Session,
-    run: u32,
-    now: &'a InForce,
-    peer: &'a Peer,
-    request: &'a Request,
-    shown: Shown,
+pub(super) struct Entry<'a> {
+    pub(super) session: &'a Session,
+    pub(super) run: u32,
+    pub(super) now: &'a InForce,
+    pub(super) peer: &'a Peer,
+    pub(super) request: &'a Request,
+    pub(super) wanted: &'a Wanted,
+    pub(super) shown: Shown,
+    pub(super) stop: &'a Stop,
 }
 
 impl Entry<'_> {
@@ -64,47 +65,101 @@ impl Entry<'_> {
         Event::about(kind, self.peer, &self.shown, what)
     }
 
-    fn granted(&self, kind: Kind, what: &str, grant: &Grant, job: &JobId) -> Event {
-        self.event(kind, what).decision("permit", grant.rule()).field("UDSADMIN_JOB", job)
+    pub(super) fn granted(&self, kind: Kind, what: &str, grant: &Grant, job: &JobId) -> Event {
+        self.event(kind, what)
+            .decision("permit", grant.rule())
+            .field("UDSADMIN_JOB", job)
+            .optional("UDSADMIN_TOKEN", self.wanted.token.as_ref())
+            .optional("UDSADMIN_DETACHED", self.wanted.detach.then_some("yes"))
     }
+}
+
+/// How an order to run begins.
+pub(super) enum Start {
+    /// It runs.
+    UnderWay(Box<UnderWay>),
+    /// It ran before, under the same token.
+    Before(Begun),
+}
+
+/// A run under way, and what it holds meanwhile.
+pub(super) struct UnderWay {
+    pub(super) job: Job,
+    pub(super) known: Arc<Known>,
+    pub(super) streams: Streams,
+    pub(super) grant: Arc<Grant>,
+    pub(super) claimed: Option<Claimed>,
+    /// Of all runs, and of its command's.
+    pub(super) places: (Place, Option<Place<CommandName>>),
+}
+
+/// Where a run's output goes, before there is a run.
+struct Outlet {
+    streams: Streams,
+    ends: JobEnds,
+    tail: Tail,
 }
 
 impl Service {
     /// Carries out one order to run, all of it under one policy, and reports on it.
-    pub(super) async fn run(&self, session: &Session, ordered: Ordered, cancel: &CancellationToken) {
-        let Ordered { run, version, request, pipes } = ordered;
+    pub(super) async fn run(&self, session: &Session, ordered: Ordered, stop: &Stop) {
+        let Ordered { run, version, request, wanted, input } = ordered;
         let now = self.policies.now();
         if now.version != version {
             return report(session, &Report::NotRun { run, why: NotRun::OtherPolicy }).await;
         }
         let (peer, shown) = (session.peer_now(&now.policy).await, now.policy.shown(&request));
-        let entry = Entry { session, run, now: &now, peer: &peer, request: &request, shown };
-        let end = match self.start(&entry, pipes).await {
-            Err(why) => Report::NotRun { run, why },
-            Ok((job, grant, _held)) => self.see_to_its_end(job, &entry, &grant, cancel).await.report(run),
-        };
-        report(session, &end).await;
+        let (request, wanted) = (&request, &wanted);
+        let entry = Entry { session, run, now: &now, peer: &peer, request, wanted, shown, stop };
+        match self.start(&entry, input).await {
+            Err(why) => report(session, &Report::NotRun { run, why }).await,
+            Ok(Start::Before(begun)) => self.repeat(&entry, begun).await,
+            Ok(Start::UnderWay(under_way)) => self.see_to_its_end(*under_way, &entry).await,
+        }
     }
 
-    async fn start(&self, entry: &Entry<'_>, pipes: Vec<OwnedFd>) -> Result<(Job, Arc<Grant>, Held), NotRun> {
-        let has_input = pipes.len() > 2;
-        let stdio = stdio(pipes).map_err(|error| internal("the pipes of a run", &error))?;
+    async fn start(&self, entry: &Entry<'_>, input: Option<OwnedFd>) -> Result<Start, NotRun> {
+        let has_input = input.is_some();
+        let input = stdin(input).map_err(|error| internal("the input of a run", &error))?;
         if self.draining.is_cancelled() {
             return Err(NotRun::Draining);
         }
-        if let Err(gone) = entry.session.is_open() {
-            let what = format!("denied: {gone}");
-            let event = Event::about(Kind::Denied, entry.peer, &entry.shown.before_proof(), &what);
-            self.trail.note(&event.field("UDSADMIN_DECISION", "deny").field("UDSADMIN_REASON", gone)).await;
-            return Err(NotRun::Denied);
-        }
+        self.check_client(entry).await?;
         let grant = Arc::new(self.judge(entry).await?);
+        let claimed = match self.claim(entry).await? {
+            Some(Claim::Fresh(claimed)) => Some(claimed),
+            Some(Claim::Again(begun)) => return Ok(Start::Before(begun)),
+            None | Some(Claim::Taken | Claim::TooMany) => None,
+        };
         let place = self.runs.take(entry.peer.uid).ok_or(NotRun::Busy)?;
         let proven = self.prove(entry, &grant, has_input).await?;
-        let id = JobId::draw().map_err(|error| internal("an id for a run", &error))?;
         let share = self.share(entry, &grant).await?;
-        let job = self.execute(entry, proven, id, stdio).await?;
-        Ok((job, grant, Held { _place: place, _share: share.spend() }))
+        let id = JobId::draw().map_err(|error| internal("an id for a run", &error))?;
+        let claimed = begun(claimed, &id).await.map_err(|error| internal("the token of a run", &error))?;
+        let (job, known, streams) = self.execute(entry, proven, id, input).await?;
+        let places = (place, share.spend());
+        let claimed = claimed.map(Claimed::started);
+        Ok(Start::UnderWay(Box::new(UnderWay { job, known, streams, grant, claimed, places })))
+    }
+
+    /// Whoever asks must still be there.
+    async fn check_client(&self, entry: &Entry<'_>) -> Result<(), NotRun> {
+        let Err(gone) = entry.session.is_open() else { return Ok(()) };
+        let what = format!("denied: {gone}");
+        let event = Event::about(Kind::Denied, entry.peer, &entry.shown.before_proof(), &what);
+        self.trail.note(&event.field("UDSADMIN_DECISION", "deny").field("UDSADMIN_REASON", gone)).await;
+        Err(NotRun::Denied)
+    }
+
+    /// What the run's token is, where it has one.
+    async fn claim(&self, entry: &Entry<'_>) -> Result<Option<Claim>, NotRun> {
+        let Some(token) = &entry.wanted.token else { return Ok(None) };
+        let spelling = spell(entry.shown.request());
+        match self.tokens.claim(entry.peer.uid, token, &spelling).await {
+            Claim::Taken => Err(NotRun::TokenTaken),
+            Claim::TooMany => Err(NotRun::TooManyTokens),
+            known @ (Claim::Fresh(_) | Claim::Again(_)) => Ok(Some(known)),
+        }
     }
 
     async fn judge(&self, entry: &Entry<'_>) -> Result<Grant, NotRun> {
@@ -155,9 +210,11 @@ impl Service {
         entry: &Entry<'_>,
         proven: Proven,
         id: JobId,
-        stdio: [OwnedFd; 3],
-    ) -> Result<Job, NotRun> {
+        input: OwnedFd,
+    ) -> Result<(Job, Arc<Known>, Streams), NotRun> {
         let grant = &*Arc::clone(proven.grant());
+        let Outlet { streams, ends: [stdout, stderr], tail } =
+            outlet(grant).map_err(|error| internal("the pipes of a run", &error))?;
         let recorded = self
             .trail
             .record(&entry.granted(Kind::Started, "starts", grant, &id))
@@ -168,14 +225,30 @@ impl Service {
             Err(error) => return Err(self.not_started(entry, grant, id, &error).await),
         };
         let plan = plan(proven, &account, entry.peer, id.clone());
-        let starts = Report::Starts { run: entry.run, job: id.clone() };
-        let started = match try_to_report(entry.session, &starts).await {
-            Ok(()) => execution::launch(plan, stdio, &self.surroundings, recorded).await,
+        let known = Known::new(self.facts(entry, grant, &id), tail, entry.stop.clone());
+        self.jobs.add(&known);
+        let started = match announce(entry, grant, &known, &streams).await {
+            Ok(()) => execution::launch(plan, [input, stdout, stderr], &self.surroundings, recorded).await,
             Err(error) => Err(error),
         };
         match started {
-            Ok(job) => Ok(job),
-            Err(error) => Err(self.not_started(entry, grant, id, &error).await),
+            Ok(job) => Ok((job, known, streams)),
+            Err(error) => {
+                self.jobs.forget(&known);
+                Err(self.not_started(entry, grant, id, &error).await)
+            }
+        }
+    }
+
+    fn facts(&self, entry: &Entry<'_>, grant: &Grant, id: &JobId) -> Facts {
+        Facts {
+            id: id.clone(),
+            uid: entry.peer.uid,
+            user: entry.peer.user(),
+            command: grant.command().clone(),
+            request: spell(entry.shown.request()),
+            began: (self.clock)(),
+            keep: grant.terms().delivery.keep,
         }
     }
 
@@ -203,58 +276,23 @@ impl Service {
         self.trail.note(&event.field("UDSADMIN_EXIT", exit).field("UDSADMIN_REASON", error)).await;
         NotRun::ExecFailed { errno, job }
     }
-
-    async fn see_to_its_end(
-        &self,
-        job: Job,
-        entry: &Entry<'_>,
-        grant: &Grant,
-        cancel: &CancellationToken,
-    ) -> End {
-        let id = job.id().clone();
-        let (outcome, took) = match job.finish(cancel.cancelled()).await {
-            Ok((outcome, took)) => (Some(outcome), took),
-            Err(error) => {
-                tracing::error!("job {id}: its end can't be learnt: {error}");
-                (None, Duration::ZERO)
-            }
-        };
-        let exit = outcome.map_or_else(|| "unknown".to_owned(), |outcome| outcome.to_string());
-        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let event = entry.granted(Kind::Finished, &format!("ended: {exit}"), grant, &id);
-        self.trail.note(&event.field("UDSADMIN_EXIT", &exit).field("UDSADMIN_MS", ms)).await;
-        End { job: id, outcome, ms }
-    }
 }
 
 /// Reports what is so whether the server hears it or not.
 pub(super) async fn report(session: &Session, report: &Report) {
-    if let Err(error) = try_to_report(session, report).await {
+    report_with(session, report, &[]).await;
+}
+
+/// The same, with descriptors.
+pub(super) async fn report_with(session: &Session, report: &Report, descriptors: &[BorrowedFd<'_>]) {
+    if let Err(error) = try_to_report(session, report, descriptors).await {
         tracing::warn!("a report did not reach the server: {error}");
     }
 }
 
 /// A server that is gone, or reads nothing, holds up no run: not its end, and not its place.
-async fn try_to_report(session: &Session, report: &Report) -> io::Result<()> {
-    tokio::time::timeout(REPORTING, session.packets.send(report, &[])).await?
-}
-
-/// What a run holds while it is under way.
-struct Held {
-    _place: Place,
-    _share: Option<Place<CommandName>>,
-}
-
-struct End {
-    job: JobId,
-    outcome: Option<Outcome>,
-    ms: u64,
-}
-
-impl End {
-    fn report(self, run: u32) -> Report {
-        Report::Ended { run, job: self.job, outcome: self.outcome, ms: self.ms }
-    }
+async fn try_to_report(session: &Session, report: &Report, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    tokio::time::timeout(REPORTING, session.packets.send(report, descriptors)).await?
 }
 
 /// A program that is not as it must be.
@@ -274,23 +312,30 @@ fn internal(what: &str, error: &io::Error) -> NotRun {
     NotRun::Internal
 }
 
-/// Standard input, output and error, in this order, of what was passed: pipes and nothing else, so that a job writes to
-/// nothing that the server could not have written to. A FIFO with a name is none: a job that opens `/dev/stdout` would open
-/// it with rights of its own.
-fn stdio(pipes: Vec<OwnedFd>) -> io::Result<[OwnedFd; 3]> {
-    for (pipe, mode) in pipes.iter().zip([OFlags::WRONLY, OFlags::WRONLY, OFlags::RDONLY]) {
-        let access = fcntl_getfl(pipe)? & (OFlags::RWMODE | OFlags::PATH);
-        if fstatfs(pipe)?.f_type != PIPEFS_MAGIC || access != mode {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "a passed descriptor is no end of a pipe",
-            ));
-        }
+/// Makes the way for what the run of this grant will write.
+fn outlet(grant: &Grant) -> io::Result<Outlet> {
+    let (streams, ends) = Streams::make(grant.run_as().uid.raw())?;
+    Ok(Outlet { streams, ends, tail: Tail::new(grant.terms().delivery.keep.output.0)? })
+}
+
+/// Puts the token of a run that is about to begin where it outlives this process.
+async fn begun(claimed: Option<Claimed>, id: &JobId) -> io::Result<Option<Claimed>> {
+    let Some(mut claimed) = claimed else { return Ok(None) };
+    claimed.begin(id).await?;
+    Ok(Some(claimed))
+}
+
+/// Tells the server that a run starts, and gives it what there is to read of it; where nobody waits for it, nothing.
+async fn announce(entry: &Entry<'_>, grant: &Grant, known: &Known, streams: &Streams) -> io::Result<()> {
+    if entry.wanted.detach {
+        return Ok(());
     }
-    let mut pipes = pipes.into_iter();
-    match (pipes.next(), pipes.next(), pipes.next()) {
-        (Some(stdout), Some(stderr), Some(stdin)) => Ok([stdin, stdout, stderr]),
-        (Some(stdout), Some(stderr), None) => Ok([File::open("/dev/null")?.into(), stdout, stderr]),
-        (_, _, _) => Err(io::Error::new(io::ErrorKind::InvalidInput, "too few pipes were passed")),
-    }
+    let delivery = &grant.terms().delivery;
+    let passing = Passing {
+        output_limit: delivery.output_limit.map(|size| size.0),
+        stall_timeout: delivery.stall_timeout,
+    };
+    let starts = Report::Starts { run: entry.run, job: known.facts.id.clone(), passing };
+    let read = [streams.stdout.as_fd(), streams.stderr.as_fd(), known.tail.as_fd()];
+    try_to_report(entry.session, &starts, &read).await
 }

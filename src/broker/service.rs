@@ -3,8 +3,11 @@
 
 use super::door::{Doors, Foreign, still_open};
 use super::force::Version;
+use super::jobs::Jobs;
 use super::quota::Quotas;
 use super::run::report;
+use super::stop::Stop;
+use super::tokens::Tokens;
 use super::wire::{Answer, NotRun, Order, Report};
 use super::{Packet, Packets, Policies};
 use crate::audit::{Event, Kind, Trail};
@@ -13,12 +16,12 @@ use crate::files::Trust;
 use crate::identity::{Namespace, Peer, Uid};
 use crate::limits::Places;
 use crate::policy::{Admission, Policy};
-use crate::request::{Request, Wish};
+use crate::request::{Request, Wanted, Wish};
 use crate::transport::{self, NoPeer};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -46,6 +49,10 @@ pub struct Service {
     pub orders: Arc<Places>,
     /// What commands limit themselves. As the runs do, it outlives a change of the policy.
     pub quotas: Quotas,
+    /// The runs that there is something to tell of.
+    pub jobs: Jobs,
+    /// The names that clients gave them.
+    pub tokens: Arc<Tokens>,
     /// The tasks of the runs under way.
     pub tasks: TaskTracker,
     /// Cancelled when no further run may start.
@@ -58,12 +65,14 @@ pub struct Service {
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) packets: Packets,
-    pub(super) client: OwnedFd,
     pub(super) peer: Peer,
+    /// The client's own socket, as long as the server serves it.
+    client: Mutex<Option<OwnedFd>>,
+    lost: CancellationToken,
 }
 
 /// What ends each run that a session ordered, by its number.
-type Cancels = HashMap<u32, CancellationToken>;
+type Stops = HashMap<u32, Stop>;
 
 /// An order to run.
 pub(super) struct Ordered {
@@ -72,14 +81,19 @@ pub(super) struct Ordered {
     /// The policy that the server judged it by.
     pub(super) version: Version,
     pub(super) request: Request,
-    pub(super) pipes: Vec<OwnedFd>,
+    pub(super) wanted: Wanted,
+    pub(super) input: Option<OwnedFd>,
 }
 
 impl Service {
     /// Serves one connection of the server to its end. Runs that it ordered go on after that.
     pub async fn session(self: Arc<Self>, connection: OwnedFd) {
         match self.open(connection).await {
-            Ok(Some(session)) => self.follow_orders(Arc::new(session)).await,
+            Ok(Some(session)) => {
+                let session = Arc::new(session);
+                self.follow_orders(&session).await;
+                session.lose();
+            }
             Ok(None) => {}
             Err(error) => tracing::warn!("a connection of the server ended before its session: {error}"),
         }
@@ -102,7 +116,12 @@ impl Service {
         match self.recognise(&client).await {
             Ok(peer) => {
                 packets.send(&Report::Opened, &[]).await?;
-                Ok(Some(Session { packets, client, peer }))
+                Ok(Some(Session {
+                    packets,
+                    peer,
+                    client: Mutex::new(Some(client)),
+                    lost: CancellationToken::new(),
+                }))
             }
             Err(event) => {
                 self.trail.note(&event).await;
@@ -139,18 +158,22 @@ impl Service {
         }
     }
 
-    async fn follow_orders(self: Arc<Self>, session: Arc<Session>) {
-        let mut cancels = Cancels::new();
+    async fn follow_orders(self: &Arc<Self>, session: &Arc<Session>) {
+        let mut stops = Stops::new();
         loop {
             match session.packets.receive::<Order>().await {
-                Ok(Some(Packet { value: Order::Run { run, version, request }, descriptors: pipes })) => {
-                    self.begin(&session, Ordered { run, version, request, pipes }, &mut cancels).await;
+                Ok(Some(Packet { value: Order::Run { run, version, request, wanted }, mut descriptors })) => {
+                    let input = descriptors.pop();
+                    self.begin(session, Ordered { run, version, request, wanted, input }, &mut stops).await;
                 }
                 Ok(Some(Packet { value: Order::Fulfil { run, wish }, .. })) => {
-                    self.hear(&session, run, wish).await;
+                    self.hear(session, run, wish).await;
                 }
                 Ok(Some(Packet { value: Order::Cancel { run }, .. })) => {
-                    cancels.get(&run).inspect(|token| token.cancel());
+                    stops.get(&run).inspect(|stop| stop.cancel());
+                }
+                Ok(Some(Packet { value: Order::Cap { run }, .. })) => {
+                    stops.get(&run).inspect(|stop| stop.cap());
                 }
                 Ok(Some(Packet { value: Order::Open | Order::Follow, .. }) | None) => return,
                 Err(error) => {
@@ -162,20 +185,20 @@ impl Service {
     }
 
     /// Has a task of its own carry out an order to run, if there is a place for it.
-    async fn begin(self: &Arc<Self>, session: &Arc<Session>, ordered: Ordered, cancels: &mut Cancels) {
+    async fn begin(self: &Arc<Self>, session: &Arc<Session>, ordered: Ordered, stops: &mut Stops) {
         let run = ordered.run;
         let Some(place) = self.orders.take(session.peer.uid) else {
             // Told here, and not by a task: a server that reads no reports is read no further either.
             drop(ordered);
             return report(session, &Report::NotRun { run, why: NotRun::Busy }).await;
         };
-        cancels.retain(|_, token| !token.is_cancelled());
-        let cancel = self.ending.child_token();
-        cancels.insert(run, cancel.clone());
+        stops.retain(|_, stop| !stop.is_cancelled());
+        let stop = Stop::below(&self.ending);
+        stops.insert(run, stop.clone());
         let (service, session) = (Arc::clone(self), Arc::clone(session));
         self.tasks.spawn(async move {
-            service.run(&session, ordered, &cancel).await;
-            cancel.cancel();
+            service.run(&session, ordered, &stop).await;
+            stop.cancel();
             drop(place);
         });
     }
@@ -199,7 +222,19 @@ impl Session {
     /// # Errors
     /// That it is not.
     pub(super) fn is_open(&self) -> Result<(), Foreign> {
-        still_open(self.client.as_fd())
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        client.as_ref().map_or(Err(Foreign::Closed), |client| still_open(client.as_fd()))
+    }
+
+    /// The server no longer serves the client: nothing here keeps its connection open.
+    fn lose(&self) {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.lost.cancel();
+    }
+
+    /// Waits until the server no longer serves the client.
+    pub(super) async fn lost(&self) {
+        self.lost.cancelled().await;
     }
 
     /// The peer, as this policy is to judge it at this moment.

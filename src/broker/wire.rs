@@ -3,9 +3,9 @@
 use super::force::{Refused, Standing, Version};
 use crate::execution::{JobId, Outcome};
 use crate::policy::Refusal;
-use crate::request::{Request, Wish};
+use crate::request::{Request, Wanted, Wish};
 use serde::{Deserialize, Serialize};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Octets of one packet at most. A request of a full line is a third of it.
 pub(super) const PACKET_MAX: usize = 32 * 1024;
@@ -15,7 +15,7 @@ pub(super) const PACKET_MAX: usize = 32 * 1024;
 pub enum Order {
     /// Opens the session of the client whose connected socket comes along. The first order, and only the first.
     Open,
-    /// Runs a request. The ends of pipes come along: stdout, stderr, and stdin where there is input.
+    /// Runs a request. Its input comes along, if it has one: a file in memory, sealed.
     Run {
         /// The server's number for this run, in the reports on it.
         run: u32,
@@ -23,9 +23,16 @@ pub enum Order {
         version: Version,
         /// What the client asks for.
         request: Request,
+        /// How the client wants it.
+        wanted: Wanted,
     },
     /// Ends a run.
     Cancel {
+        /// Its number.
+        run: u32,
+    },
+    /// Ends a run that has written more than it may.
+    Cap {
         /// Its number.
         run: u32,
     },
@@ -47,11 +54,28 @@ pub enum Report {
     Opened,
     /// The session is refused, and the connection will be closed. The broker's record says why.
     Refused,
-    /// The run is on the record, and is started now. Without this report, nothing was started.
+    /// The run is on the record, and is started now. Without this report, nothing was started. What there is to read of it
+    /// comes along: standard output, standard error, and the tail, which the server keeps from now on.
     Starts {
         /// The run's number.
         run: u32,
         /// The run's id.
+        job: JobId,
+        /// How its output is to be passed on.
+        passing: Passing,
+    },
+    /// The run was started, and nobody waits for it.
+    Accepted {
+        /// The run's number.
+        run: u32,
+        /// The run's id.
+        job: JobId,
+    },
+    /// The client asked for this run before, by its token. Its tail comes along, where there is one; its end will be told.
+    Repeats {
+        /// The order's number.
+        run: u32,
+        /// The first run's id.
         job: JobId,
     },
     /// Nothing was started.
@@ -71,6 +95,8 @@ pub enum Report {
         outcome: Option<Outcome>,
         /// Milliseconds from its start to its end.
         ms: u64,
+        /// Whether processes that it left behind were still writing.
+        cut: bool,
     },
     /// The policy in force, for who follows. Its files come along, in sealed memory.
     InForce(Standing),
@@ -91,6 +117,15 @@ pub enum Report {
     /// A policy that is still being checked, for who follows: it can be read meanwhile, and is not in force. Its files come
     /// along.
     Coming(Version),
+}
+
+/// How a run's output is to be passed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passing {
+    /// Octets of both streams together after which it is to be [capped](Order::Cap).
+    pub output_limit: Option<u64>,
+    /// How long its client may read nothing.
+    pub stall_timeout: Option<Duration>,
 }
 
 /// Facts by name, in order.
@@ -118,6 +153,16 @@ pub enum Answer {
     NothingToConfirm,
     /// A policy is on trial, or another one is just being read.
     Busy,
+    /// The run was found. Its tail comes along; where it is followed, its end will be told.
+    Job,
+    /// The run was told to end.
+    Cancelled,
+    /// All there is was told in rows.
+    Listed,
+    /// There is no such run, or none that is the peer's to know of.
+    NoSuchJob,
+    /// The run is over already.
+    JobIsOver,
     /// Nothing was done, for one of the reasons for which nothing is run.
     NotDone(NotRun),
 }
@@ -168,6 +213,10 @@ pub enum NotRun {
         /// Seconds until it may again, at least 1.
         retry_after: u64,
     },
+    /// The token is that of another request.
+    TokenTaken,
+    /// The peer's user has as many tokens as there may be.
+    TooManyTokens,
     /// The server judged it by another policy than the one in force: it is to be judged again.
     OtherPolicy,
 }
@@ -188,7 +237,6 @@ impl From<&Refusal> for NotRun {
 mod tests {
     use super::*;
     use crate::request::{Argument, Value};
-    use std::time::Duration;
 
     #[test]
     fn the_largest_request_fits_one_packet() {
@@ -196,7 +244,7 @@ mod tests {
         let request =
             Request { command: "a".parse().unwrap(), arguments: (0..4096).map(|_| argument()).collect() };
         let version = Version::of(&[], SystemTime::UNIX_EPOCH + Duration::new(u64::MAX >> 1, 999_999_999));
-        let order = Order::Run { run: u32::MAX, version, request };
+        let order = Order::Run { run: u32::MAX, version, request, wanted: Wanted::default() };
         let octets = postcard::to_stdvec(&order).unwrap();
         assert!(octets.len() <= PACKET_MAX, "{}", octets.len());
         assert_eq!(postcard::from_bytes::<Order>(&octets).unwrap(), order);

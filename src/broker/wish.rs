@@ -1,12 +1,13 @@
 //! Wishes of a session: what the broker itself is asked to do. Decided for the session's own peer, and on record.
 
 use super::Packets;
+use super::ask_jobs::Reader;
 use super::force::Version;
 use super::reload::By;
 use super::reload::Ruling;
 use super::run::{REPORTING, report};
 use super::service::{Service, Session};
-use super::wire::{Answer, NotRun, Order, Report};
+use super::wire::{Answer, NotRun, Order, Report, Row};
 use crate::audit::Event;
 use crate::identity::Peer;
 use crate::request::{TRIAL, Wish};
@@ -18,33 +19,36 @@ use tokio::time::timeout;
 impl Service {
     /// Fulfils a wish, or not, and reports on it.
     pub(super) async fn fulfil(&self, session: &Session, run: u32, wish: Wish) {
-        let (rows, answer) = match self.allowed(session, wish).await {
+        let (rows, answer) = match self.allowed(session, &wish).await {
             Ok((peer, judged)) => {
-                let by = By::Peer { peer: &peer, wish };
-                match wish {
+                let by = By::Peer { peer: &peer, wish: &wish };
+                match &wish {
                     Wish::Reload(trial) => {
                         let trial = trial.map(|time| time.clamp(*TRIAL.start(), *TRIAL.end()));
                         self.policies.reload_for(&by, &judged, trial).await
                     }
                     Wish::Confirm => (Vec::new(), self.policies.confirm(&by, &judged).await),
+                    Wish::Jobs { everyone } => self.list_jobs(&peer, *everyone).await,
+                    Wish::Job { id, follow } => {
+                        let reader = Reader { session, run, peer: &peer };
+                        return self.show_job(&reader, id, *follow).await;
+                    }
+                    Wish::Cancel(id) => (Vec::new(), self.cancel_job(&peer, id).await),
                 }
             }
             Err(why) => (Vec::new(), Answer::NotDone(why)),
         };
-        for fields in rows {
-            report(session, &Report::Row { run, fields }).await;
-        }
-        report(session, &Report::Answered { run, answer }).await;
+        answer_with(session, run, rows, answer).await;
     }
 
     /// The session's peer, where the policy in force lets it have its wish; and which policy that is.
-    async fn allowed(&self, session: &Session, wish: Wish) -> Result<(Peer, Version), NotRun> {
+    async fn allowed(&self, session: &Session, wish: &Wish) -> Result<(Peer, Version), NotRun> {
         if self.draining.is_cancelled() {
             return Err(NotRun::Draining);
         }
         let now = self.policies.now();
         let peer = session.peer_now(&now.policy).await;
-        let denied = |reason: &dyn Display| Event::denied_builtin(&peer, wish.builtin(), &wish, reason);
+        let denied = |reason: &dyn Display| Event::denied_builtin(&peer, wish.builtin(), wish, reason);
         if let Err(gone) = session.is_open() {
             self.trail.note(&denied(&gone).field("UDSADMIN_DECISION", "deny")).await;
             return Err(NotRun::Denied);
@@ -74,4 +78,12 @@ impl Service {
             }
         }
     }
+}
+
+/// Reports rows, and what they are the answer to.
+pub(super) async fn answer_with(session: &Session, run: u32, rows: Vec<Row>, answer: Answer) {
+    for fields in rows {
+        report(session, &Report::Row { run, fields }).await;
+    }
+    report(session, &Report::Answered { run, answer }).await;
 }

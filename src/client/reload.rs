@@ -66,15 +66,15 @@ struct Answer {
 
 /// Asks for a reload, and tells.
 pub(super) fn reload(arguments: &ReloadArgs) -> ExitCode {
-    run(Wish::Reload(arguments.confirm), &arguments.common)
+    run(&Wish::Reload(arguments.confirm), &arguments.common)
 }
 
 /// Asks for a policy on trial to be kept, and tells.
 pub(super) fn confirm(arguments: &ConfirmArgs) -> ExitCode {
-    run(Wish::Confirm, &arguments.common)
+    run(&Wish::Confirm, &arguments.common)
 }
 
-fn run(wish: Wish, common: &Common) -> ExitCode {
+fn run(wish: &Wish, common: &Common) -> ExitCode {
     let answer = connect(&common.socket).and_then(|stream| ask(stream, &format!("{wish}\n")));
     told(answer.and_then(|answer| answer.tell(common.json, &mut io::stdout())))
 }

@@ -19,6 +19,9 @@ use tokio::task::spawn_blocking;
 /// How long a job may take to end after TERM, before KILL.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long what a job leaves behind may go on writing to its output.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// How long a process may take to become its program, between taking the user's ids and `execve(2)`.
 const STARTING: Duration = Duration::from_secs(20);
 
@@ -129,6 +132,17 @@ fn is_already(credentials: &sys::Credentials) -> bool {
     !me.is_root() && me.as_raw() == credentials.uid
 }
 
+/// The end of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// From its start to its end.
+    pub took: Duration,
+    /// Whether processes that it left behind were still writing, and were ended.
+    pub cut: bool,
+}
+
 impl Job {
     /// The run's id.
     #[must_use]
@@ -136,29 +150,36 @@ impl Job {
         &self.id
     }
 
-    /// Waits for the end; brings it about at the time limit, or when `cancelled` resolves. When this returns, no process
-    /// of the job is left, as far as the kernel lets us see them.
+    /// Waits for the end; brings it about at the time limit, or when `stopped` resolves, and then calls it so. What is left
+    /// behind may go on writing for a moment, until `silent` resolves. When this returns, no process of the job is left, as
+    /// far as the kernel lets us see them.
     ///
     /// # Errors
     /// Those of waiting; the end is then unknown, and the job has been killed.
-    pub async fn finish(self, cancelled: impl Future<Output = ()>) -> io::Result<(Outcome, Duration)> {
-        let forced = self.last(cancelled).await;
+    pub async fn finish(
+        self,
+        stopped: impl Future<Output = Outcome>,
+        silent: impl Future<Output = ()>,
+    ) -> io::Result<Ended> {
+        let forced = self.last(stopped).await;
+        let took = self.started.elapsed();
+        let by_itself = matches!(forced, Ok(None));
+        let cut = by_itself && tokio::time::timeout(LINGER, silent).await.is_err();
         self.kill();
         let ended = self.ended.readable().await.map(drop);
         let status = ended.and_then(|()| reap(&self.child));
-        let took = self.started.elapsed();
         if let Some(group) = self.group {
             group.remove().await;
         }
-        Ok((forced?.unwrap_or(status?), took))
+        Ok(Ended { outcome: forced?.unwrap_or(status?), took, cut })
     }
 
     /// Waits for the end of the process, or for what is to end it: then tells it so, and gives it a grace.
-    async fn last(&self, cancelled: impl Future<Output = ()>) -> io::Result<Option<Outcome>> {
+    async fn last(&self, stopped: impl Future<Output = Outcome>) -> io::Result<Option<Outcome>> {
         let forced = tokio::select! {
             ready = self.ended.readable() => return ready.map(|_| None),
             () = limit(self.timeout) => Outcome::TimedOut,
-            () = cancelled => Outcome::Cancelled,
+            outcome = stopped => outcome,
         };
         self.terminate();
         if let Ok(ready) = tokio::time::timeout(GRACE, self.ended.readable()).await {

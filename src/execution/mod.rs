@@ -4,19 +4,20 @@ mod cgroup;
 mod job;
 mod plan;
 mod proof;
+mod streams;
+mod tail;
 
+pub use crate::request::JobId;
 pub use cgroup::Delegation;
-pub use job::{Job, Surroundings, launch};
+pub use job::{Ended, Job, Surroundings, launch};
 pub use plan::{Plan, plan};
 pub use proof::{Gift, NotProven, Obstacle, Proven, look, prove};
+pub use streams::{JobEnds, Streams};
+pub use tail::{BLOCK, Piece, Tail};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
-
-/// The id of one run: 12 hexadecimal digits, drawn at random, so that no two runs of a machine share one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct JobId(String);
 
 impl JobId {
     /// Draws a new id.
@@ -24,21 +25,9 @@ impl JobId {
     /// # Errors
     /// Those of `getrandom(2)`.
     pub fn draw() -> io::Result<Self> {
-        let mut octets = [0_u8; 8];
+        let mut octets = [0_u8; 6];
         rustix::rand::getrandom(&mut octets[..], rustix::rand::GetRandomFlags::empty())?;
-        Ok(Self(format!("{:012x}", u64::from_ne_bytes(octets) >> 16)))
-    }
-
-    /// The text of the id.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        Ok(Self::of(octets))
     }
 }
 
@@ -51,8 +40,10 @@ pub enum Outcome {
     Signalled(i32),
     /// By its time limit.
     TimedOut,
-    /// Because somebody asked for it.
+    /// Because somebody asked for it, or nobody waited for it.
     Cancelled,
+    /// By its output limit.
+    Capped,
 }
 
 impl fmt::Display for Outcome {
@@ -62,6 +53,7 @@ impl fmt::Display for Outcome {
             Self::Signalled(number) => write!(f, "signal:{}", signal_name(*number)),
             Self::TimedOut => f.write_str("timeout"),
             Self::Cancelled => f.write_str("cancelled"),
+            Self::Capped => f.write_str("capped"),
         }
     }
 }

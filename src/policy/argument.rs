@@ -16,7 +16,7 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 /// Names that the protocol itself gives to what comes with a request (udsadmin-protocol(7)): no argument has one.
-pub const TAKEN_NAMES: [&str; 2] = ["id", "stdin"];
+pub const TAKEN_NAMES: [&str; 3] = ["detach", "id", "stdin"];
 
 impl Reader<'_> {
     /// Reads the list of arguments; `None` where one of them has an error.

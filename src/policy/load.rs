@@ -215,10 +215,10 @@ fn entries<'t, 'i>(
 fn granted_builtin(reader: &mut Reader<'_>, key: &Spanned<DeString<'_>>) -> Option<Builtin> {
     let text: &str = key.get_ref();
     let message = match Builtin::from_verb(text) {
-        Some(builtin) if builtin.needs_grant() => return Some(builtin),
+        Some(builtin) if builtin.is_grantable() => return Some(builtin),
         Some(_) => format!("built-in {text:?} is open to everyone who may connect; leave it out"),
         None => {
-            let grantable = Builtin::ALL.iter().filter(|(builtin, _)| builtin.needs_grant());
+            let grantable = Builtin::ALL.iter().filter(|(builtin, _)| builtin.is_grantable());
             let verbs: Vec<&str> = grantable.map(|(_, verb)| *verb).collect();
             format!("no such built-in: {text:?}{}", meant(text, &verbs))
         }

@@ -32,6 +32,7 @@ mod reader;
 mod role;
 mod rule;
 mod shown;
+mod size;
 mod step;
 mod syntax;
 mod template;
@@ -57,8 +58,9 @@ pub use origin::{Origin, Source};
 pub use principal::{LookupFailed, Names};
 pub use rate::{MaxRunning, Rate};
 pub use shown::Shown;
+pub use size::Size;
 pub use step::{Explanation, Step};
-pub use terms::{TIMEOUT_MAX, Terms};
+pub use terms::{Delivery, Keep, OnDisconnect, TIMEOUT_MAX, Terms};
 pub use time::moment;
 pub use visible::Visible;
 pub use who_can::{Able, who_can, who_can_use};
@@ -155,6 +157,13 @@ impl Policy {
     /// The refusal.
     pub fn judge_builtin(&self, peer: &Peer, builtin: Builtin, now: SystemTime) -> Result<(), Denial> {
         evaluate::builtin(self, peer, builtin, now)
+    }
+
+    /// Whether the policy grants the peer this built-in for the runs of others, at this moment.
+    #[must_use]
+    pub fn reaches_others(&self, peer: &Peer, builtin: Builtin, now: SystemTime) -> bool {
+        let granted = self.grants(peer, builtin).any(|(condition, _)| condition.during.holds(now));
+        granted && self.is_admitted(peer)
     }
 
     /// When the peer may use a granted built-in, if only at some times.

@@ -1,7 +1,8 @@
 //! What a sound line asks for. Checks the arguments of built-ins; those of commands are for the policy.
 
 use super::tag::Tag;
-use crate::request::{Argument, Builtin, CommandName, Request, TRIAL, Value, Wish};
+use super::wanted;
+use crate::request::{Argument, Builtin, CommandName, JobId, Request, TRIAL, Value, Wanted, Wish};
 use std::time::Duration;
 
 /// The version that this server speaks (`hello 1`).
@@ -39,8 +40,8 @@ pub enum Ask {
     Whoami,
     /// How a request would be decided, without running it.
     Why(Request),
-    /// To run a command of the policy.
-    Run(Request),
+    /// To run a command of the policy, and how.
+    Run(Request, Wanted),
     /// To end the running command.
     Cancel,
     /// An answer.
@@ -74,25 +75,24 @@ pub(super) struct Given {
 }
 
 /// Which argument a built-in does not take, and what it takes instead.
-struct Misuse(String, String);
+pub(super) struct Misuse(String, String);
 
-type Checked<T> = Result<T, Misuse>;
+pub(super) type Checked<T> = Result<T, Misuse>;
 
-fn misuse<T>(name: &str, text: impl Into<String>) -> Checked<T> {
+pub(super) fn misuse<T>(name: &str, text: impl Into<String>) -> Checked<T> {
     Err(Misuse(name.to_owned(), text.into()))
 }
 
 impl Ask {
     /// What a verb with these arguments asks for, and `fed` with an input.
     pub(super) fn of(verb: CommandName, given: Vec<Given>, fed: bool) -> Self {
-        let Some(builtin) = Builtin::from_verb(verb.as_str()) else {
-            return Self::Run(Request { command: verb, arguments: arguments(given) });
+        let builtin = Builtin::from_verb(verb.as_str());
+        let ask = match builtin {
+            None => wanted::run(verb, given),
+            Some(builtin) => Self::of_builtin(builtin, given, fed),
         };
-        Self::of_builtin(builtin, given, fed).unwrap_or_else(|Misuse(name, text)| Self::Misused {
-            builtin,
-            name,
-            text,
-        })
+        let builtin = builtin.unwrap_or(Builtin::Run);
+        ask.unwrap_or_else(|Misuse(name, text)| Self::Misused { builtin, name, text })
     }
 
     fn of_builtin(builtin: Builtin, given: Vec<Given>, fed: bool) -> Checked<Self> {
@@ -100,8 +100,8 @@ impl Ask {
             return misuse("input", format!("{} takes no input", builtin.verb()));
         }
         match builtin {
-            Builtin::Run => request(given).map(Self::Run),
-            Builtin::Why => request(given).map(Self::Why),
+            Builtin::Run => named(given).and_then(|(command, given)| wanted::run(command, given)),
+            Builtin::Why => named(given).and_then(|(command, given)| wanted::why(command, given)),
             Builtin::Help => help(given),
             Builtin::Hello => hello(&given).map(Self::Hello),
             Builtin::Cancel => cancel(&given),
@@ -112,19 +112,19 @@ impl Ask {
             Builtin::Status => alone(builtin, &given, Self::Status),
             Builtin::Confirm => alone(builtin, &given, Self::Wish(Wish::Confirm)),
             Builtin::Reload => reload(&given).map(|trial| Self::Wish(Wish::Reload(trial))),
-            Builtin::Drain | Builtin::Job | Builtin::Jobs | Builtin::Kick | Builtin::Sessions => {
-                Ok(Self::Unserved(builtin))
-            }
+            Builtin::Job => job(&given).map(Self::Wish),
+            Builtin::Jobs => jobs(&given).map(Self::Wish),
+            Builtin::Drain | Builtin::Kick | Builtin::Sessions => Ok(Self::Unserved(builtin)),
         }
     }
 }
 
-fn arguments(given: impl IntoIterator<Item = Given>) -> Vec<Argument> {
+pub(super) fn arguments(given: impl IntoIterator<Item = Given>) -> Vec<Argument> {
     given.into_iter().map(|given| given.argument).collect()
 }
 
 /// How an argument is called in a reply.
-fn label(given: &Given) -> &str {
+pub(super) fn label(given: &Given) -> &str {
     match &given.argument {
         Argument::Named(name, _) => name.as_str(),
         Argument::Positional(_) => "argument",
@@ -139,11 +139,49 @@ fn alone(builtin: Builtin, given: &[Given], ask: Ask) -> Checked<Ask> {
 }
 
 fn cancel(given: &[Given]) -> Checked<Ask> {
-    let Some(first) = given.first() else { return Ok(Ask::Cancel) };
+    match given {
+        [] => Ok(Ask::Cancel),
+        [Given { argument: Argument::Named(name, value), .. }] if name.as_str() == "job" => {
+            job_id(value).map(|id| Ask::Wish(Wish::Cancel(id)))
+        }
+        [first, ..] => cancel_of_another(first),
+    }
+}
+
+fn cancel_of_another(first: &Given) -> Checked<Ask> {
     let names_a_tag =
         matches!(&first.argument, Argument::Positional(value) if Tag::spelt(value.as_bytes()).is_ok());
     let name = if names_a_tag { "tag" } else { label(first) };
-    misuse(name, "cancel takes no arguments in this version; it ends the running command")
+    misuse(name, "cancel takes job=ID, or nothing in this version: it then ends the running command")
+}
+
+fn jobs(given: &[Given]) -> Checked<Wish> {
+    match given {
+        [] => Ok(Wish::Jobs { everyone: false }),
+        [first] if is_word(first, b"all") => Ok(Wish::Jobs { everyone: true }),
+        [first, ..] => misuse(label(first), "jobs takes nothing, or the word all"),
+    }
+}
+
+fn job(given: &[Given]) -> Checked<Wish> {
+    let Some(Given { argument: Argument::Positional(id), .. }) = given.first() else {
+        return misuse("job", "must be the id of a job, and come first; jobs lists yours");
+    };
+    let id = job_id(id)?;
+    match given.get(1..).unwrap_or_default() {
+        [] => Ok(Wish::Job { id, follow: false }),
+        [word] if is_word(word, b"follow") => Ok(Wish::Job { id, follow: true }),
+        [extra, ..] => misuse(label(extra), "job takes an id, and perhaps the word follow"),
+    }
+}
+
+fn job_id(value: &Value) -> Checked<JobId> {
+    let id = value.as_text().unwrap_or_default().parse::<JobId>();
+    id.or_else(|error| misuse("job", error.to_string()))
+}
+
+fn is_word(given: &Given, word: &[u8]) -> bool {
+    matches!(&given.argument, Argument::Positional(value) if !given.quoted && value.as_bytes() == word)
 }
 
 fn command(given: &Given) -> Option<CommandName> {
@@ -153,10 +191,11 @@ fn command(given: &Given) -> Option<CommandName> {
     }
 }
 
-fn request(given: Vec<Given>) -> Checked<Request> {
+/// The name of a command, and what follows it.
+fn named(given: Vec<Given>) -> Checked<(CommandName, Vec<Given>)> {
     let mut given = given.into_iter();
     match given.next().as_ref().and_then(command) {
-        Some(command) => Ok(Request { command, arguments: arguments(given) }),
+        Some(command) => Ok((command, given.collect())),
         None => misuse("name", "must be the bare name of a command, and come first"),
     }
 }

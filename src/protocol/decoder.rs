@@ -276,7 +276,7 @@ impl Fed {
         let Some(octets) = input.into_octets() else {
             return Item::TooLong { desynchronised: false, tag };
         };
-        let input = matches!(ask, Ask::Run(_)).then_some(octets);
+        let input = matches!(ask, Ask::Run(..)).then_some(octets);
         Item::Request(Incoming { tag, ask, input })
     }
 }

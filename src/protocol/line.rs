@@ -77,7 +77,7 @@ pub(super) fn read(line: &[u8]) -> Result<Option<Line>, SyntaxError> {
 /// What it is instead, in one line.
 pub fn read_request(line: &str) -> Result<Request, String> {
     match read(line.as_bytes()) {
-        Ok(Some(Line { tag: None, ask: Ask::Run(request), input: None })) => Ok(request),
+        Ok(Some(Line { tag: None, ask: Ask::Run(request, _), input: None })) => Ok(request),
         Ok(_) => Err("not the name of a command with its arguments".to_owned()),
         Err(error) => Err(error.to_string()),
     }

@@ -12,6 +12,7 @@ mod printable;
 mod stream;
 mod tag;
 mod text;
+mod wanted;
 
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

@@ -6,7 +6,7 @@ use super::reply::{
 };
 use super::word::{Word, Words, check, write_word};
 use super::write_request;
-use crate::request::Request;
+use crate::request::{Request, Wanted};
 
 /// Octets that a decoder may hold beside one line and one input: an end line, an end word, the end of a long line.
 const ALLOWANCE: usize = 256;
@@ -37,7 +37,7 @@ pub fn requests_survive(request: &Request) {
     assert!(!line.contains(&b'\n'));
     line.push(b'\n');
     if line.len() <= LINE_MAX {
-        let incoming = Incoming { tag: None, ask: Ask::Run(request.clone()), input: None };
+        let incoming = Incoming { tag: None, ask: Ask::Run(request.clone(), Wanted::default()), input: None };
         assert_eq!(items(&line, line.len()), [Item::Request(incoming)]);
     }
 }
@@ -50,7 +50,7 @@ pub fn chopping_changes_nothing(octets: &[u8], size: usize) {
     let whole = items(octets, octets.len());
     assert_eq!(items(octets, size), whole);
     for item in &whole {
-        if let Item::Request(Incoming { ask: Ask::Run(request) | Ask::Why(request), .. }) = item {
+        if let Item::Request(Incoming { ask: Ask::Run(request, _) | Ask::Why(request), .. }) = item {
             requests_survive(request);
         }
     }

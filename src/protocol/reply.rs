@@ -46,6 +46,12 @@ impl Final {
         self.field(name, value.to_string())
     }
 
+    /// `202 accepted`: it was started, and goes on by itself.
+    #[must_use]
+    pub const fn accepted() -> Self {
+        Self::of(202, "accepted")
+    }
+
     /// 200: a built-in is done.
     #[must_use]
     pub const fn ok() -> Self {

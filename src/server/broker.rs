@@ -86,6 +86,8 @@ fn service(beginning: &Beginning, policies: Arc<Policies>, trail: Arc<Trail>) ->
         runs: broker::places(),
         orders: broker::order_places(),
         quotas: broker::Quotas::new(Instant::now),
+        jobs: broker::Jobs::default(),
+        tokens: broker::Tokens::open(options.state().as_deref(), clock::now)?,
         tasks: TaskTracker::new(),
         draining: CancellationToken::new(),
         ending: CancellationToken::new(),
@@ -126,6 +128,7 @@ async fn serve_all(service: Arc<Service>, sockets: Vec<OwnedFd>) -> io::Result<(
         () = reload_at(hang_ups, &service.policies) => {},
         () = service.policies.undo_in_time() => {},
         () = tell_systemd(&service.policies) => {},
+        () = service.jobs.forget_in_time() => {},
     }
     service.draining.cancel();
     if service.policies.watch().borrow().state.until.is_some() {

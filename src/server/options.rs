@@ -10,6 +10,9 @@ pub const BROKER: &str = "/run/udsadmin/broker.sock";
 /// Where clients connect (systemd/udsadmin.socket).
 pub const DOOR: &str = "/run/udsadmin/udsadmin.sock";
 
+/// Where the broker keeps what outlives it (`StateDirectory=` of systemd/udsadmin-broker.service).
+pub const STATE: &str = "/var/lib/udsadmin-broker";
+
 /// The user that the server runs as (systemd/udsadmin.sysusers).
 pub const SERVER_USER: &str = "udsadmin";
 
@@ -24,6 +27,8 @@ pub struct Options {
     pub door: PathBuf,
     /// `--admit`.
     pub admit: String,
+    /// `--state`.
+    pub state: Option<PathBuf>,
     /// `--demo`.
     pub demo: bool,
 }
@@ -46,6 +51,7 @@ impl Default for Options {
             broker: BROKER.into(),
             door: DOOR.into(),
             admit: SERVER_USER.to_owned(),
+            state: None,
             demo: false,
         }
     }
@@ -109,11 +115,18 @@ impl Options {
         if self.demo { Trust::CallingUser } else { Trust::RootOnly }
     }
 
+    /// Where the broker keeps what outlives it. A demonstration that is told nothing keeps nothing.
+    #[must_use]
+    pub fn state(&self) -> Option<PathBuf> {
+        self.state.clone().or_else(|| (!self.demo).then(|| STATE.into()))
+    }
+
     fn set(&mut self, name: &str, value: OsString) -> Result<(), String> {
         match name {
             "--policy" => self.policy = value.into(),
             "--broker" => self.broker = value.into(),
             "--door" => self.door = value.into(),
+            "--state" => self.state = Some(value.into()),
             _ => self.admit = value.into_string().map_err(|_| "--admit takes a user's name".to_owned())?,
         }
         Ok(())
@@ -140,6 +153,7 @@ pub const BROKER_PROGRAM: Program = Program {
         ("--policy", "FILE", "the policy [/etc/udsadmin/policy.toml]"),
         ("--door", "SOCKET", "where clients connect [/run/udsadmin/udsadmin.sock]"),
         ("--admit", "USER", "the user that udsadmind runs as [udsadmin]"),
+        ("--state", "FOLDER", "what outlives the broker [/var/lib/udsadmin-broker]"),
         ("--check", "", "only say whether the policy could come into force"),
         ("--demo", "", "serve the calling user: trust its policy and programs, audit to the terminal"),
     ],

@@ -14,13 +14,19 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 /// What each served built-in is for, and how it is written.
-const SERVED: [(&str, &str, &str); 12] = [
+const SERVED: [(&str, &str, &str); 14] = [
     ("help", "help [NAME]", "what there is, or how one command is used"),
     ("commands", "commands", "the commands that you may run"),
     ("whoami", "whoami", "who the kernel says you are"),
     ("why", "why NAME [ARG...]", "how a request would be decided; nothing runs"),
     ("run", "run NAME [ARG...]", "runs a command; so does NAME [ARG...] alone"),
-    ("cancel", "cancel", "ends the command that runs"),
+    (
+        "jobs",
+        "jobs [all]",
+        "what you have run and is still known; all: what everyone has, where the policy grants it",
+    ),
+    ("job", "job ID [follow]", "how a job is, and the end of its output; follow: to its end"),
+    ("cancel", "cancel [job=ID]", "ends the command that runs, or a job"),
     ("ping", "ping", "answers"),
     ("hello", "hello 1", "agrees on the version of the protocol"),
     ("quit", "quit", "ends the session"),
@@ -46,7 +52,7 @@ impl Conversation<'_> {
             Ask::Status => self.status(tag).await,
             Ask::Unserved(builtin) => self.unserved(builtin).await,
             Ask::Misused { name, text, .. } => Final::bad_argument(name).text(text),
-            Ask::Cancel | Ask::Ping | Ask::Run(_) | Ask::Wish(_) | Ask::Quit => Final::ok(),
+            Ask::Cancel | Ask::Ping | Ask::Run(..) | Ask::Wish(_) | Ask::Quit => Final::ok(),
         };
         self.say(tag, &last);
     }

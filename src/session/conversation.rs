@@ -60,6 +60,7 @@ enum Wake {
     Run(Step),
     Heartbeat,
     QuittingIsOver,
+    Stalled,
     Draining,
 }
 
@@ -85,6 +86,8 @@ pub(super) struct Conversation<'a> {
     is_ending: bool,
     quitting: Option<Instant>,
     beat_due: Instant,
+    /// When the client last took something, or had nothing to take.
+    took: Instant,
 }
 
 impl<'a> Conversation<'a> {
@@ -107,6 +110,7 @@ impl<'a> Conversation<'a> {
             is_ending: false,
             quitting: None,
             beat_due: Instant::now() + HEARTBEAT,
+            took: Instant::now(),
         }
     }
 
@@ -119,8 +123,8 @@ impl<'a> Conversation<'a> {
                 self.client = Client::Gone;
                 part(self.stream).await;
             }
-            if self.client == Client::Gone && self.running.is_none() {
-                return;
+            if self.client == Client::Gone && !self.running.as_ref().is_some_and(Running::is_starting) {
+                return self.running.into_iter().for_each(Running::abandon);
             }
             let wake = self.wake().await;
             self.act(wake).await;
@@ -244,6 +248,10 @@ impl<'a> Conversation<'a> {
             && self.waits_for_little();
         let may_write = !self.out.is_empty();
         let may_pass_on = !self.out.is_full();
+        if !may_write {
+            self.took = Instant::now();
+        }
+        let stalls = self.running.as_ref().and_then(Running::stall_timeout).map(|limit| self.took + limit);
         // A client that has not read what was said hears no silence.
         let beats = self.client == Client::HalfClosed && self.running.is_some() && self.out.is_empty();
         tokio::select! {
@@ -251,6 +259,7 @@ impl<'a> Conversation<'a> {
             ready = self.stream.readable(), if may_read => Wake::Readable(ready),
             step = next_step(&mut self.running, may_pass_on) => Wake::Run(step),
             () = sleep_until(self.beat_due), if beats => Wake::Heartbeat,
+            () = at(stalls), if may_write => Wake::Stalled,
             () = at(self.quitting), if self.client != Client::Gone => Wake::QuittingIsOver,
             () = self.context.draining.cancelled(), if !self.is_ending => Wake::Draining,
         }
@@ -259,11 +268,15 @@ impl<'a> Conversation<'a> {
     async fn act(&mut self, wake: Wake) {
         match wake {
             Wake::Readable(Ok(())) => self.read().await,
-            Wake::Written(Ok(octets)) => self.out.sent(octets),
+            Wake::Written(Ok(octets)) => {
+                self.out.sent(octets);
+                self.took = Instant::now();
+            }
             Wake::Readable(Err(error)) | Wake::Written(Err(error)) => self.lose_client(&error),
             Wake::Run(step) => self.proceed(step),
             Wake::Heartbeat => self.beat(),
             Wake::QuittingIsOver => self.abandon(),
+            Wake::Stalled => self.lose_client(&io::ErrorKind::TimedOut.into()),
             Wake::Draining => {
                 self.is_ending = true;
                 self.quitting = self.quitting.or(Some(Instant::now() + DRAINING));
@@ -364,7 +377,7 @@ impl<'a> Conversation<'a> {
 const fn is_long(item: &Item) -> bool {
     matches!(
         item,
-        Item::Request(Incoming { ask: Ask::Help(_) | Ask::Commands | Ask::Why(_) | Ask::Run(_), .. })
+        Item::Request(Incoming { ask: Ask::Help(_) | Ask::Commands | Ask::Why(_) | Ask::Run(..), .. })
     )
 }
 

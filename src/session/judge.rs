@@ -85,6 +85,12 @@ pub(super) fn not_run(why: &NotRun) -> Final {
         NotRun::Unavailable => Final::broker_unavailable()
             .text("nothing was started; try again, or see systemctl status udsadmin-broker"),
         NotRun::Internal => Final::internal().text("nothing was started; the journal says more"),
+        NotRun::TokenTaken => {
+            Final::bad_argument("id").text("is the token of another request of yours; nothing was started")
+        }
+        NotRun::TooManyTokens => {
+            Final::busy().text("you have used too many tokens within ten minutes; leave id= out, or wait")
+        }
         NotRun::OtherPolicy => Final::broker_unavailable()
             .text("the policy is just being replaced; nothing was started, try again"),
     }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod conversation;
+mod ending;
 mod faults;
 mod judge;
 mod listing;

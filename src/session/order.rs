@@ -1,36 +1,66 @@
 //! One order to the broker, until it is begun, or will not be. Judges a request anew under each policy that comes meanwhile.
 
 use super::Context;
+use super::ending::View;
 use super::judge::{Judge, NO_SUCH, not_run};
-use super::pipes::JobEnds;
-use crate::broker::{Answer, Connection, NotRun, OpenError, Refused, Report, Row};
-use crate::execution::JobId;
+use super::pipes::Outlet;
+use crate::broker::{Answer, Connection, NotRun, OpenError, Packet, Passing, Refused, Report, Row};
+use crate::execution::{JobId, Tail};
+use crate::files;
 use crate::protocol::reply::Final;
-use crate::request::{Request, Wish};
+use crate::request::{Request, Wanted, Wish};
 use humantime::format_rfc3339_seconds;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+/// The name of an input's file in memory.
+const INPUT: &str = "udsadmin-input";
+
 /// What is to be ordered.
 #[derive(Debug)]
 pub(super) enum Errand {
-    /// A run, perhaps with an input.
-    Run(Request, Option<Vec<u8>>),
+    /// A run.
+    Run(Box<Run>),
     /// Something that the broker itself does.
     Wish(Wish),
+}
+
+/// A run that is wanted.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) request: Request,
+    pub(super) wanted: Wanted,
+    /// Its standard input, if it has one.
+    pub(super) input: Option<Vec<u8>>,
 }
 
 /// How an order begins.
 #[derive(Debug)]
 pub(super) enum Begun {
     /// The run is on the record, and starts.
-    Starts(Arc<Connection>, JobId),
+    Starts { connection: Arc<Connection>, job: JobId, passing: Passing, outlet: Outlet },
+    /// The run was started, and goes on by itself.
+    Accepted(Arc<Connection>, JobId),
+    /// There is a run to be watched.
+    Watched(Watch),
     /// Nothing was started.
     NotRun(Arc<Connection>, NotRun),
     /// This is the whole answer.
     Told(Arc<Connection>, Vec<Row>, Final),
+}
+
+/// A run that is under way or over, with what is kept of its output.
+#[derive(Debug)]
+pub(super) struct Watch {
+    pub(super) connection: Arc<Connection>,
+    /// Its id, where it is to be told at the end.
+    pub(super) job: Option<JobId>,
+    pub(super) tail: Option<Arc<Tail>>,
+    /// What is told first.
+    pub(super) rows: Vec<Row>,
+    pub(super) view: View,
 }
 
 /// Why it does not.
@@ -59,7 +89,7 @@ pub(super) struct Ordering {
 
 /// What is sent to the broker.
 enum Letter<'a> {
-    Run(&'a Judge, &'a Request, &'a [BorrowedFd<'a>]),
+    Run(&'a Judge, &'a Run, Option<BorrowedFd<'a>>),
     Wish(Wish),
 }
 
@@ -80,17 +110,23 @@ impl Ordering {
     }
 
     /// Has the broker run the request, under the policy by which it was judged.
-    pub(super) async fn run(mut self, request: Request, ends: JobEnds) -> Result<Begun, Stopped> {
-        let pipes: Vec<_> = ends.iter().map(AsFd::as_fd).collect();
+    pub(super) async fn run(mut self, run: Box<Run>) -> Result<Begun, Stopped> {
+        let input = run.input.as_ref().map(|octets| files::sealed(INPUT, octets)).transpose();
+        let input = input.map_err(|error| no_input(&error))?;
         loop {
-            let connection = self.send(&Letter::Run(&self.judge, &request, &pipes)).await?;
+            let letter = Letter::Run(&self.judge, &run, input.as_ref().map(AsFd::as_fd));
+            let connection = self.send(&letter).await?;
             match self.first_report(&connection).await? {
-                Ok(job) => return Ok(Begun::Starts(connection, job)),
-                Err(NotRun::OtherPolicy) => match self.judged_again(&request).await {
+                Begun::NotRun(connection, NotRun::OtherPolicy) => match self.judged_again(&run.request).await
+                {
                     Ok(judge) => (self.judge, self.link) = (Arc::new(judge), Some(connection)),
                     Err(why) => return Ok(Begun::NotRun(connection, why)),
                 },
-                Err(why) => return Ok(Begun::NotRun(connection, why)),
+                begun @ (Begun::Starts { .. }
+                | Begun::Accepted(..)
+                | Begun::Watched(_)
+                | Begun::NotRun(..)
+                | Begun::Told(..)) => return Ok(begun),
             }
         }
     }
@@ -109,18 +145,28 @@ impl Ordering {
     }
 
     /// Has the broker fulfil a wish.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever else is reported is no answer to this order"
+    )]
     pub(super) async fn wish(self, wish: Wish) -> Result<Begun, Stopped> {
+        let follow = matches!(wish, Wish::Job { follow: true, .. });
         let connection = self.send(&Letter::Wish(wish)).await?;
         let mut rows = Vec::new();
         loop {
-            match connection.next().await {
-                Ok(Some(Report::Row { run, fields })) if run == self.number => rows.push(fields),
-                Ok(Some(Report::Answered { run, answer })) if run == self.number => {
+            let Ok(Some(packet)) = connection.next().await else { return Err(Stopped::Unknown) };
+            match packet.value {
+                Report::Row { run, fields } if run == self.number => rows.push(fields),
+                Report::Answered { run, answer: Answer::Job } if run == self.number => {
+                    let view = if follow { View::Follow } else { View::Look };
+                    let tail = tail(packet.descriptors);
+                    return Ok(Begun::Watched(Watch { connection, job: None, tail, rows, view }));
+                }
+                Report::Answered { run, answer } if run == self.number => {
                     let last = self.answered(answer).await;
                     return Ok(Begun::Told(connection, rows, last));
                 }
-                Ok(Some(_)) => tracing::warn!("the broker reports on another order"),
-                Ok(None) | Err(_) => return Err(Stopped::Unknown),
+                _ => tracing::warn!("the broker reports on another order"),
             }
         }
     }
@@ -140,24 +186,59 @@ impl Ordering {
 
     async fn send_by(&self, connection: &Connection, letter: &Letter<'_>) -> io::Result<()> {
         match letter {
-            Letter::Run(judge, request, pipes) => {
-                connection.run((self.number, judge.now.version), request, pipes).await
+            Letter::Run(judge, run, input) => {
+                let what = (&run.request, &run.wanted);
+                connection.run((self.number, judge.now.version), what, *input).await
             }
-            Letter::Wish(wish) => connection.fulfil(self.number, *wish).await,
+            Letter::Wish(wish) => connection.fulfil(self.number, wish.clone()).await,
         }
     }
 
     /// That the run starts, or why not. A broker that ends without a word has started nothing.
-    async fn first_report(&self, connection: &Connection) -> Result<Result<JobId, NotRun>, Stopped> {
+    async fn first_report(&self, connection: &Arc<Connection>) -> Result<Begun, Stopped> {
         loop {
-            match connection.next().await {
-                Ok(Some(Report::Starts { run, job })) if run == self.number => return Ok(Ok(job)),
-                Ok(Some(Report::NotRun { run, why })) if run == self.number => return Ok(Err(why)),
-                Ok(Some(_)) => tracing::warn!("the broker reports on another order"),
+            let packet = match connection.next().await {
+                Ok(Some(packet)) => packet,
                 Ok(None) => return Err(NotRun::Unavailable.into()),
                 Err(_) => return Err(Stopped::Unknown),
+            };
+            if let Some(begun) = self.beginning(connection, packet) {
+                return begun;
             }
         }
+    }
+
+    /// How the run begins, by a report on it.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "whatever else is reported is no answer to this order"
+    )]
+    fn beginning(
+        &self,
+        connection: &Arc<Connection>,
+        Packet { value, descriptors }: Packet<Report>,
+    ) -> Option<Result<Begun, Stopped>> {
+        let connection = Arc::clone(connection);
+        let begun = match value {
+            Report::Starts { run, job, passing } if run == self.number => match Outlet::of(descriptors) {
+                Some(outlet) => Begun::Starts { connection, job, passing, outlet },
+                None => return Some(Err(Stopped::Unknown)),
+            },
+            Report::Accepted { run, job } if run == self.number => Begun::Accepted(connection, job),
+            Report::Repeats { run, job } if run == self.number => Begun::Watched(Watch {
+                connection,
+                job: Some(job),
+                tail: tail(descriptors),
+                rows: Vec::new(),
+                view: View::Run,
+            }),
+            Report::NotRun { run, why } if run == self.number => Begun::NotRun(connection, why),
+            _ => {
+                tracing::warn!("the broker reports on another order");
+                return None;
+            }
+        };
+        Some(Ok(begun))
     }
 
     /// What the client is told. Whoever reloads finds what came of it with the next request.
@@ -177,11 +258,13 @@ fn told(answer: Answer) -> Final {
             on_trial(Final::ok().field("commands", commands).field("warnings", warnings), until)
         }
         Answer::Refused(Refused { why, .. }) => Final::bad_argument("policy").text(why),
-        Answer::Confirmed => Final::ok(),
         Answer::NothingToConfirm => Final::bad_argument("verb").text("no policy waits to be confirmed"),
         Answer::Busy => {
             Final::busy().text("another policy is being read, or waits for confirm; try again later")
         }
+        Answer::Confirmed | Answer::Job | Answer::Cancelled | Answer::Listed => Final::ok(),
+        Answer::NoSuchJob => Final::bad_argument("job").text("no such job of yours; jobs lists them"),
+        Answer::JobIsOver => Final::bad_argument("job").text("is over already; job ID tells how it ended"),
         Answer::NotDone(NotRun::Denied) => Final::denied().text(NO_SUCH),
         Answer::NotDone(NotRun::AuditUnavailable) => {
             Final::audit_unavailable().text("no policy comes into force without its audit record")
@@ -205,4 +288,14 @@ fn not_open(error: &OpenError) -> NotRun {
         OpenError::Refused => NotRun::Denied,
         OpenError::Unavailable(_) => NotRun::Unavailable,
     }
+}
+
+/// The tail that came along.
+fn tail(mut descriptors: Vec<OwnedFd>) -> Option<Arc<Tail>> {
+    Tail::from_descriptor(descriptors.pop()?).ok().map(Arc::new)
+}
+
+fn no_input(error: &io::Error) -> NotRun {
+    tracing::error!("an input can't be laid out: {error}");
+    NotRun::Internal
 }

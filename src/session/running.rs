@@ -1,10 +1,10 @@
 //! A run as its client sees it: ordered from the broker, its output passed on, its end told once. Starts nothing itself.
 
-use super::judge::not_run;
-use super::order::{Begun, Errand, Ordering, Stopped};
-use super::pipes::{BLOCK, Feed, Output, feed, output};
-use crate::broker::{Connection, NotRun, Report};
-use crate::execution::{JobId, Outcome, signal_name};
+use super::ending::{End, View};
+use super::order::{Begun, Errand, Ordering, Stopped, Watch};
+use super::pipes::{Output, block};
+use crate::broker::{Connection, Packet, Report, Row};
+use crate::execution::JobId;
 use crate::protocol::Tag;
 use crate::protocol::reply::{self, Final, Kind};
 use std::future::{Future, pending};
@@ -32,22 +32,19 @@ enum Phase {
     Over(End),
 }
 
-/// What became of it.
-#[derive(Clone, Debug)]
-enum End {
-    NotRun(NotRun),
-    Ended(Outcome, u64),
-    Told(Final),
-    Unknown,
+/// What the broker is to be told of it.
+#[derive(Clone, Copy, Debug)]
+enum Word {
+    Cancel,
+    Cap,
 }
 
 /// What there is to do for it.
 #[derive(Debug)]
 pub(super) enum Step {
     Begun(Result<Begun, Stopped>),
-    Reported(io::Result<Option<Report>>),
-    CancelSent,
-    Fed,
+    Reported(io::Result<Option<Packet<Report>>>),
+    Told,
     Output(Kind),
     FlushPartial,
     CutOutput,
@@ -59,61 +56,53 @@ pub(super) struct Running {
     tag: Option<Tag>,
     began: Instant,
     phase: Phase,
+    view: View,
     link: Option<Arc<Connection>>,
     stdout: Output,
     stderr: Output,
-    feed: Option<Feed>,
     job: Option<JobId>,
-    cancel_wanted: bool,
+    word: Option<Word>,
+    /// Octets of output that it may still write; `None` is without limit.
+    room: Option<u64>,
+    /// How long its client may read nothing; `None` is for ever.
+    stall_timeout: Option<Duration>,
     partial_due: Instant,
     linger_until: Instant,
     cut: bool,
+    /// Rows to be told after its output.
+    rows: Vec<Row>,
     block: Box<[u8]>,
 }
 
 impl Running {
-    /// Makes the pipes, where there is something to run, and begins to order it.
-    pub(super) fn begin(ordering: Ordering, tag: Option<Tag>, errand: Errand) -> io::Result<Self> {
+    /// Begins to order it.
+    pub(super) fn begin(ordering: Ordering, tag: Option<Tag>, errand: Errand) -> Self {
         let number = ordering.number();
-        let (request, input) = match errand {
-            Errand::Run(request, input) => (request, input),
-            Errand::Wish(wish) => {
-                let streams = [Kind::Stdout, Kind::Stderr].map(|kind| Output::closed(kind, tag.as_ref()));
-                return Ok(Self::new((number, tag), Box::pin(ordering.wish(wish)), streams));
-            }
+        let starting: Starting = match errand {
+            Errand::Run(run) => Box::pin(ordering.run(run)),
+            Errand::Wish(wish) => Box::pin(ordering.wish(wish)),
         };
-        let (stdout, stdout_end) = output(Kind::Stdout, tag.as_ref())?;
-        let (stderr, stderr_end) = output(Kind::Stderr, tag.as_ref())?;
-        let mut ends = vec![stdout_end, stderr_end];
-        let feed = match input {
-            None => None,
-            Some(octets) => {
-                let (feed, end) = feed(octets)?;
-                ends.push(end);
-                Some(feed)
-            }
-        };
-        let starting = Box::pin(ordering.run(request, ends));
-        Ok(Self { feed, ..Self::new((number, tag), starting, [stdout, stderr]) })
-    }
-
-    fn new((number, tag): (u32, Option<Tag>), starting: Starting, streams: [Output; 2]) -> Self {
-        let (now, [stdout, stderr]) = (Instant::now(), streams);
+        let now = Instant::now();
+        let closed = |kind| Output::closed(kind, tag.as_ref());
+        let (stdout, stderr) = (closed(Kind::Stdout), closed(Kind::Stderr));
         Self {
             number,
             tag,
             began: now,
             phase: Phase::Starting(starting),
+            view: View::Run,
             link: None,
             stdout,
             stderr,
-            feed: None,
             job: None,
-            cancel_wanted: false,
+            word: None,
+            room: None,
+            stall_timeout: None,
             partial_due: now,
             linger_until: now,
             cut: false,
-            block: vec![0; BLOCK].into_boxed_slice(),
+            rows: Vec::new(),
+            block: block(),
         }
     }
 
@@ -126,9 +115,23 @@ impl Running {
         self.began.elapsed().as_millis()
     }
 
-    /// Asks for its end, as soon as the broker has it.
+    /// How long its client may read nothing of it.
+    pub(super) const fn stall_timeout(&self) -> Option<Duration> {
+        self.stall_timeout
+    }
+
+    /// Whether the broker has not said yet whether it starts.
+    pub(super) const fn is_starting(&self) -> bool {
+        matches!(self.phase, Phase::Starting(_))
+    }
+
+    /// Asks for its end, as soon as the broker has it. What is only watched goes on, and the watching ends.
     pub(super) fn cancel(&mut self) {
-        self.cancel_wanted = true;
+        if matches!(self.view, View::Run) {
+            self.word = Some(Word::Cancel);
+        } else {
+            self.end(End::Told(Final::ok()));
+        }
     }
 
     /// The next thing to do. Output is looked at only if `may_read`: a client that does not read holds up the job.
@@ -139,11 +142,10 @@ impl Running {
         }
         let holds = self.stdout.holds() || self.stderr.holds();
         let is_over = matches!(self.phase, Phase::Over(_));
-        let cancel = self.cancel_wanted.then_some(self.number);
+        let word = self.word.map(|word| (word, self.number));
         tokio::select! {
             biased;
-            step = self.phase.next(cancel) => step,
-            () = proceed(&mut self.feed) => Step::Fed,
+            step = self.phase.next(word) => step,
             kind = readable(&self.stdout, &self.stderr), if may_read => Step::Output(kind),
             () = sleep_until(self.partial_due), if may_read && holds => Step::FlushPartial,
             () = sleep_until(self.linger_until), if may_read && is_over => Step::CutOutput,
@@ -155,12 +157,10 @@ impl Running {
         match step {
             Step::Begun(Ok(begun)) => self.take_beginning(begun, out),
             Step::Begun(Err(Stopped::NotRun(why))) => self.end(End::NotRun(why)),
-            Step::Reported(Ok(Some(report))) => self.take_report(report),
+            Step::Reported(Ok(Some(Packet { value, .. }))) => self.take_report(value),
             Step::Begun(Err(Stopped::Unknown)) | Step::Reported(Ok(None) | Err(_)) => self.end(End::Unknown),
-            Step::CancelSent => self.cancel_wanted = false,
-            Step::Fed => self.feed = None,
-            Step::Output(Kind::Stdout) => self.pass_on(Kind::Stdout, out),
-            Step::Output(Kind::Stderr) => self.pass_on(Kind::Stderr, out),
+            Step::Told => self.word = None,
+            Step::Output(kind) => self.pass_on(kind, out),
             Step::FlushPartial => {
                 self.stdout.flush(out);
                 self.stderr.flush(out);
@@ -171,39 +171,69 @@ impl Running {
                 self.stderr.close(out);
             }
         }
-        matches!(self.phase, Phase::Over(_)) && !self.stdout.is_open() && !self.stderr.is_open()
+        let is_over =
+            matches!(self.phase, Phase::Over(_)) && !self.stdout.is_open() && !self.stderr.is_open();
+        if is_over {
+            self.tell_rows(out);
+        }
+        is_over
     }
 
     fn take_beginning(&mut self, begun: Begun, out: &mut Vec<u8>) {
         match begun {
-            Begun::Starts(connection, job) => {
+            Begun::Starts { connection, job, passing, outlet } => {
                 self.link = Some(Arc::clone(&connection));
                 (self.job, self.phase) = (Some(job), Phase::Ordered(connection));
+                (self.room, self.stall_timeout) = (passing.output_limit, passing.stall_timeout);
+                match outlet.into_outputs(self.tag.as_ref()) {
+                    Ok([stdout, stderr]) => (self.stdout, self.stderr) = (stdout, stderr),
+                    Err(error) => tracing::error!("the output of a job can't be watched: {error}"),
+                }
             }
-            Begun::NotRun(connection, why) => {
-                self.link = Some(connection);
-                self.end(End::NotRun(why));
+            Begun::NotRun(connection, why) => self.end_by(connection, End::NotRun(why)),
+            Begun::Accepted(connection, job) => {
+                self.job = Some(job);
+                self.end_by(connection, End::Told(Final::accepted()));
             }
             Begun::Told(connection, rows, last) => {
-                self.link = Some(connection);
-                for fields in &rows {
-                    self.tell(fields, out);
-                }
-                self.end(End::Told(last));
+                self.rows = rows;
+                self.tell_rows(out);
+                self.end_by(connection, End::Told(last));
             }
+            Begun::Watched(watch) => self.watch(watch, out),
         }
     }
 
-    fn tell(&self, fields: &[(String, String)], out: &mut Vec<u8>) {
-        let fields: Vec<_> = fields.iter().map(|(name, value)| (&**name, value)).collect();
-        reply::row(self.tag.as_ref(), &fields, out);
+    fn watch(&mut self, watch: Watch, out: &mut Vec<u8>) {
+        let Watch { connection, job, tail, rows, view } = watch;
+        self.rows = rows;
+        self.tell_rows(out);
+        if let Some(tail) = tail {
+            let output = |kind| Output::of_tail(kind, Arc::clone(&tail), self.tag.as_ref());
+            (self.stdout, self.stderr) = (output(Kind::Stdout), output(Kind::Stderr));
+        }
+        self.view = view;
+        match view {
+            View::Run | View::Follow => {
+                self.link = Some(Arc::clone(&connection));
+                (self.job, self.phase) = (job, Phase::Ordered(connection));
+            }
+            View::Look => self.end_by(connection, End::Told(Final::ok())),
+        }
+    }
+
+    fn tell_rows(&mut self, out: &mut Vec<u8>) {
+        for fields in std::mem::take(&mut self.rows) {
+            let fields: Vec<_> = fields.iter().map(|(name, value)| (&**name, value)).collect();
+            reply::row(self.tag.as_ref(), &fields, out);
+        }
     }
 
     fn pass_on(&mut self, kind: Kind, out: &mut Vec<u8>) {
         let held = self.stdout.holds() || self.stderr.holds();
-        match kind {
-            Kind::Stdout => self.stdout.pass_on(&mut self.block, out),
-            Kind::Stderr => self.stderr.pass_on(&mut self.block, out),
+        let output = if kind == Kind::Stdout { &mut self.stdout } else { &mut self.stderr };
+        if !output.pass_on(&mut self.block, &mut self.room, out) && self.room == Some(0) {
+            self.word = self.word.or(Some(Word::Cap));
         }
         let now = Instant::now();
         self.linger_until = now + LINGER;
@@ -216,13 +246,21 @@ impl Running {
         match report {
             // Its start was announced, and failed.
             Report::NotRun { run, why } if run == self.number => self.end(End::NotRun(why)),
-            Report::Ended { run, job, outcome, ms } if run == self.number => {
+            Report::Row { run, fields } if run == self.number => self.rows.push(fields),
+            Report::Ended { run, job, outcome, ms, cut } if run == self.number => {
                 self.job = Some(job);
-                self.end(outcome.map_or(End::Unknown, |outcome| End::Ended(outcome, ms)));
+                self.cut |= cut;
+                self.end(match (self.view, outcome) {
+                    (View::Follow | View::Look, _) => End::Told(Final::ok()),
+                    (View::Run, Some(outcome)) => End::Ended(outcome, ms),
+                    (View::Run, None) => End::Unknown,
+                });
             }
             Report::Opened
             | Report::Refused
             | Report::Starts { .. }
+            | Report::Accepted { .. }
+            | Report::Repeats { .. }
             | Report::NotRun { .. }
             | Report::Ended { .. }
             | Report::InForce(_)
@@ -232,10 +270,16 @@ impl Running {
         }
     }
 
+    fn end_by(&mut self, connection: Arc<Connection>, end: End) {
+        self.link = Some(connection);
+        self.end(end);
+    }
+
     fn end(&mut self, end: End) {
-        self.feed = None;
         self.linger_until = Instant::now() + LINGER;
         self.phase = Phase::Over(end);
+        self.stdout.is_whole_now();
+        self.stderr.is_whole_now();
     }
 
     /// The connection to order the next run by: this run's, where the broker still holds it.
@@ -247,37 +291,40 @@ impl Running {
         }
     }
 
+    /// Its client is gone: what it has written and nobody has read is kept. Of one that goes on, the broker reads the rest.
+    pub(super) fn abandon(mut self) {
+        if matches!(self.phase, Phase::Over(_)) {
+            self.stdout.keep_the_rest(&mut self.block, &mut self.room);
+            self.stderr.keep_the_rest(&mut self.block, &mut self.room);
+        }
+    }
+
     /// The final line. For a run that is not over: that its end is unknown.
     pub(super) fn last_line(&self) -> Final {
-        let last = match &self.phase {
-            Phase::Over(End::NotRun(why)) => not_run(why).field("ms", self.ms().to_string()),
-            Phase::Over(End::Ended(outcome, ms)) => {
-                with_job(ended(*outcome).field("ms", ms.to_string()), self.job.as_ref())
-            }
-            Phase::Over(End::Told(last)) => last.clone(),
-            Phase::Starting(_) | Phase::Ordered(_) | Phase::Over(End::Unknown) => {
-                Final::unknown_outcome(self.job.as_ref().map_or("unknown", JobId::as_str))
-                    .field("ms", self.ms().to_string())
-                    .text("it may have run, and nobody saw its end; look at the journal before you repeat it")
-            }
+        let end = match &self.phase {
+            Phase::Over(end) => end,
+            Phase::Starting(_) | Phase::Ordered(_) => &End::Unknown,
         };
-        if self.cut { last.field("output", "cut") } else { last }
+        let last = end.last_line(self.job.as_ref(), self.ms());
+        let tells_of_its_end = matches!(end, End::Ended(..));
+        if self.cut && tells_of_its_end { last.field("output", "cut") } else { last }
     }
 }
 
 impl Phase {
-    /// What comes from the broker; or, where the run's end is wanted, that the broker was told.
-    async fn next(&mut self, cancel: Option<u32>) -> Step {
-        match self {
-            Self::Starting(starting) => Step::Begun(starting.await),
-            Self::Ordered(connection) => match cancel {
-                Some(run) => {
-                    connection.cancel(run).await;
-                    Step::CancelSent
+    /// What comes from the broker; or, where there is a word for it, that the broker was told.
+    async fn next(&mut self, word: Option<(Word, u32)>) -> Step {
+        match (self, word) {
+            (Self::Starting(starting), _) => Step::Begun(starting.await),
+            (Self::Ordered(connection), Some((word, run))) => {
+                match word {
+                    Word::Cancel => connection.cancel(run).await,
+                    Word::Cap => connection.cap(run).await,
                 }
-                None => Step::Reported(connection.next().await),
-            },
-            Self::Over(_) => pending().await,
+                Step::Told
+            }
+            (Self::Ordered(connection), None) => Step::Reported(connection.next().await),
+            (Self::Over(_), _) => pending().await,
         }
     }
 }
@@ -290,56 +337,5 @@ async fn readable(stdout: &Output, stderr: &Output) -> Kind {
     }
 }
 
-async fn proceed(feed: &mut Option<Feed>) {
-    match feed {
-        Some(feed) => while !feed.proceed().await {},
-        None => pending().await,
-    }
-}
-
-fn with_job(last: Final, job: Option<&JobId>) -> Final {
-    match job {
-        Some(job) => last.field("job", job.as_str()),
-        None => last,
-    }
-}
-
-fn ended(outcome: Outcome) -> Final {
-    match outcome {
-        Outcome::Exited(code) => Final::exit(code),
-        Outcome::Signalled(number) => Final::signal(signal_name(number)),
-        Outcome::TimedOut => Final::timeout(),
-        Outcome::Cancelled => Final::cancelled(),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs::File;
-    use std::io::Write;
-
-    /// A run that the broker never tells of, and the job's ends of its stdout and stderr.
-    fn run() -> (Running, [File; 2]) {
-        let (stdout, stdout_end) = output(Kind::Stdout, None).unwrap();
-        let (stderr, stderr_end) = output(Kind::Stderr, None).unwrap();
-        let mut run = Running::new((1, None), Box::pin(pending()), [stdout, stderr]);
-        run.block = vec![0; 1].into_boxed_slice();
-        (run, [stdout_end.into(), stderr_end.into()])
-    }
-
-    #[tokio::test]
-    async fn what_floods_one_output_does_not_drown_the_other() {
-        for flooded in [0, 1] {
-            let (mut run, mut ends) = run();
-            ends[flooded].write_all(&[b'x'; 4096]).unwrap();
-            ends[1 - flooded].write_all(b"heard\n").unwrap();
-            let mut out = Vec::new();
-            for _ in 0..1024 {
-                let step = run.next(true).await;
-                run.take(step, &mut out);
-            }
-            assert!(String::from_utf8(out).unwrap().contains("heard\n"), "{flooded}");
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! A server that follows a broker which the test plays, so that it has its policy when the test wants it to.
 
 use crate::client::Client;
-use crate::world::{Folder, POLICY, World, listen_for_packets};
+use crate::world::{Folder, POLICY, World, listen_for_packets, say_that_it_starts};
 use rustix::net::{SocketFlags, accept_with};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
@@ -78,9 +78,9 @@ async fn a_run_ordered_under_the_old_policy_is_judged_again_and_runs_under_the_n
     let version = played.has(&format!("{POLICY}# and more\n")).await;
     assert_eq!(played.is_ordered(&session).await, version);
     let job = JobId::draw().unwrap();
-    session.send(&Report::Starts { run: 1, job: job.clone() }, &[]).await.unwrap();
+    say_that_it_starts(&session, job.clone()).await;
     let outcome = Some(Outcome::Exited(0));
-    session.send(&Report::Ended { run: 1, job, outcome, ms: 1 }, &[]).await.unwrap();
+    session.send(&Report::Ended { run: 1, job, outcome, ms: 1, cut: false }, &[]).await.unwrap();
     assert_eq!(client.answer().code(), 200);
 }
 

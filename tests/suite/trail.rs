@@ -17,7 +17,7 @@ use udsadmin::execution::Surroundings;
 use udsadmin::files::Trust;
 use udsadmin::identity::Uid;
 use udsadmin::policy::Source;
-use udsadmin::request::Request;
+use udsadmin::request::{Request, Wanted};
 use udsadmin::server;
 
 /// A broker's service inside this process, with a trail that can be read and broken.
@@ -74,6 +74,8 @@ impl Inside {
             runs: broker::places(),
             orders: broker::order_places(),
             quotas: broker::Quotas::new(ticks),
+            jobs: broker::Jobs::default(),
+            tokens: broker::Tokens::open(None, clock).unwrap(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             ending: CancellationToken::new(),
@@ -103,10 +105,9 @@ pub(crate) async fn report(packets: &Packets) -> Report {
 }
 
 pub(crate) async fn order(link: &Link, run: u32, command: &str) {
-    let (_reader, pipe) = std::io::pipe().unwrap();
     let request = Request { command: command.parse().unwrap(), arguments: Vec::new() };
-    let order = Order::Run { run, version: link.version, request };
-    link.send(&order, &[pipe.as_fd(), pipe.as_fd()]).await.unwrap();
+    let order = Order::Run { run, version: link.version, request, wanted: Wanted::default() };
+    link.send(&order, &[]).await.unwrap();
 }
 
 #[tokio::test]

@@ -8,13 +8,14 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::fs::{self, DirBuilder, File};
 use std::io::Write;
 use std::net::Shutdown;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
-use udsadmin::broker::{Order, Packets, Report, Version};
+use udsadmin::broker::{Order, Packets, Passing, Report, Version};
+use udsadmin::execution::{JobId, Streams, Tail};
 
 /// The program that plays both daemons.
 pub(crate) const UDSADMIN: &str = env!("CARGO_BIN_EXE_udsadmin");
@@ -28,7 +29,7 @@ pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     pub(crate) fn new() -> Self {
-        let id = udsadmin::execution::JobId::draw().unwrap();
+        let id = JobId::draw().unwrap();
         let path = std::env::temp_dir().join(format!("udsadmin-suite-{id}"));
         DirBuilder::new().mode(0o711).create(&path).unwrap();
         Self(path)
@@ -79,7 +80,9 @@ pub(crate) fn activated(folder: &Folder, part: Part, socket: impl Into<OwnedFd>)
     started.args(["activated", word, "--", "--demo", "--policy"]).arg(folder.file("policy.toml"));
     match part {
         Part::Server => started.arg("--broker").arg(folder.file("broker.sock")),
-        Part::Broker => started.arg("--door").arg(folder.file("udsadmin.sock")),
+        Part::Broker => {
+            started.arg("--door").arg(folder.file("udsadmin.sock")).arg("--state").arg(folder.file("state"))
+        }
     };
     started.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", name).env("NOTIFY_SOCKET", folder.file("notify"));
     started.env_remove("WATCHDOG_USEC").env_remove("JOURNAL_STREAM");
@@ -101,6 +104,15 @@ pub(crate) fn listen_for_packets(path: &Path) -> OwnedFd {
 pub(crate) fn pair() -> (OwnedFd, OwnedFd) {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap()
+}
+
+/// Says of the first run that it starts, as the broker does; it writes nothing.
+pub(crate) async fn say_that_it_starts(packets: &Packets, job: JobId) {
+    let (streams, _ends) = Streams::make(0).unwrap();
+    let tail = Tail::new(0).unwrap();
+    let report = Report::Starts { run: 1, job, passing: Passing::default() };
+    let passed = [streams.stdout.as_fd(), streams.stderr.as_fd(), tail.as_fd()];
+    packets.send(&report, &passed).await.unwrap();
 }
 
 /// Which policy is in force at the broker that listens there.

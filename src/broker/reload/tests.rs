@@ -54,13 +54,13 @@ impl Broker {
 
     async fn reload(&self, confirm: Option<u64>) -> Answer {
         let judged = self.policies.now().version;
-        let by = By::Peer { peer: &self.peer, wish: Wish::Reload(None) };
+        let by = By::Peer { peer: &self.peer, wish: &Wish::Reload(None) };
         self.policies.reload_for(&by, &judged, confirm.map(Duration::from_secs)).await.1
     }
 
     async fn confirm(&self) -> Answer {
         let judged = self.policies.now().version;
-        let by = By::Peer { peer: &self.peer, wish: Wish::Confirm };
+        let by = By::Peer { peer: &self.peer, wish: &Wish::Confirm };
         self.policies.confirm(&by, &judged).await
     }
 
@@ -179,7 +179,7 @@ async fn a_wish_that_was_judged_by_another_policy_confirms_nothing() {
     let old = broker.policies.now().version;
     broker.write(NEW);
     assert!(matches!(broker.reload(Some(60)).await, Answer::Reloaded { .. }));
-    let by = By::Peer { peer: &broker.peer, wish: Wish::Confirm };
+    let by = By::Peer { peer: &broker.peer, wish: &Wish::Confirm };
     assert_eq!(broker.policies.confirm(&by, &old).await, Answer::NothingToConfirm);
     assert_eq!(broker.policies.reload_for(&by, &old, None).await.1, Answer::Busy);
     broker.pass(60).await;

@@ -3,9 +3,12 @@
 use super::super::command::{Command, Rule};
 use super::super::condition::Condition;
 use super::super::rate::{MaxRunning, Rate};
+use super::super::size::Size;
+use super::super::terms::{OnDisconnect, Terms};
 use super::crowd::{World, keys};
 use super::kinds;
 use super::values;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Characters of what runs that people are shown at most.
@@ -31,11 +34,16 @@ fn wider(old: &Command, new: &Command) -> Option<String> {
     let rates = terms.map(|terms| terms.rate.as_ref());
     let mosts = terms.map(|terms| terms.max_running.as_ref());
     let timeouts = terms.map(|terms| terms.timeout);
+    let outputs = terms.map(|terms| terms.delivery.output_limit);
+    let stalls = terms.map(|terms| terms.delivery.stall_timeout);
     let wider = [
         is_longer(timeouts).then(|| limit("timeout", timeouts.map(|timeout| Some(shown(timeout))))),
         is_more_often(rates).then(|| limit("rate", rates.map(|rate| rate.map(Rate::to_string)))),
         is_more(mosts)
             .then(|| limit("max-running", mosts.map(|most| most.map(|most| most.runs.to_string())))),
+        is_longer(outputs).then(|| limit("output-limit", outputs.map(|size| Some(told(size))))),
+        is_longer(stalls).then(|| limit("stall-timeout", stalls.map(|timeout| Some(shown(timeout))))),
+        outlives(terms).then(|| "on-disconnect finish instead of term".to_owned()),
     ];
     let all: Vec<String> = wider.into_iter().flatten().collect();
     (!all.is_empty()).then(|| all.join(", "))
@@ -72,7 +80,16 @@ fn names(command: &Command) -> impl Iterator<Item = (&str, &str)> {
     command.arguments.iter().map(|spec| (spec.name.as_str(), kinds::way(&spec.kind)))
 }
 
-fn is_longer([than, limit]: [Option<Duration>; 2]) -> bool {
+/// Whether it goes on without its client, as it did not before.
+fn outlives(terms: [&Arc<Terms>; 2]) -> bool {
+    terms.map(|terms| terms.delivery.on_disconnect) == [OnDisconnect::Term, OnDisconnect::Finish]
+}
+
+fn told(limit: Option<Size>) -> String {
+    limit.map_or("infinity".to_owned(), |limit| limit.to_string())
+}
+
+fn is_longer<T: PartialOrd>([than, limit]: [Option<T>; 2]) -> bool {
     than.is_some_and(|than| limit.is_none_or(|limit| limit > than))
 }
 

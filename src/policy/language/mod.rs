@@ -5,7 +5,7 @@ mod tables;
 
 pub(super) use tables::{
     ARGUMENT, ARGUMENT_TYPES, BUILTIN, BUILTIN_RULE, COMMAND, COMMAND_RULE, DENY, DURATION, GATE, INTEGER,
-    PATH, REPEAT, ROLE, SECRET, TEST, TEST_PEER, TEXT, UNIT, USER,
+    KEEP, PATH, REPEAT, ROLE, SECRET, TEST, TEST_PEER, TEXT, UNIT, USER,
 };
 
 use super::kind::UNIT_TYPES;
@@ -99,7 +99,7 @@ impl Names {
         match self {
             Self::Free => Err(format!("^[A-Za-z][A-Za-z0-9._-]{{0,{}}}$", NAME_MAX - 1)),
             Self::Builtins => {
-                let granted = Builtin::ALL.iter().filter(|(builtin, _)| builtin.needs_grant());
+                let granted = Builtin::ALL.iter().filter(|(builtin, _)| builtin.is_grantable());
                 Ok(granted.map(|(_, verb)| *verb).collect())
             }
         }

@@ -2,6 +2,8 @@
 
 use super::super::argument::outside::REPEAT_MAX;
 use super::super::kind::VALUE_MAX;
+use super::super::size;
+use super::super::terms::WAYS;
 use super::{Key, Names, Needs, Section, Shape, UNIT_WORD};
 
 /// A whole file of a policy.
@@ -130,7 +132,7 @@ pub(in crate::policy) const COMMAND: Section = Section {
         key(
             "timeout",
             "How long it may take: \"30s\", \"10min\" (if nothing else is said), \"2h\", or \"infinity\".",
-            Shape::Form("^(infinity|( *[0-9]+ *[A-Za-zµ]+)+ *)$"),
+            LIMIT,
         ),
         key(
             "rate",
@@ -138,6 +140,23 @@ pub(in crate::policy) const COMMAND: Section = Section {
             Shape::Form("^[0-9]+/(s|min|h|day)$"),
         ),
         key("max-running", "How many of it may run at once, whoever asked.", Shape::Integer(1, 1000)),
+        key(
+            "output-limit",
+            "How much it may write, both streams together, before it is ended: \"10MiB\"; \"infinity\", if nothing else is said.",
+            Shape::Either(&[SIZE, Shape::Word(&["infinity"])]),
+        ),
+        key(
+            "stall-timeout",
+            "How long its client may read nothing of what there is to read, before it counts as gone: \"30s\"; \"infinity\", if \
+             nothing else is said.",
+            LIMIT,
+        ),
+        key(
+            "on-disconnect",
+            "What becomes of it when its client is gone: it goes on to its end (if nothing else is said), or is told to end.",
+            Shape::Word(&WAYS),
+        ),
+        key("keep", "What is kept of a run that is over, for job ID.", Shape::Table(&KEEP)),
         key(
             "accept",
             "Findings of udsadmin policy lint about it that the author takes, each with a reason: \"NAME: why\" takes those of one \
@@ -147,6 +166,22 @@ pub(in crate::policy) const COMMAND: Section = Section {
         key("allow", "Who may run it, and with which values.", Shape::List(&Shape::Table(&COMMAND_RULE))),
     ],
     needs: Needs::SomeOf(&["exec", "allow"]),
+};
+
+/// A span of time, or none.
+const LIMIT: Shape = Shape::Form("^(infinity|( *[0-9]+ *[A-Za-zµ]+)+ *)$");
+
+/// A size in octets.
+const SIZE: Shape = Shape::Either(&[Shape::Integer(0, i64::MAX), Shape::Form(size::FORM)]);
+
+/// `keep` of a command.
+pub(in crate::policy) const KEEP: Section = Section {
+    of: "keep",
+    keys: &[
+        key("time", "For how long: \"10min\", if nothing else is said; a day at most.", SPAN),
+        key("output", "How much of the end of each stream: \"64KiB\", if nothing else is said.", SIZE),
+    ],
+    needs: Needs::Nothing,
 };
 
 /// An element of `args`.

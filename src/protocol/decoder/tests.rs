@@ -1,7 +1,7 @@
 //! What a client's octets come to, case by case.
 
 use super::*;
-use crate::request::{Argument, Builtin, Request, Value, Wish};
+use crate::request::{Argument, Builtin, Request, Value, Wanted, Wish};
 use std::time::Duration;
 
 fn items(octets: &[u8]) -> Vec<Item> {
@@ -21,7 +21,7 @@ fn run(line: &str) -> Item {
     let mut words = line.split(' ');
     let command = words.next().unwrap().parse().unwrap();
     let arguments = words.map(|word| Argument::Positional(Value::try_from(word).unwrap())).collect();
-    let ask = Ask::Run(Request { command, arguments });
+    let ask = Ask::Run(Request { command, arguments }, Wanted::default());
     Item::Request(Incoming { tag: None, ask, input: None })
 }
 
@@ -277,7 +277,7 @@ fn run_is_the_name_alone() {
     assert_eq!(item(b"run load <2\nab"), fed("load", b"ab"));
     assert_eq!(
         ask("run status"),
-        Ask::Run(Request { command: "status".parse().unwrap(), arguments: vec![] })
+        Ask::Run(Request { command: "status".parse().unwrap(), arguments: vec![] }, Wanted::default())
     );
 }
 
@@ -287,6 +287,8 @@ fn builtins_are_told_apart() {
         command: "restart".parse().unwrap(),
         arguments: vec![Argument::Named("unit".parse().unwrap(), Value::try_from("nginx").unwrap())],
     };
+    let id = || "7f3a0001abcd".parse().unwrap();
+    let wanted = |detach, token: Option<&str>| Wanted { detach, token: token.map(|it| it.parse().unwrap()) };
     let hello = |version, mode, concurrent| Ask::Hello(Hello { version, mode, concurrent });
     for (line, expected) in [
         ("help", Ask::Help(None)),
@@ -294,7 +296,7 @@ fn builtins_are_told_apart() {
         ("commands", Ask::Commands),
         ("whoami", Ask::Whoami),
         ("why restart unit=nginx", Ask::Why(nginx())),
-        ("run restart unit=nginx", Ask::Run(nginx())),
+        ("run restart unit=nginx", Ask::Run(nginx(), Wanted::default())),
         ("cancel", Ask::Cancel),
         ("ping", Ask::Ping),
         ("quit", Ask::Quit),
@@ -302,8 +304,16 @@ fn builtins_are_told_apart() {
         ("hello 1", hello(1, Mode::Text, None)),
         ("hello 1 mode=frame concurrent=4", hello(1, Mode::Frame, Some(4))),
         ("hello 2 anything=goes", hello(2, Mode::Text, None)),
-        ("jobs", Ask::Unserved(Builtin::Jobs)),
-        ("job 7f3a", Ask::Unserved(Builtin::Job)),
+        ("run restart unit=nginx detach=yes id=t-1", Ask::Run(nginx(), wanted(true, Some("t-1")))),
+        ("restart id=\"a\" unit=nginx", Ask::Run(nginx(), wanted(false, Some("a")))),
+        ("restart unit=nginx detach=no", Ask::Run(nginx(), wanted(false, None))),
+        ("why restart unit=nginx detach=yes", Ask::Why(nginx())),
+        ("jobs", Ask::Wish(Wish::Jobs { everyone: false })),
+        ("jobs all", Ask::Wish(Wish::Jobs { everyone: true })),
+        ("job 7f3a0001abcd", Ask::Wish(Wish::Job { id: id(), follow: false })),
+        ("job 7f3a0001abcd follow", Ask::Wish(Wish::Job { id: id(), follow: true })),
+        ("cancel job=7f3a0001abcd", Ask::Wish(Wish::Cancel(id()))),
+        ("drain", Ask::Unserved(Builtin::Drain)),
         ("reload", Ask::Wish(Wish::Reload(None))),
         ("reload confirm=60s", Ask::Wish(Wish::Reload(Some(Duration::from_secs(60))))),
         ("reload confirm=\"1h\"", Ask::Wish(Wish::Reload(Some(Duration::from_secs(3600))))),
@@ -331,6 +341,21 @@ fn a_misused_builtin_names_the_argument() {
         ("run <0", "name"),
         ("cancel @t1", "tag"),
         ("cancel t1", "argument"),
+        ("cancel job=7f3a", "job"),
+        ("cancel job=7f3a0001abcd job=7f3a0001abcd", "job"),
+        ("cancel job=", "job"),
+        ("jobs everyone", "argument"),
+        ("jobs 'all'", "argument"),
+        ("job", "job"),
+        ("job 7f3a", "job"),
+        ("job id=7f3a0001abcd", "job"),
+        ("job 7f3a0001abcd tail", "argument"),
+        ("job 7f3a0001abcd follow follow", "argument"),
+        ("restart id=", "id"),
+        ("restart id=a id=b", "id"),
+        ("restart id=a/b", "id"),
+        ("restart detach=1", "detach"),
+        ("restart detach=yes detach=yes", "detach"),
         ("hello", "version"),
         ("hello one", "version"),
         ("hello +1", "version"),

@@ -2,7 +2,7 @@
 
 use super::super::judge::not_run;
 use super::super::may_not_connect;
-use super::super::order::{Errand, Ordering};
+use super::super::order::{Errand, Ordering, Run};
 use super::super::running::Running;
 use super::Conversation;
 use crate::audit::Event;
@@ -10,7 +10,7 @@ use crate::policy::Admission;
 use crate::protocol::Tag;
 use crate::protocol::decoder::{Ask, Incoming};
 use crate::protocol::reply::Final;
-use crate::request::{Request, Wish};
+use crate::request::Wish;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
@@ -27,7 +27,10 @@ impl Conversation<'_> {
             return self.leave();
         }
         match ask {
-            Ask::Run(request) => self.begin_unless_refused(tag, request, input).await,
+            Ask::Run(request, wanted) => {
+                let run = Box::new(Run { request, wanted, input });
+                self.begin_unless_refused(tag, run).await;
+            }
             Ask::Wish(wish) => self.begin_if_granted(tag, wish).await,
             Ask::Quit => {
                 self.say(tag, &Final::bye());
@@ -59,10 +62,10 @@ impl Conversation<'_> {
         }
     }
 
-    async fn begin_unless_refused(&mut self, tag: Option<&Tag>, request: Request, input: Option<Vec<u8>>) {
-        match self.judge.refusal(&request, self.context).await {
+    async fn begin_unless_refused(&mut self, tag: Option<&Tag>, run: Box<Run>) {
+        match self.judge.refusal(&run.request, self.context).await {
             Some(why) => self.say(tag, &not_run(&why).field("ms", "0")),
-            None => self.begin(tag, Errand::Run(request, input)),
+            None => self.begin(tag, Errand::Run(run)),
         }
     }
 
@@ -75,7 +78,7 @@ impl Conversation<'_> {
 
     fn begin(&mut self, tag: Option<&Tag>, errand: Errand) {
         self.runs = self.runs.wrapping_add(1);
-        let begun = self.stream.as_fd().try_clone_to_owned().and_then(|client| {
+        let begun = self.stream.as_fd().try_clone_to_owned().map(|client| {
             let (link, judge) = (self.link.take(), Arc::clone(&self.judge));
             let ordering = Ordering::new(self.context, judge, (client, link), self.runs);
             Running::begin(ordering, tag.cloned(), errand)

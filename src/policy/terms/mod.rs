@@ -1,5 +1,10 @@
 //! On what terms a command runs: everything that its table sets beside what runs and for whom. Enforces none of it.
 
+mod delivery;
+
+pub(super) use delivery::WAYS;
+pub use delivery::{Delivery, Keep, OnDisconnect};
+
 use super::rate::{MaxRunning, Rate};
 use super::reader::{Item, Reader};
 use std::time::Duration;
@@ -20,9 +25,11 @@ pub struct Terms {
     pub rate: Option<Rate>,
     /// How many runs of it may be under way at once; `None` is as many as there is room for.
     pub max_running: Option<MaxRunning>,
+    /// What becomes of its output.
+    pub delivery: Delivery,
 }
 
-/// How long a command may take; `None` is no limit.
+/// A span of time; `None` is no limit.
 struct Limit(Option<Duration>);
 
 impl Reader<'_> {
@@ -31,10 +38,12 @@ impl Reader<'_> {
         let timeout = self.term(table, "timeout", Self::timeout);
         let rate = self.term(table, "rate", Self::rate);
         let max_running = self.term(table, "max-running", Self::max_running);
+        let delivery = self.delivery(table);
         Some(Terms {
             timeout: timeout?.map_or(Some(TIMEOUT_DEFAULT), |limit| limit.0),
             rate: rate?,
             max_running: max_running?,
+            delivery: delivery?,
         })
     }
 
@@ -50,11 +59,19 @@ impl Reader<'_> {
     }
 
     fn timeout(&mut self, item: &Item<'_>) -> Option<Limit> {
+        let limit = self.limit(item, "a timeout")?;
+        if limit.0 == Some(Duration::ZERO) {
+            self.error(&item.span(), "a timeout is longer than zero; \"infinity\" is none");
+            return None;
+        }
+        Some(limit)
+    }
+
+    /// Reads a span of time up to the longest, or `"infinity"`. `what` has its article.
+    fn limit(&mut self, item: &Item<'_>, what: &str) -> Option<Limit> {
         if let Some(number) = item.get_ref().as_integer() {
-            self.error(
-                &item.span(),
-                &format!("a timeout has a unit: \"{0}s\", or \"{0}min\"", number.as_str()),
-            );
+            let message = format!("{what} has a unit: \"{0}s\", or \"{0}min\"", number.as_str());
+            self.error(&item.span(), &message);
             return None;
         }
         let word = self.word(item)?;
@@ -62,10 +79,12 @@ impl Reader<'_> {
             return Some(Limit(None));
         }
         let message = match humantime::parse_duration(&word.text) {
-            Ok(Duration::ZERO) => "a timeout is longer than zero; \"infinity\" is none".to_owned(),
             Ok(limit) if limit <= TIMEOUT_MAX => return Some(Limit(Some(limit))),
-            Ok(_) => "a timeout is at most 366 days; \"infinity\" is none".to_owned(),
-            Err(_) => format!("{:?} is no timeout; write \"30s\" or \"10min\"", word.text),
+            Ok(_) => format!("{what} is at most 366 days; \"infinity\" is none"),
+            Err(_) => {
+                let noun = what.split_once(' ').map_or(what, |(_, noun)| noun);
+                format!("{:?} is no {noun}; write \"30s\" or \"10min\"", word.text)
+            }
         };
         self.error(&word.span, &message);
         None

@@ -1,0 +1,101 @@
+//! Reads a job's output where the server does not, and keeps its end. Looks at none of it.
+
+use super::jobs::Known;
+use super::service::Session;
+use super::stop::Stop;
+use crate::execution::{Streams, Tail};
+use crate::policy::{Delivery, OnDisconnect};
+use crate::protocol::reply::Kind;
+use crate::sys;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// Octets read at once.
+const AT_ONCE: usize = 16 * 1024;
+
+/// How long a pipe may stay open after the job has ended: a process that escaped it may hold the other end.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Reads the output of a job from the moment on when the server no longer does: from its start, where nobody waits for it; else
+/// when the server's connection for its client has ended. Returns when there is nothing more to read, or nobody to read for.
+pub(super) async fn read_for_nobody(
+    session: Option<&Session>,
+    (job, streams): (&Known, &Streams),
+    delivery: &Delivery,
+    over: &CancellationToken,
+) {
+    if let Some(session) = session {
+        tokio::select! {
+            biased;
+            () = session.lost() => {}
+            () = over.cancelled() => return,
+        }
+        if delivery.on_disconnect == OnDisconnect::Term {
+            job.stop.cancel();
+        }
+    }
+    let limit = delivery.output_limit.map(|size| size.0);
+    let all = async {
+        let keep = |kind| Keeping { kind, tail: &job.tail, stop: &job.stop, limit };
+        let (stdout, stderr) = (keep(Kind::Stdout), keep(Kind::Stderr));
+        tokio::join!(stdout.drain(&streams.stdout), stderr.drain(&streams.stderr))
+    };
+    let lingered = async {
+        over.cancelled().await;
+        sleep(LINGER).await;
+    };
+    tokio::select! { _ = all => {}, () = lingered => {} }
+}
+
+/// One stream, and what becomes of it.
+struct Keeping<'a> {
+    kind: Kind,
+    tail: &'a Tail,
+    stop: &'a Stop,
+    limit: Option<u64>,
+}
+
+impl Keeping<'_> {
+    async fn drain(&self, pipe: &OwnedFd) {
+        if let Err(error) = self.try_drain(pipe).await {
+            tracing::warn!("the output of a job is lost: {error}");
+        }
+    }
+
+    async fn try_drain(&self, pipe: &OwnedFd) -> io::Result<()> {
+        let pipe = sys::watch(pipe.try_clone()?, Interest::READABLE)?;
+        loop {
+            let mut ready = pipe.readable().await?;
+            match ready.try_io(|pipe| self.take(pipe)) {
+                Ok(Ok(0)) => return Ok(()),
+                Ok(taken) => drop(taken?),
+                Err(_would_block) => {}
+            }
+        }
+    }
+
+    /// Not a future: the room for reading is on the stack for this call alone.
+    fn take(&self, pipe: &AsyncFd<OwnedFd>) -> io::Result<usize> {
+        let mut block = [0; AT_ONCE];
+        let octets = rustix::io::read(pipe.get_ref(), &mut block)?;
+        if !self.stop.is_capped() {
+            self.tail.push(self.kind, block.get(..octets).unwrap_or_default())?;
+            self.cap_where_it_is_too_much()?;
+        }
+        Ok(octets)
+    }
+
+    fn cap_where_it_is_too_much(&self) -> io::Result<()> {
+        let Some(limit) = self.limit else { return Ok(()) };
+        let written = self.tail.written(Kind::Stdout)?.saturating_add(self.tail.written(Kind::Stderr)?);
+        if written > limit {
+            self.stop.cap();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! One run, from its start to its end, which is recorded and told. Starts none.
+
+use super::drain::read_for_nobody;
+use super::jobs::{Known, Over, exit};
+use super::run::{Entry, UnderWay, report, report_with};
+use super::service::{Service, Session};
+use super::tokens::Begun;
+use super::wire::Report;
+use crate::audit::Kind;
+use crate::execution::{Ended, JobId};
+use crate::policy::Grant;
+use std::io;
+use std::os::fd::AsFd;
+use tokio_util::sync::CancellationToken;
+
+impl Service {
+    /// Waits for the end of a run, reads what it writes where the server does not, and tells of the end.
+    pub(super) async fn see_to_its_end(&self, under_way: UnderWay, entry: &Entry<'_>) {
+        let UnderWay { job, known, streams, grant, claimed, places } = under_way;
+        let waits = (!entry.wanted.detach).then_some(entry.session);
+        if waits.is_none() {
+            report(entry.session, &accepted(entry, &known)).await;
+        }
+        let is_over = CancellationToken::new();
+        let end = async {
+            let ended = job.finish(entry.stop.heard(), streams.hung_up()).await;
+            is_over.cancel();
+            over(&known, ended)
+        };
+        let reading = read_for_nobody(waits, (&known, &streams), &grant.terms().delivery, &is_over);
+        let (over, ()) = tokio::join!(end, reading);
+        self.note_end(entry, &grant, &known.facts.id, over).await;
+        self.jobs.end(&known, over);
+        if let Some(claimed) = claimed {
+            claimed.end(over).await;
+        }
+        drop(places);
+        if waits.is_some() {
+            report(entry.session, &ended(entry.run, &known.facts.id, over)).await;
+        }
+    }
+
+    async fn note_end(&self, entry: &Entry<'_>, grant: &Grant, id: &JobId, over: Over) {
+        let exit = exit(over.outcome);
+        let event = entry.granted(Kind::Finished, &format!("ended: {exit}"), grant, id);
+        let event = event.field("UDSADMIN_EXIT", &exit).field("UDSADMIN_MS", over.ms);
+        self.trail.note(&event.optional("UDSADMIN_OUTPUT", over.cut.then_some("cut"))).await;
+    }
+
+    /// Tells what became of the run that the client asks for again.
+    pub(super) async fn repeat(&self, entry: &Entry<'_>, begun: Begun) {
+        let (run, id) = (entry.run, begun.job);
+        let known = self.jobs.find(&id);
+        if entry.wanted.detach {
+            return report(entry.session, &Report::Accepted { run, job: id }).await;
+        }
+        let tail = known.as_ref().map(|job| job.tail.as_fd());
+        report_with(entry.session, &Report::Repeats { run, job: id.clone() }, tail.as_slice()).await;
+        let over = match known {
+            Some(job) => tell_end(entry.session, &job).await,
+            None => begun.over,
+        };
+        report(entry.session, &ended(run, &id, over.unwrap_or(UNKNOWN))).await;
+    }
+}
+
+/// The end of a run that nobody saw.
+const UNKNOWN: Over = Over { outcome: None, ms: 0, cut: false };
+
+/// Waits for the end of a run, as long as the session waits for it.
+pub(super) async fn tell_end(session: &Session, job: &Known) -> Option<Over> {
+    tokio::select! { over = job.end() => over, () = session.lost() => None }
+}
+
+fn accepted(entry: &Entry<'_>, known: &Known) -> Report {
+    Report::Accepted { run: entry.run, job: known.facts.id.clone() }
+}
+
+/// The report of a run's end.
+pub(super) fn ended(run: u32, job: &JobId, Over { outcome, ms, cut }: Over) -> Report {
+    Report::Ended { run, job: job.clone(), outcome, ms, cut }
+}
+
+fn over(known: &Known, ended: io::Result<Ended>) -> Over {
+    match ended {
+        Ok(Ended { outcome, took, cut }) => {
+            let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            Over { outcome: Some(outcome), ms, cut }
+        }
+        Err(error) => {
+            tracing::error!("job {}: its end can't be learnt: {error}", known.facts.id);
+            UNKNOWN
+        }
+    }
+}

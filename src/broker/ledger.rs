@@ -1,0 +1,103 @@
+//! Small facts that outlive the broker, one file each. Written whole or not at all, and by nobody but root.
+
+use crate::request::JobId;
+use rustix::fs::{Mode, OFlags, fsync, open};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Octets of one file at most: more than a fact can have.
+const FILE_MAX: u64 = 64 * 1024;
+
+/// What is added to a name while its file is being written.
+const UNFINISHED: &str = "new";
+
+/// A folder of facts.
+#[derive(Clone, Debug)]
+pub(super) struct Ledger {
+    folder: PathBuf,
+}
+
+impl Ledger {
+    /// The ledger in this folder, which is made where it is not there. Blocks, as all of these do.
+    ///
+    /// # Errors
+    /// Those of `mkdir(2)`.
+    pub(super) fn open(folder: &Path) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// Writes a fact. When this returns it outlives a loss of power, too.
+    ///
+    /// # Errors
+    /// Those of writing; the fact before is then still there.
+    pub(super) fn put(&self, id: &JobId, fact: &impl Serialize) -> io::Result<()> {
+        let octets = postcard::to_stdvec(fact).map_err(io::Error::other)?;
+        let path = self.folder.join(id.as_str());
+        let unfinished = path.with_extension(UNFINISHED);
+        let mut file =
+            File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+        file.write_all(&octets)?;
+        file.sync_data()?;
+        fs::rename(&unfinished, &path)?;
+        let folder = open(&self.folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(fsync(&folder)?)
+    }
+
+    /// Takes a fact back.
+    ///
+    /// # Errors
+    /// Those of `unlink(2)`.
+    pub(super) fn remove(&self, id: &JobId) -> io::Result<()> {
+        fs::remove_file(self.folder.join(id.as_str()))
+    }
+
+    /// All facts. What is none, half-written ones among them, is removed.
+    ///
+    /// # Errors
+    /// Those of `readdir(3)`.
+    pub(super) fn all<T: DeserializeOwned>(&self) -> io::Result<Vec<T>> {
+        let mut facts = Vec::new();
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            match read(&path) {
+                Ok(fact) => facts.push(fact),
+                Err(error) => {
+                    let removed = fs::remove_file(&path);
+                    tracing::warn!("{} is no fact ({error}); removed: {removed:?}", path.display());
+                }
+            }
+        }
+        Ok(facts)
+    }
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
+    let mut octets = Vec::new();
+    File::open(path)?.take(FILE_MAX).read_to_end(&mut octets)?;
+    postcard::from_bytes(&octets).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_is_there_for_the_next_one_and_what_is_half_written_is_not() {
+        let folder = std::env::temp_dir().join(format!("udsadmin-ledger-{}", JobId::draw().unwrap()));
+        let ledger = Ledger::open(&folder).unwrap();
+        let (first, second) = (JobId::draw().unwrap(), JobId::draw().unwrap());
+        ledger.put(&first, &"a".to_owned()).unwrap();
+        ledger.put(&first, &"b".to_owned()).unwrap();
+        ledger.put(&second, &"c".to_owned()).unwrap();
+        ledger.remove(&second).unwrap();
+        fs::write(folder.join("0123456789ab.new"), [0xff]).unwrap();
+        assert_eq!(Ledger::open(&folder).unwrap().all::<String>().unwrap(), ["b"]);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

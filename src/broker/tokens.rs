@@ -1,0 +1,229 @@
+//! The names that clients gave their runs, so that asking again does not run again. Outlives the broker; runs nothing.
+
+use super::jobs::Over;
+use super::ledger::Ledger;
+use crate::execution::JobId;
+use crate::identity::Uid;
+use crate::request::Token;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+
+/// How long a token is known after the end of its run (udsadmin-protocol(7) promises so long from its start).
+const KNOWN: Duration = Duration::from_secs(10 * 60);
+
+/// Tokens of one user that are known at once.
+const PER_USER: usize = 1024;
+
+/// The same, of all users together.
+const ALL: usize = 8192;
+
+type Named = (Uid, Token);
+
+/// The tokens that are known.
+#[derive(Debug)]
+pub struct Tokens {
+    known: Mutex<HashMap<Named, Arc<First>>>,
+    ledger: Option<Ledger>,
+    clock: fn() -> SystemTime,
+}
+
+/// The first run of a token.
+#[derive(Debug)]
+struct First {
+    request: String,
+    phase: watch::Sender<Phase>,
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    /// It may be started, or not.
+    Starting,
+    /// It was.
+    Begun(Begun),
+    /// It was not: the token is free again.
+    Void,
+}
+
+/// A run that has a token, as the ledger has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Begun {
+    uid: u32,
+    token: Token,
+    request: String,
+    began: SystemTime,
+    ended: Option<SystemTime>,
+    /// Its id.
+    pub(super) job: JobId,
+    /// What it came to; `None` as long as that is not known.
+    pub(super) over: Option<Over>,
+}
+
+/// What a token is, for who comes with it.
+#[derive(Debug)]
+pub(super) enum Claim {
+    /// New: the run is its first.
+    Fresh(Claimed),
+    /// That of a run which has begun.
+    Again(Begun),
+    /// That of another request.
+    Taken,
+    /// New, and one too many.
+    TooMany,
+}
+
+/// A token whose run is being started. Dropped before it [is](Claimed::started), it is free again.
+#[derive(Debug)]
+pub(super) struct Claimed {
+    tokens: Arc<Tokens>,
+    first: Arc<First>,
+    named: Named,
+    begun: Option<Begun>,
+    has_started: bool,
+}
+
+impl Tokens {
+    /// Those in this folder's ledger; where there is no folder, they are forgotten with this value. Blocks.
+    ///
+    /// # Errors
+    /// Those of reading the folder.
+    pub fn open(folder: Option<&Path>, clock: fn() -> SystemTime) -> io::Result<Arc<Self>> {
+        let ledger = folder.map(Ledger::open).transpose()?;
+        let facts: Vec<Begun> = ledger.as_ref().map_or(Ok(Vec::new()), Ledger::all)?;
+        let known = facts.into_iter().filter_map(|begun| {
+            let named = (Uid::new(begun.uid).ok()?, begun.token.clone());
+            let (request, phase) = (begun.request.clone(), watch::Sender::new(Phase::Begun(begun)));
+            Some((named, Arc::new(First { request, phase })))
+        });
+        let known = Mutex::new(known.collect());
+        Ok(Arc::new(Self { known, ledger, clock }))
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Named, Arc<First>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What this token of this user is. Waits where its run is just being started.
+    pub(super) async fn claim(self: &Arc<Self>, uid: Uid, token: &Token, request: &str) -> Claim {
+        loop {
+            let first = match self.look(&(uid, token.clone()), request) {
+                Ok(first) => first,
+                Err(claim) => return *claim,
+            };
+            if first.request != request {
+                return Claim::Taken;
+            }
+            let mut phase = first.phase.subscribe();
+            let settled = phase.wait_for(|phase| !matches!(phase, Phase::Starting)).await;
+            if let Ok(Phase::Begun(begun)) = settled.as_deref() {
+                return Claim::Again(begun.clone());
+            }
+        }
+    }
+
+    /// The first run of a token; where there is none, the token is now claimed.
+    fn look(self: &Arc<Self>, named: &Named, request: &str) -> Result<Arc<First>, Box<Claim>> {
+        let mut known = self.known();
+        self.forget_old(&mut known);
+        if let Some(first) = known.get(named) {
+            return Ok(Arc::clone(first));
+        }
+        if known.len() >= ALL || known.keys().filter(|(uid, _)| *uid == named.0).count() >= PER_USER {
+            return Err(Box::new(Claim::TooMany));
+        }
+        let first =
+            Arc::new(First { request: request.to_owned(), phase: watch::Sender::new(Phase::Starting) });
+        known.insert(named.clone(), Arc::clone(&first));
+        let (tokens, named) = (Arc::clone(self), named.clone());
+        Err(Box::new(Claim::Fresh(Claimed { tokens, first, named, begun: None, has_started: false })))
+    }
+
+    fn forget_old(&self, known: &mut HashMap<Named, Arc<First>>) {
+        let now = (self.clock)();
+        let is_old = |begun: &Begun| {
+            let since = begun.over.map_or(begun.began, |_| begun.ended.unwrap_or(begun.began));
+            now.duration_since(since).is_ok_and(|age| age >= KNOWN)
+        };
+        known.retain(|_, first| match &*first.phase.borrow() {
+            Phase::Begun(begun) if is_old(begun) && !first.is_under_way(begun) => {
+                self.remove(&begun.job);
+                false
+            }
+            Phase::Begun(_) | Phase::Starting | Phase::Void => true,
+        });
+    }
+
+    fn remove(&self, job: &JobId) {
+        if let Some(Err(error)) = self.ledger.as_ref().map(|ledger| ledger.remove(job)) {
+            tracing::warn!("the token of job {job} stays in the ledger: {error}");
+        }
+    }
+
+    async fn put(&self, begun: Begun) -> io::Result<()> {
+        let Some(ledger) = self.ledger.clone() else { return Ok(()) };
+        let put = move || ledger.put(&begun.job, &begun);
+        spawn_blocking(put).await.map_err(io::Error::other)?
+    }
+}
+
+impl First {
+    /// Whether its run is one of this process's, and not over.
+    fn is_under_way(self: &Arc<Self>, begun: &Begun) -> bool {
+        begun.over.is_none() && Arc::strong_count(self) > 1
+    }
+}
+
+impl Claimed {
+    /// Its run is about to begin. When this returns, that is known to whoever comes after this process.
+    ///
+    /// # Errors
+    /// Those of writing the ledger.
+    pub(super) async fn begin(&mut self, job: &JobId) -> io::Result<()> {
+        let (uid, token) = (self.named.0.raw(), self.named.1.clone());
+        let (request, began) = (self.first.request.clone(), (self.tokens.clock)());
+        let fact = Begun { uid, token, request, began, ended: None, job: job.clone(), over: None };
+        self.begun = Some(fact.clone());
+        self.tokens.put(fact).await
+    }
+
+    /// Its run was started.
+    pub(super) fn started(mut self) -> Self {
+        self.has_started = true;
+        if let Some(begun) = &self.begun {
+            self.first.phase.send_replace(Phase::Begun(begun.clone()));
+        }
+        self
+    }
+
+    /// Its run is over.
+    pub(super) async fn end(mut self, over: Over) {
+        let Some(begun) = self.begun.take() else { return };
+        let begun = Begun { over: Some(over), ended: Some((self.tokens.clock)()), ..begun };
+        self.first.phase.send_replace(Phase::Begun(begun.clone()));
+        let job = begun.job.clone();
+        if let Err(error) = self.tokens.put(begun).await {
+            tracing::warn!("what became of job {job} will not be known after a restart: {error}");
+        }
+    }
+}
+
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        if self.has_started {
+            return;
+        }
+        self.tokens.known().remove(&self.named);
+        if let Some(begun) = &self.begun {
+            self.tokens.remove(&begun.job);
+        }
+        self.first.phase.send_replace(Phase::Void);
+    }
+}
+
+#[cfg(test)]
+mod tests;
