@@ -3,7 +3,7 @@
 
 use super::tracer::{Event, Role, Tracer};
 use crate::process::command;
-use crate::world::{Folder, Part, activated, listen_for_lines, listen_for_packets};
+use crate::world::{Folder, Part, UDSADMIN, activated_by, listen_for_lines, listen_for_packets};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::{self, File};
@@ -19,6 +19,7 @@ users = ["USER"]
 [commands.witness]
 exec = ["/bin/sh", "-c", "echo began $0 $UDSADMIN_JOB >> FOLDER/witness; echo heard $0; echo ended $0 $UDSADMIN_JOB >> FOLDER/witness", "{round}"]
 args = [{ name = "round", integer = { min = 0, max = 1000000 } }]
+keep = { time = "0s" }
 run-as = "USER"
 [[commands.witness.allow]]
 users = ["USER"]
@@ -87,11 +88,15 @@ impl Scene {
     }
 
     fn start(&mut self, role: Role) {
-        let mut started = match role {
-            Role::Broker => activated(&self.folder, Part::Broker, self.packets.try_clone().unwrap()),
-            Role::Server => activated(&self.folder, Part::Server, self.line.try_clone().unwrap()),
+        let (part, socket) = match role {
+            Role::Broker => (Part::Broker, self.packets.try_clone().unwrap()),
+            Role::Server => (Part::Server, self.line.try_clone().unwrap().into()),
             Role::Client | Role::Job => return,
         };
+        // It stands still until it is followed.
+        let mut started = command("sh");
+        started.args(["-c", "kill -STOP $$; exec \"$0\" \"$@\"", UDSADMIN]);
+        let mut started = activated_by(started, &self.folder, part, socket);
         let record = File::options().create(true).append(true).open(self.folder.file("record")).unwrap();
         started.env_remove("NOTIFY_SOCKET").stdin(Stdio::null()).stderr(record);
         self.tracer.follow(spawn(&mut started), role);

@@ -54,9 +54,11 @@ impl Tracer {
         self.threads.insert(process, Thread { role, process });
     }
 
-    /// Follows a child of this thread's that was started just now.
+    /// Follows a child of this thread's from the moment when it stops itself, and lets it go on.
     pub(crate) fn follow(&mut self, process: Pid, role: Role) {
         self.know(process, role);
+        let stopped = waitpid(process, Some(WaitPidFlag::WUNTRACED)).unwrap();
+        assert_eq!(stopped, WaitStatus::Stopped(process, Signal::SIGSTOP));
         let options = Options::PTRACE_O_TRACESYSGOOD
             | Options::PTRACE_O_TRACECLONE
             | Options::PTRACE_O_TRACEFORK
@@ -64,7 +66,7 @@ impl Tracer {
             | Options::PTRACE_O_TRACEEXEC
             | Options::PTRACE_O_EXITKILL;
         ptrace::seize(process, options).unwrap();
-        ptrace::interrupt(process).unwrap();
+        kill(process, Signal::SIGCONT).unwrap();
     }
 
     /// The process in this role, where there is one.
