@@ -1,9 +1,10 @@
 //! What peers ask of runs: to list them, to see one, to end one. Each its own; others' where the policy says so, and on record.
 
-use super::finish::{ended, tell_end};
+use super::finish::{UNKNOWN, ended, tell_end};
 use super::jobs::Known;
 use super::run::{report, report_with};
 use super::service::{Service, Session};
+use super::stop::Stop;
 use super::wire::{Answer, NotRun, Report, Row};
 use super::wish::answer_with;
 use crate::audit::{Event, Kind};
@@ -19,6 +20,8 @@ pub(super) struct Reader<'a> {
     pub(super) session: &'a Session,
     pub(super) run: u32,
     pub(super) peer: &'a Peer,
+    /// The word that it has seen enough.
+    pub(super) stop: &'a Stop,
 }
 
 impl Service {
@@ -41,7 +44,7 @@ impl Service {
 
     /// Tells of one run, gives its tail, and where it is followed, tells of its end.
     pub(super) async fn show_job(&self, reader: &Reader<'_>, id: &JobId, follow: bool) {
-        let Reader { session, run, peer } = *reader;
+        let Reader { session, run, peer, stop } = *reader;
         let Some(job) = self.job_for(peer, id, Builtin::Job) else {
             return answer_with(session, run, Vec::new(), Answer::NoSuchJob).await;
         };
@@ -52,9 +55,15 @@ impl Service {
         report(session, &Report::Row { run, fields: job.row() }).await;
         let answer = Report::Answered { run, answer: Answer::Job };
         report_with(session, &answer, &[job.tail.as_fd()]).await;
-        if follow && let Some(over) = tell_end(session, &job).await {
-            report(session, &Report::Row { run, fields: job.row() }).await;
-            report(session, &ended(run, id, over)).await;
+        if !follow {
+            return;
+        }
+        tokio::select! {
+            over = tell_end(session, &job) => {
+                report(session, &Report::Row { run, fields: job.row() }).await;
+                report(session, &ended(run, id, over.unwrap_or(UNKNOWN))).await;
+            }
+            _ = stop.heard() => report(session, &ended(run, id, UNKNOWN)).await,
         }
     }
 

@@ -35,7 +35,7 @@ impl Service {
             claimed.end(over).await;
         }
         drop(places);
-        if waits.is_some() {
+        if waits.is_some_and(|session| !session.is_lost()) {
             report(entry.session, &ended(entry.run, &known.facts.id, over)).await;
         }
     }
@@ -50,14 +50,20 @@ impl Service {
     /// Tells what became of the run that the client asks for again.
     pub(super) async fn repeat(&self, entry: &Entry<'_>, begun: Begun) {
         let (run, id) = (entry.run, begun.job);
-        let known = self.jobs.find(&id);
         if entry.wanted.detach {
             return report(entry.session, &Report::Accepted { run, job: id }).await;
         }
+        let known = self.jobs.find(&id);
         let tail = known.as_ref().map(|job| job.tail.as_fd());
         report_with(entry.session, &Report::Repeats { run, job: id.clone() }, tail.as_slice()).await;
         let over = match known {
-            Some(job) => tell_end(entry.session, &job).await,
+            Some(job) => tokio::select! {
+                over = tell_end(entry.session, &job) => over,
+                _ = entry.stop.heard() => {
+                    job.stop.cancel();
+                    tell_end(entry.session, &job).await
+                }
+            },
             None => begun.over,
         };
         report(entry.session, &ended(run, &id, over.unwrap_or(UNKNOWN))).await;
@@ -65,7 +71,7 @@ impl Service {
 }
 
 /// The end of a run that nobody saw.
-const UNKNOWN: Over = Over { outcome: None, ms: 0, cut: false };
+pub(super) const UNKNOWN: Over = Over { outcome: None, ms: 0, cut: false };
 
 /// Waits for the end of a run, as long as the session waits for it.
 pub(super) async fn tell_end(session: &Session, job: &Known) -> Option<Over> {

@@ -167,7 +167,7 @@ impl Service {
                     self.begin(session, Ordered { run, version, request, wanted, input }, &mut stops).await;
                 }
                 Ok(Some(Packet { value: Order::Fulfil { run, wish }, .. })) => {
-                    self.hear(session, run, wish).await;
+                    self.hear(session, (run, wish), &mut stops).await;
                 }
                 Ok(Some(Packet { value: Order::Cancel { run }, .. })) => {
                     stops.get(&run).inspect(|stop| stop.cancel());
@@ -192,9 +192,7 @@ impl Service {
             drop(ordered);
             return report(session, &Report::NotRun { run, why: NotRun::Busy }).await;
         };
-        stops.retain(|_, stop| !stop.is_cancelled());
-        let stop = Stop::below(&self.ending);
-        stops.insert(run, stop.clone());
+        let stop = self.stop(run, stops);
         let (service, session) = (Arc::clone(self), Arc::clone(session));
         self.tasks.spawn(async move {
             service.run(&session, ordered, &stop).await;
@@ -203,14 +201,24 @@ impl Service {
         });
     }
 
+    /// The word for this order to end, from now on.
+    fn stop(&self, run: u32, stops: &mut Stops) -> Stop {
+        stops.retain(|_, stop| !stop.is_cancelled());
+        let stop = Stop::below(&self.ending);
+        stops.insert(run, stop.clone());
+        stop
+    }
+
     /// Has a task of its own fulfil a wish, if there is a place for it.
-    async fn hear(self: &Arc<Self>, session: &Arc<Session>, run: u32, wish: Wish) {
+    async fn hear(self: &Arc<Self>, session: &Arc<Session>, (run, wish): (u32, Wish), stops: &mut Stops) {
         let Some(place) = self.orders.take(session.peer.uid) else {
             return report(session, &Report::Answered { run, answer: Answer::Busy }).await;
         };
+        let stop = self.stop(run, stops);
         let (service, session) = (Arc::clone(self), Arc::clone(session));
         self.tasks.spawn(async move {
-            service.fulfil(&session, run, wish).await;
+            service.fulfil(&session, (run, &stop), wish).await;
+            stop.cancel();
             drop(place);
         });
     }
@@ -235,6 +243,11 @@ impl Session {
     /// Waits until the server no longer serves the client.
     pub(super) async fn lost(&self) {
         self.lost.cancelled().await;
+    }
+
+    /// Whether the server no longer does.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.is_cancelled()
     }
 
     /// The peer, as this policy is to judge it at this moment.

@@ -7,6 +7,7 @@ use super::reload::By;
 use super::reload::Ruling;
 use super::run::{REPORTING, report};
 use super::service::{Service, Session};
+use super::stop::Stop;
 use super::wire::{Answer, NotRun, Order, Report, Row};
 use crate::audit::Event;
 use crate::identity::Peer;
@@ -18,7 +19,7 @@ use tokio::time::timeout;
 
 impl Service {
     /// Fulfils a wish, or not, and reports on it.
-    pub(super) async fn fulfil(&self, session: &Session, run: u32, wish: Wish) {
+    pub(super) async fn fulfil(&self, session: &Session, (run, stop): (u32, &Stop), wish: Wish) {
         let (rows, answer) = match self.allowed(session, &wish).await {
             Ok((peer, judged)) => {
                 let by = By::Peer { peer: &peer, wish: &wish };
@@ -30,7 +31,7 @@ impl Service {
                     Wish::Confirm => (Vec::new(), self.policies.confirm(&by, &judged).await),
                     Wish::Jobs { everyone } => self.list_jobs(&peer, *everyone).await,
                     Wish::Job { id, follow } => {
-                        let reader = Reader { session, run, peer: &peer };
+                        let reader = Reader { session, run, peer: &peer, stop };
                         return self.show_job(&reader, id, *follow).await;
                     }
                     Wish::Cancel(id) => (Vec::new(), self.cancel_job(&peer, id).await),

@@ -125,13 +125,9 @@ impl Running {
         matches!(self.phase, Phase::Starting(_))
     }
 
-    /// Asks for its end, as soon as the broker has it. What is only watched goes on, and the watching ends.
+    /// Asks for its end, as soon as the broker has it. Where it is only followed, that ends, and the run goes on.
     pub(super) fn cancel(&mut self) {
-        if matches!(self.view, View::Run) {
-            self.word = Some(Word::Cancel);
-        } else {
-            self.end(End::Told(Final::ok()));
-        }
+        self.word = Some(Word::Cancel);
     }
 
     /// The next thing to do. Output is looked at only if `may_read`: a client that does not read holds up the job.

@@ -29,6 +29,8 @@ mod gone;
 #[cfg(test)]
 mod input;
 #[cfg(test)]
+mod jobs;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod lines;

@@ -25,16 +25,21 @@ pub(crate) fn command(program: &str) -> Command {
     Command::new(program)
 }
 
-/// Does something as another user and no more than that: needs root.
+/// Does something as a stranger and no more than that: needs root.
 pub(crate) fn as_stranger<T: Send>(deed: impl FnOnce() -> T + Send) -> T {
-    let become_stranger = || {
-        let (uid, gid) = (Uid::from_raw(STRANGER), Gid::from_raw(STRANGER));
+    as_user(STRANGER, deed)
+}
+
+/// Does something as this user and its group alone, and no more than that: needs root.
+pub(crate) fn as_user<T: Send>(id: u32, deed: impl FnOnce() -> T + Send) -> T {
+    let become_user = || {
+        let (uid, gid) = (Uid::from_raw(id), Gid::from_raw(id));
         set_thread_groups(&[]).unwrap();
         set_thread_res_gid(gid, gid, gid).unwrap();
         set_thread_res_uid(uid, uid, uid).unwrap();
         deed()
     };
-    std::thread::scope(|scope| scope.spawn(become_stranger).join().unwrap())
+    std::thread::scope(|scope| scope.spawn(become_user).join().unwrap())
 }
 
 #[derive(Debug, Default)]
