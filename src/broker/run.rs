@@ -325,10 +325,11 @@ async fn begun(claimed: Option<Claimed>, id: &JobId) -> io::Result<Option<Claime
     Ok(Some(claimed))
 }
 
-/// Tells the server that a run starts, and gives it what there is to read of it; where nobody waits for it, nothing.
+/// Tells the server that a run starts, and gives it what there is to read of it; where nobody waits for it, nothing to read.
 async fn announce(entry: &Entry<'_>, grant: &Grant, known: &Known, streams: &Streams) -> io::Result<()> {
     if entry.wanted.detach {
-        return Ok(());
+        let begins = Report::Begins { run: entry.run, job: known.facts.id.clone() };
+        return try_to_report(entry.session, &begins, &[]).await;
     }
     let delivery = &grant.terms().delivery;
     let passing = Passing {

@@ -64,6 +64,13 @@ pub enum Report {
         /// How its output is to be passed on.
         passing: Passing,
     },
+    /// The run, for which nobody waits, is on the record, and is started now. Without this report, nothing was started.
+    Begins {
+        /// The run's number.
+        run: u32,
+        /// The run's id.
+        job: JobId,
+    },
     /// The run was started, and nobody waits for it.
     Accepted {
         /// The run's number.

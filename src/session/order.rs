@@ -68,8 +68,8 @@ pub(super) struct Watch {
 pub(super) enum Stopped {
     /// Nothing was started, and there is no link to the broker.
     NotRun(NotRun),
-    /// The broker was told, and has not answered.
-    Unknown,
+    /// The broker was told, and has not answered; or of a run that it was about to start, no more than its id.
+    Unknown(Option<JobId>),
 }
 
 impl From<NotRun> for Stopped {
@@ -154,7 +154,7 @@ impl Ordering {
         let connection = self.send(&Letter::Wish(wish)).await?;
         let mut rows = Vec::new();
         loop {
-            let Ok(Some(packet)) = connection.next().await else { return Err(Stopped::Unknown) };
+            let Ok(Some(packet)) = connection.next().await else { return Err(Stopped::Unknown(None)) };
             match packet.value {
                 Report::Row { run, fields } if run == self.number => rows.push(fields),
                 Report::Answered { run, answer: Answer::Job } if run == self.number => {
@@ -196,13 +196,18 @@ impl Ordering {
 
     /// That the run starts, or why not. A broker that ends without a word has started nothing.
     async fn first_report(&self, connection: &Arc<Connection>) -> Result<Begun, Stopped> {
+        let mut begins = None;
         loop {
             let packet = match connection.next().await {
                 Ok(Some(packet)) => packet,
-                Ok(None) => return Err(NotRun::Unavailable.into()),
-                Err(_) => return Err(Stopped::Unknown),
+                Ok(None) if begins.is_none() => return Err(NotRun::Unavailable.into()),
+                Ok(None) | Err(_) => return Err(Stopped::Unknown(begins)),
             };
-            if let Some(begun) = self.beginning(connection, packet) {
+            if let Report::Begins { run, job } = &packet.value
+                && *run == self.number
+            {
+                begins = Some(job.clone());
+            } else if let Some(begun) = self.beginning(connection, packet) {
                 return begun;
             }
         }
@@ -222,7 +227,7 @@ impl Ordering {
         let begun = match value {
             Report::Starts { run, job, passing } if run == self.number => match Outlet::of(descriptors) {
                 Some(outlet) => Begun::Starts { connection, job, passing, outlet },
-                None => return Some(Err(Stopped::Unknown)),
+                None => return Some(Err(Stopped::Unknown(Some(job)))),
             },
             Report::Accepted { run, job } if run == self.number => Begun::Accepted(connection, job),
             Report::Repeats { run, job } if run == self.number => Begun::Watched(Watch {

@@ -154,7 +154,11 @@ impl Running {
             Step::Begun(Ok(begun)) => self.take_beginning(begun, out),
             Step::Begun(Err(Stopped::NotRun(why))) => self.end(End::NotRun(why)),
             Step::Reported(Ok(Some(Packet { value, .. }))) => self.take_report(value),
-            Step::Begun(Err(Stopped::Unknown)) | Step::Reported(Ok(None) | Err(_)) => self.end(End::Unknown),
+            Step::Begun(Err(Stopped::Unknown(job))) => {
+                self.job = job;
+                self.end(End::Unknown);
+            }
+            Step::Reported(Ok(None) | Err(_)) => self.end(End::Unknown),
             Step::Told => self.word = None,
             Step::Output(kind) => self.pass_on(kind, out),
             Step::FlushPartial => {
@@ -255,6 +259,7 @@ impl Running {
             Report::Opened
             | Report::Refused
             | Report::Starts { .. }
+            | Report::Begins { .. }
             | Report::Accepted { .. }
             | Report::Repeats { .. }
             | Report::NotRun { .. }

@@ -55,9 +55,12 @@ impl<'a> Case<'a> {
         rule(self.began.iter().all(was_seen), "no run that the kernel did not see")?;
         rule(self.became.iter().all(|one| one.is_recorded), "no run before its record")?;
         rule(self.began.iter().all(|job| self.has(&self.started, job)), "no run without its record")?;
+        self.judge_again()?;
         match self.code {
             Some(200) => self.judge_whole(),
-            Some(211) => self.judge_ended(),
+            Some(202) => self.judge_accepted(),
+            Some(211) => self.judge_ended("EXIT=signal:KILL"),
+            Some(213) => self.judge_ended("EXIT=cancelled"),
             Some(code @ 300..600) if code != 599 => self.judge_none(),
             Some(599) | None => Ok(()),
             Some(_) => Err("an end that this program can not have"),
@@ -70,13 +73,26 @@ impl<'a> Case<'a> {
         rule(self.has(&self.started, job) && self.has(&self.finished, job), "200: all is on the record")?;
         rule(self.has_finished("EXIT=0"), "200: the record says how it ended")?;
         let heard = format!("| heard {}\n", self.round.number);
-        rule(self.round.told.matches(&heard).count() == 1, "200: all output is told")
+        let is_heard = self.round.told.matches(&heard).count() == 1;
+        rule(is_heard || self.round.before.is_some(), "200: all output is told")
+    }
+
+    /// Who asks again is told what was told before, unless that was nothing, or that nobody knows, or that nothing was started.
+    fn judge_again(&self) -> Result<(), &'static str> {
+        let before = self.round.before.as_deref().and_then(last_line);
+        let Some(before) = before.filter(|last| last.code < 300) else { return Ok(()) };
+        rule(self.code == Some(before.code) && self.job == job(&before), "asked again: the same end")
+    }
+
+    fn judge_accepted(&self) -> Result<(), &'static str> {
+        rule(self.has(&self.started, &self.job), "202: its start is on the record")?;
+        rule(!self.round.is_exact || self.became.len() == 1, "202: it has started")
     }
 
     /// In the midst of execve(2), which is no step of its own, the kernel counts a process as the program before we see it.
-    fn judge_ended(&self) -> Result<(), &'static str> {
-        rule(!self.round.is_exact || self.became.len() == 1, "211: it has run")?;
-        rule(self.has_finished("EXIT=signal:KILL"), "211: the record says how it ended")
+    fn judge_ended(&self, exit: &str) -> Result<(), &'static str> {
+        rule(!self.round.is_exact || self.became.len() == 1, "211 and 213: it has run")?;
+        rule(self.has_finished(exit), "211 and 213: the record says how it ended")
     }
 
     fn judge_none(&self) -> Result<(), &'static str> {
@@ -90,7 +106,9 @@ impl<'a> Case<'a> {
     }
 
     fn has_finished(&self, exit: &str) -> bool {
-        self.finished.len() == 1 && self.finished.iter().all(|line| line.contains(&format!(" {exit} ")))
+        let of_it: Vec<_> =
+            self.finished.iter().filter(|line| is_about(line, "finished", &self.job)).collect();
+        of_it.len() == 1 && of_it.iter().all(|line| line.contains(&format!(" {exit} ")))
     }
 }
 
@@ -104,10 +122,12 @@ fn rule(holds: bool, text: &'static str) -> Result<(), &'static str> {
     if holds { Ok(()) } else { Err(text) }
 }
 
-/// The final line. One without its end is none.
+/// The final line of the run. One without its end is none.
 fn last_line(told: &str) -> Option<Final> {
     let lines = told.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
-    lines.filter_map(|line| parse_reply_line(line.as_bytes()).ok()).find_map(|line| match line.part {
+    let lines = lines.filter_map(|line| parse_reply_line(line.as_bytes()).ok());
+    let mut lines = lines.filter(|line| line.tag.as_ref().is_none_or(|tag| tag.as_str() == "run"));
+    lines.find_map(|line| match line.part {
         Part::Final(last) => Some(last),
         Part::Stream { .. } | Part::Row(_) | Part::Info(_) => None,
     })

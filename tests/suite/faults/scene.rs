@@ -28,6 +28,28 @@ users = ["USER"]
 /// Seconds that all kills of one scene may take. None waits for it when all is well.
 const PATIENCE: &str = "300";
 
+/// How a run is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Plain,
+    Detached,
+    /// With a token, by which it can be asked for again.
+    Named,
+    /// And cancelled in the same breath.
+    Cancelled,
+}
+
+impl Form {
+    fn request(self, number: usize) -> String {
+        match self {
+            Self::Plain => format!("witness {number}\n"),
+            Self::Detached => format!("witness {number} detach=yes\n"),
+            Self::Named => format!("witness {number} id=token-{number}\n"),
+            Self::Cancelled => format!("@run witness {number}\n@end cancel @run\n"),
+        }
+    }
+}
+
 /// Who is killed, and when: at the so-manieth stop of the clock's after the client has begun. There are two at each system call:
 /// before it and behind it.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +63,9 @@ pub(super) struct Fault {
 #[derive(Debug)]
 pub(super) struct Round {
     pub(super) number: usize,
+    pub(super) form: Form,
+    /// What the client was told before, where this asks for the same again.
+    pub(super) before: Option<String>,
     /// Stops of the clock's until the kill; all of them where there was none.
     pub(super) steps: usize,
     pub(super) killed: bool,
@@ -103,11 +128,22 @@ impl Scene {
     }
 
     /// One request, during which somebody may be killed; whoever ends is started again.
-    pub(super) fn play(&mut self, fault: Option<Fault>) -> Round {
+    pub(super) fn play(&mut self, form: Form, fault: Option<Fault>) -> Round {
         self.rounds += 1;
+        self.perform(self.rounds, form, fault)
+    }
+
+    /// The same request again, undisturbed.
+    pub(super) fn again(&mut self, round: &Round) -> Round {
+        let again = self.perform(round.number, round.form, None);
+        Round { before: Some(round.told.clone()), ..again }
+    }
+
+    fn perform(&mut self, number: usize, form: Form, fault: Option<Fault>) -> Round {
         let is_exact = fault.is_none_or(|fault| fault.clock == Role::Job);
-        let mut round = Round { number: self.rounds, steps: 0, killed: false, told: String::new(), is_exact };
-        let client = self.ask(round.number);
+        let told = String::new();
+        let mut round = Round { number, form, before: None, steps: 0, killed: false, told, is_exact };
+        let client = self.ask(&form.request(number));
         let (mut is_told, mut held) = (false, None);
         while !is_told || held.is_some() || self.tracer.process(Role::Job).is_some() {
             match self.tracer.next() {
@@ -153,8 +189,8 @@ impl Scene {
     }
 
     /// A client of its own kind: it asks once, and writes down what it is told.
-    fn ask(&mut self, number: usize) -> Pid {
-        let request = self.folder.write("request", &format!("witness {number}\n"));
+    fn ask(&mut self, request: &str) -> Pid {
+        let request = self.folder.write("request", request);
         let mut client = command("nc");
         client.args(["-N", "-U"]).arg(self.folder.file("udsadmin.sock"));
         client.stdin(File::open(request).unwrap()).stdout(File::create(self.folder.file("told")).unwrap());
