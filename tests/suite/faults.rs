@@ -36,7 +36,11 @@ fn enumerate(form: Form, (clock, victim): (Role, Role), stride: usize) -> usize 
             *told.entry(code.map_or_else(|| "nothing".to_owned(), |code| code.to_string())).or_default() += 1;
         }
         let is_over = round.steps < step;
-        rounds.push(if form == Form::Named { repeated(&round, &mut scene) } else { round });
+        rounds.push(if matches!(form, Form::Named | Form::NamedDetached) {
+            repeated(&round, &mut scene)
+        } else {
+            round
+        });
         serves(&mut scene);
         if is_over {
             break;
@@ -124,22 +128,23 @@ fn the_law_holds_though_the_client_is_killed_while_another_takes_a_step() {
 
 #[test]
 fn what_is_asked_again_by_its_token_runs_once_whoever_is_killed() {
-    enumerate(Form::Named, (Role::Broker, Role::Broker), 3);
+    enumerate(Form::Named, (Role::Broker, Role::Broker), 5);
     enumerate(Form::Named, (Role::Server, Role::Server), 5);
     enumerate(Form::Named, (Role::Job, Role::Job), 9);
     enumerate(Form::Named, (Role::Job, Role::Broker), 9);
+    enumerate(Form::NamedDetached, (Role::Broker, Role::Broker), 5);
 }
 
 #[test]
 fn what_is_accepted_has_started_whoever_is_killed() {
-    enumerate(Form::Detached, (Role::Broker, Role::Broker), 3);
+    enumerate(Form::Detached, (Role::Broker, Role::Broker), 5);
     enumerate(Form::Detached, (Role::Server, Role::Server), 5);
     enumerate(Form::Detached, (Role::Job, Role::Job), 9);
 }
 
 #[test]
 fn what_is_cancelled_has_an_end_on_record_whoever_is_killed() {
-    enumerate(Form::Cancelled, (Role::Broker, Role::Broker), 5);
+    enumerate(Form::Cancelled, (Role::Broker, Role::Broker), 9);
     enumerate(Form::Cancelled, (Role::Server, Role::Server), 5);
     enumerate(Form::Cancelled, (Role::Job, Role::Job), 9);
 }

@@ -81,7 +81,9 @@ impl<'a> Case<'a> {
     fn judge_again(&self) -> Result<(), &'static str> {
         let before = self.round.before.as_deref().and_then(last_line);
         let Some(before) = before.filter(|last| last.code < 300) else { return Ok(()) };
-        rule(self.code == Some(before.code) && self.job == job(&before), "asked again: the same end")
+        // That it was accepted is no end yet: how it ends, the broker that started it may have taken with it.
+        let is_same = self.code == Some(before.code) || (before.code, self.code) == (202, Some(599));
+        rule(is_same && self.job == job(&before), "asked again: the same end")
     }
 
     fn judge_accepted(&self) -> Result<(), &'static str> {

@@ -35,6 +35,8 @@ pub(super) enum Form {
     Detached,
     /// With a token, by which it can be asked for again.
     Named,
+    /// Both.
+    NamedDetached,
     /// And cancelled in the same breath.
     Cancelled,
 }
@@ -45,6 +47,7 @@ impl Form {
             Self::Plain => format!("witness {number}\n"),
             Self::Detached => format!("witness {number} detach=yes\n"),
             Self::Named => format!("witness {number} id=token-{number}\n"),
+            Self::NamedDetached => format!("witness {number} detach=yes id=token-{number}\n"),
             Self::Cancelled => format!("@run witness {number}\n@end cancel @run\n"),
         }
     }
