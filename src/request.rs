@@ -6,8 +6,10 @@ mod wish;
 pub use job::{JobId, Misspelt, Token, Wanted};
 pub use wish::{TRIAL, Wish};
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use zeroize::Zeroize;
 
 /// Octets in a name at most (`name` of udsadmin-protocol(7)).
 pub const NAME_MAX: usize = 32;
@@ -36,20 +38,37 @@ impl fmt::Display for HoldsNul {
 
 impl std::error::Error for HoldsNul {}
 
-fn checked_name(text: String) -> Result<String, NotAName> {
+fn checked_name(mut text: String) -> Result<String, NotAName> {
     let mut octets = text.bytes();
     let starts_well = octets.next().is_some_and(|first| first.is_ascii_alphabetic());
     let goes_on_well =
         octets.all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.'));
-    (starts_well && goes_on_well && text.len() <= NAME_MAX).then_some(text).ok_or(NotAName)
+    if starts_well && goes_on_well && text.len() <= NAME_MAX {
+        return Ok(text);
+    }
+    text.zeroize();
+    Err(NotAName)
 }
 
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
         pub struct $name(String);
+
+        impl Drop for $name {
+            /// A secret in the wrong place of a request may read as a name.
+            fn drop(&mut self) {
+                self.0.zeroize();
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
 
         impl $name {
             /// The text of the name.
@@ -76,8 +95,8 @@ macro_rules! name_type {
         }
 
         impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0
+            fn from(mut name: $name) -> Self {
+                std::mem::take(&mut name.0)
             }
         }
 
@@ -98,10 +117,43 @@ name_type! {
     ArgumentName
 }
 
-/// The value of one argument: octets without NUL, so that it is always exactly one element of an argument vector.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
+/// The value of one argument: octets without NUL, so that it is always exactly one element of an argument vector. It may be a
+/// secret: dropped, it is overwritten.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Value(Vec<u8>);
+
+impl Drop for Value {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(Octets)
+    }
+}
+
+/// Reads a value where it lies: nothing between makes a copy of its own.
+struct Octets;
+
+impl Visitor<'_> for Octets {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("octets without NUL")
+    }
+
+    fn visit_bytes<E: de::Error>(self, octets: &[u8]) -> Result<Value, E> {
+        Value::try_from(octets.to_vec()).map_err(E::custom)
+    }
+}
 
 impl Value {
     /// The octets.
@@ -121,7 +173,8 @@ impl TryFrom<Vec<u8>> for Value {
     type Error = HoldsNul;
 
     fn try_from(octets: Vec<u8>) -> Result<Self, HoldsNul> {
-        if octets.contains(&0) { Err(HoldsNul) } else { Ok(Self(octets)) }
+        let value = Self(octets);
+        if value.0.contains(&0) { Err(HoldsNul) } else { Ok(value) }
     }
 }
 
@@ -134,8 +187,8 @@ impl TryFrom<&str> for Value {
 }
 
 impl From<Value> for Vec<u8> {
-    fn from(value: Value) -> Self {
-        value.0
+    fn from(mut value: Value) -> Self {
+        std::mem::take(&mut value.0)
     }
 }
 

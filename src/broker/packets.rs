@@ -2,6 +2,7 @@
 
 use super::wire::PACKET_MAX;
 use crate::sys;
+use postcard::experimental::serialized_size;
 use rustix::io::IoSliceMut;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
@@ -15,6 +16,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Descriptors that one packet brings at most: those of a run that starts.
 const DESCRIPTORS_MAX: usize = 3;
@@ -59,7 +61,7 @@ impl Packets {
     /// # Errors
     /// Those of `sendmsg(2)`.
     pub async fn send<T: Serialize>(&self, value: &T, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
-        let octets = postcard::to_stdvec(value).map_err(io::Error::other)?;
+        let octets = spelt(value)?;
         self.socket.async_io(Interest::WRITABLE, |socket| transmit(socket, &octets, descriptors)).await
     }
 
@@ -76,14 +78,21 @@ impl Packets {
                 break taken?;
             }
         };
-        match room.get(..octets) {
-            Some([]) | None => Ok(None),
-            Some(octets) => {
-                let value = postcard::from_bytes(octets).map_err(|_| malformed())?;
-                Ok(Some(Packet { value, descriptors }))
-            }
-        }
+        let Some(octets) = room.get_mut(..octets).filter(|octets| !octets.is_empty()) else {
+            return Ok(None);
+        };
+        let value = postcard::from_bytes(octets).map_err(|_| malformed());
+        octets.zeroize();
+        Ok(Some(Packet { value: value?, descriptors }))
     }
+}
+
+/// The octets of a value. They may hold a secret, so they are overwritten, and never move.
+fn spelt<T: Serialize>(value: &T) -> io::Result<Zeroizing<Vec<u8>>> {
+    let length = serialized_size(value).map_err(io::Error::other)?;
+    let mut octets = Zeroizing::new(vec![0; length]);
+    postcard::to_slice(value, &mut octets).map_err(io::Error::other)?;
+    Ok(octets)
 }
 
 impl AsFd for Packets {

@@ -20,13 +20,13 @@ pub(super) const SOFTWARE: u8 = 70;
 /// `EX_IOERR`: what happened is unknown.
 pub(super) const IO: u8 = 74;
 /// `EX_TEMPFAIL`: nothing was started; try again later.
-const TRY_AGAIN: u8 = 75;
+pub(super) const TRY_AGAIN: u8 = 75;
 /// `EX_NOPERM`: denied.
 const DENIED: u8 = 77;
 /// Ended by its time limit, as timeout(1) says it.
-const TIMED_OUT: u8 = 124;
+pub(super) const TIMED_OUT: u8 = 124;
 /// Ended by somebody.
-const CANCELLED: u8 = 125;
+pub(super) const CANCELLED: u8 = 125;
 /// Found, and not to be started, as a shell says it.
 const NOT_STARTED: u8 = 126;
 /// A shell adds the signal's number to it.
@@ -38,9 +38,9 @@ const SIGNALS: u8 = 64;
 /// The exit status of a final line.
 pub(super) fn status(last: &Final) -> u8 {
     match last.code {
-        200 => 0,
+        200 | 202 => 0,
         210 => field(last, "code").and_then(|code| code.parse().ok()).unwrap_or(FAILED),
-        211 => SIGNALLED.saturating_add(signal(last).unwrap_or(0)),
+        211 => signalled(field(last, "name").unwrap_or_default()),
         212 => TIMED_OUT,
         213 | 214 => CANCELLED,
         400 | 413 | 422 | 426 => USAGE,
@@ -109,9 +109,10 @@ fn field<'a>(last: &'a Final, name: &str) -> Option<&'a str> {
     std::str::from_utf8(value).ok()
 }
 
-fn signal(last: &Final) -> Option<u8> {
-    let name = field(last, "name")?;
-    (1..=SIGNALS).find(|number| signal_name((*number).into()) == name)
+/// The exit status where the signal of this name ended the command.
+pub(super) fn signalled(name: &str) -> u8 {
+    let number = (1..=SIGNALS).find(|number| signal_name((*number).into()) == name);
+    SIGNALLED.saturating_add(number.unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! The command line, `udsadmin`. Asks the daemons, checks their policy, shows them at work; holds no privilege.
 
 mod activated;
+mod asking;
 pub mod check;
 mod demo;
 mod demo_session;
 mod demo_trail;
 mod exit;
+mod jobs;
 mod policy;
 mod reload;
 mod run;
@@ -37,6 +39,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Task {
     Run(run::Arguments),
+    Jobs(jobs::JobsArgs),
+    Job(jobs::JobArgs),
+    Cancel(jobs::CancelArgs),
     Check(check::CheckArgs),
     Policy(policy::Arguments),
     Reload(reload::ReloadArgs),
@@ -60,6 +65,9 @@ pub fn main() -> ExitCode {
                 .unwrap_or_else(|error| exit::unwritten(&error))
         }
         Ok(Cli { task: Task::Run(arguments) }) => run::run(&arguments),
+        Ok(Cli { task: Task::Jobs(arguments) }) => jobs::jobs(&arguments),
+        Ok(Cli { task: Task::Job(arguments) }) => jobs::job(&arguments),
+        Ok(Cli { task: Task::Cancel(arguments) }) => jobs::cancel(&arguments),
         Ok(Cli { task: Task::Policy(arguments) }) => policy::run(&arguments),
         Ok(Cli { task: Task::Reload(arguments) }) => reload::reload(&arguments),
         Ok(Cli { task: Task::Confirm(arguments) }) => reload::confirm(&arguments),

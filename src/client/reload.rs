@@ -1,16 +1,13 @@
 //! `udsadmin reload` and `udsadmin confirm`: a new policy, asked for through the socket. Reads no policy itself.
 
+use super::asking::{Answer, Common, ask};
 use super::exit::{self, shown};
 use super::policy::aligned;
 use super::run::{Failure, connect, told};
-use crate::protocol::reply::{Final, Part, parse_reply_line};
 use crate::request::Wish;
-use crate::server::options::DOOR;
 use crate::server::start::EX_CONFIG;
 use serde_json::{Map, Value, json};
-use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
@@ -46,24 +43,6 @@ pub(super) struct ConfirmArgs {
     common: Common,
 }
 
-#[derive(clap::Args, Clone, Debug)]
-struct Common {
-    /// Answer in JSON, for a program
-    #[arg(long)]
-    json: bool,
-
-    /// Where the service listens
-    #[arg(long, value_name = "PATH", default_value = DOOR)]
-    socket: PathBuf,
-}
-
-/// Everything that was said.
-#[derive(Debug)]
-struct Answer {
-    rows: Vec<Map<String, Value>>,
-    last: Final,
-}
-
 /// Asks for a reload, and tells.
 pub(super) fn reload(arguments: &ReloadArgs) -> ExitCode {
     run(&Wish::Reload(arguments.confirm), &arguments.common)
@@ -77,27 +56,6 @@ pub(super) fn confirm(arguments: &ConfirmArgs) -> ExitCode {
 fn run(wish: &Wish, common: &Common) -> ExitCode {
     let answer = connect(&common.socket).and_then(|stream| ask(stream, &format!("{wish}\n")));
     told(answer.and_then(|answer| answer.tell(common.json, &mut io::stdout())))
-}
-
-fn ask(mut stream: UnixStream, line: &str) -> Result<Answer, Failure> {
-    let lost = |error: io::Error| (exit::IO, format!("the connection broke: {error}; it may have happened"));
-    // A server that refuses at once closes before it has read all: its answer is what counts.
-    drop(stream.write_all(line.as_bytes()));
-    let mut rows = Vec::new();
-    for line in BufReader::new(stream).split(b'\n') {
-        let reply = parse_reply_line(&line.map_err(lost)?)
-            .map_err(|error| (exit::IO, format!("what answers is no udsadmin: {error}")))?;
-        match reply.part {
-            Part::Row(fields) => rows.push(fields.into_iter().map(field).collect()),
-            Part::Final(end) => return Ok(Answer { rows, last: end }),
-            Part::Stream { .. } | Part::Info(_) => {}
-        }
-    }
-    Err((exit::IO, "the connection ended without an answer; it may have happened".to_owned()))
-}
-
-fn field((name, octets): (String, Vec<u8>)) -> (String, Value) {
-    (name, String::from_utf8_lossy(&octets).into_owned().into())
 }
 
 impl Answer {
@@ -178,6 +136,7 @@ fn pair((name, value): (&String, &Value)) -> (String, Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::net::UnixStream;
 
     /// What is told of an answer, with the exit status.
     fn told_of(reply: &str, json: bool) -> (Result<u8, Failure>, String) {

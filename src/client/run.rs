@@ -5,7 +5,7 @@ use super::secret::Source;
 use crate::protocol::decoder::{INPUT_MAX, LINE_MAX};
 use crate::protocol::reply::{Final, Kind, Part, parse_reply_line};
 use crate::protocol::write_request;
-use crate::request::{Argument, ArgumentName, CommandName, Request, Value};
+use crate::request::{Argument, ArgumentName, CommandName, Request, Token, Value};
 use crate::server::options::DOOR;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -13,6 +13,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use zeroize::Zeroizing;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +22,7 @@ Examples:
   udsadmin run --input restore < dump.sql        our standard input becomes the command's
   udsadmin run --secret password set-password alice    asks for the password on the terminal
   udsadmin run --secret token=key.txt register   reads the token from a file
+  udsadmin run --detach --id=backup-2026-11-21 backup    prints the id of the run and does not wait for it
   udsadmin run restart -- --help                 -- ends our own options: what follows is the command's
 
 Exit status: the command's own; 128 and the signal's number where a signal ended it; 124 where its time limit did, 125 where
@@ -47,6 +49,17 @@ pub(super) struct Arguments {
     #[arg(long = "secret", value_name = "NAME[=FILE]")]
     secrets: Vec<Source>,
 
+    /// Do not wait for its end: print its id, for udsadmin job
+    #[arg(long)]
+    detach: bool,
+
+    /// A name of your own for this run: asked for again with the same one, it is not run again, and its result is told again
+    ///
+    /// 1 to 64 letters, digits, '-', '_', '.' or ':', known for ten minutes after its end. A script that does not know whether its
+    /// request came through can repeat it.
+    #[arg(long, value_name = "TOKEN")]
+    id: Option<Token>,
+
     /// The command's name
     name: CommandName,
 
@@ -60,7 +73,10 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let outcome = request(arguments)
         .and_then(|line| connect(&arguments.socket).map(|stream| (line, stream)))
         .and_then(|(line, stream)| hold(stream, &line, &mut io::stdout(), &mut io::stderr()))
-        .and_then(|last| conclude(&last, &arguments.socket));
+        .and_then(|last| {
+            accepted(&last, &mut io::stdout())?;
+            conclude(&last, &arguments.socket)
+        });
     told(outcome)
 }
 
@@ -81,6 +97,9 @@ pub(super) fn told(outcome: Result<u8, Failure>) -> ExitCode {
 /// An exit status, and what to tell, in one line or two.
 pub(super) type Failure = (u8, String);
 
+/// Room for a request's line with every octet of it escaped.
+const ROOM: usize = 8 * LINE_MAX;
+
 /// The request of a command line's words.
 pub(super) fn request_of(name: &CommandName, words: &[OsString]) -> Result<Request, Failure> {
     let arguments = words.iter().cloned().map(argument).collect::<Result<_, _>>()?;
@@ -88,8 +107,9 @@ pub(super) fn request_of(name: &CommandName, words: &[OsString]) -> Result<Reque
 }
 
 /// The octets of the request: its line, and the input that follows it.
-fn request(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
-    let mut line = Vec::new();
+fn request(arguments: &Arguments) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    // Room for all of the line: what grows leaves copies of itself behind.
+    let mut line = Zeroizing::new(Vec::with_capacity(ROOM));
     let mut asked = request_of(&arguments.name, &arguments.words)?;
     if arguments.input && arguments.secrets.iter().any(Source::is_standard_input) {
         return Err((
@@ -101,6 +121,7 @@ fn request(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
         asked.arguments.push(source.argument()?);
     }
     write_request(&asked, &mut line);
+    line.extend_from_slice(wanted(arguments).as_bytes());
     let fed = if arguments.input { Some(input(&mut io::stdin())?) } else { None };
     if let Some(octets) = &fed {
         line.extend_from_slice(format!(" <{}", octets.len()).as_bytes());
@@ -109,8 +130,17 @@ fn request(arguments: &Arguments) -> Result<Vec<u8>, Failure> {
     if line.len() > LINE_MAX {
         return Err((exit::USAGE, format!("the request is longer than {LINE_MAX} octets")));
     }
-    line.extend(fed.into_iter().flatten());
-    Ok(line)
+    match fed {
+        Some(octets) => Ok(Zeroizing::new([line.as_slice(), &octets].concat())),
+        None => Ok(line),
+    }
+}
+
+/// How the run is wanted, behind the command's own arguments.
+fn wanted(arguments: &Arguments) -> String {
+    let id = arguments.id.as_ref().map(|token| format!(" id={token}"));
+    let detach = if arguments.detach { " detach=yes" } else { "" };
+    id.unwrap_or_default() + detach
 }
 
 fn input(from: &mut dyn Read) -> Result<Vec<u8>, Failure> {
@@ -175,13 +205,19 @@ fn hold(
 }
 
 /// Writes a piece of output as the command wrote it, and when: a part of a line does not wait for its end.
-fn pass_on(mut octets: Vec<u8>, partial: bool, to: &mut dyn Write) -> Result<(), Failure> {
+pub(super) fn pass_on(mut octets: Vec<u8>, partial: bool, to: &mut dyn Write) -> Result<(), Failure> {
     if !partial {
         octets.push(b'\n');
     }
     to.write_all(&octets)
         .and_then(|()| if partial { to.flush() } else { Ok(()) })
         .map_err(|error| (exit::IO, format!("the command's output: {error}")))
+}
+
+/// Prints the id of a run that nobody waits for.
+fn accepted(last: &Final, to: &mut dyn Write) -> Result<(), Failure> {
+    let job = last.fields.iter().find(|(name, _)| name == "job" && last.code == 202);
+    job.map_or(Ok(()), |(_, id)| pass_on(id.clone(), false, to))
 }
 
 /// The exit status of a final line; what has to be told is an error.
@@ -192,7 +228,7 @@ fn conclude(last: &Final, socket: &Path) -> Result<u8, Failure> {
         told.push_str("\nto see yours: echo commands | socat - UNIX-CONNECT:");
         told.push_str(&exit::shown(&socket.to_string_lossy()));
     }
-    if matches!(last.code, 200 | 210) { Ok(code) } else { Err((code, told)) }
+    if matches!(last.code, 200 | 202 | 210) { Ok(code) } else { Err((code, told)) }
 }
 
 #[cfg(test)]

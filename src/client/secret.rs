@@ -7,8 +7,10 @@ use crate::request::{Argument, ArgumentName, Value};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::str::FromStr;
+use zeroize::Zeroizing;
 
 /// `NAME`, or `NAME=FILE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,28 +41,45 @@ impl Source {
     pub(super) fn argument(&self) -> Result<Argument, Failure> {
         let octets = match &self.file {
             None => ask(&self.name),
-            Some(_) if self.is_standard_input() => read(&mut io::stdin()),
+            // Not by way of `Stdin`, which keeps what it read.
+            Some(_) if self.is_standard_input() => {
+                io::stdin().as_fd().try_clone_to_owned().and_then(|input| read(&mut File::from(input)))
+            }
             Some(file) => File::open(file).and_then(|mut file| read(&mut file)),
         };
         let octets = octets.map_err(|error| (USAGE, format!("secret {}: {error}", self.name)))?;
-        let value =
-            Value::try_from(octets).map_err(|error| (USAGE, format!("secret {}: {error}", self.name)))?;
+        let value = Value::try_from(octets.to_vec())
+            .map_err(|error| (USAGE, format!("secret {}: {error}", self.name)))?;
         Ok(Argument::Named(self.name.clone(), value))
     }
 }
 
+/// Room for a secret, its line's end, and an octet too many: what grows leaves copies of itself behind.
+const ROOM: usize = VALUE_MAX + 2;
+
+/// The octets of a secret.
+type Octets = Zeroizing<Vec<u8>>;
+
 /// Everything to the end, without the end of its last line.
-fn read(from: &mut dyn Read) -> io::Result<Vec<u8>> {
-    let mut octets = Vec::new();
-    let room = u64::try_from(VALUE_MAX).unwrap_or(u64::MAX).saturating_add(2);
-    from.take(room).read_to_end(&mut octets)?;
+fn read(from: &mut dyn Read) -> io::Result<Octets> {
+    let mut octets = Zeroizing::new(vec![0; ROOM]);
+    let mut length = 0;
+    while let Some(left @ [_, ..]) = octets.get_mut(length..) {
+        match from.read(left) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    octets.truncate(length);
     if octets.last() == Some(&b'\n') {
         octets.pop();
     }
     within_limit(octets)
 }
 
-fn within_limit(octets: Vec<u8>) -> io::Result<Vec<u8>> {
+fn within_limit(octets: Octets) -> io::Result<Octets> {
     if octets.len() > VALUE_MAX {
         Err(io::Error::other(format!("longer than {VALUE_MAX} octets")))
     } else {
@@ -94,7 +113,7 @@ impl Drop for Silent {
     }
 }
 
-fn ask(name: &ArgumentName) -> io::Result<Vec<u8>> {
+fn ask(name: &ArgumentName) -> io::Result<Octets> {
     let none = |_| io::Error::other("there is no terminal to ask on; name a file: NAME=FILE");
     let mut terminal = File::options().read(true).write(true).open("/dev/tty").map_err(none)?;
     write!(terminal, "{name}: ")?;
@@ -103,8 +122,8 @@ fn ask(name: &ArgumentName) -> io::Result<Vec<u8>> {
 }
 
 /// One line, as it is typed: backspace takes back a character and ^U all of them; ^C and ^D give it up.
-fn typed(from: &mut dyn Read) -> io::Result<Vec<u8>> {
-    let mut octets = Vec::new();
+fn typed(from: &mut dyn Read) -> io::Result<Octets> {
+    let mut octets = Zeroizing::new(Vec::with_capacity(ROOM));
     let mut next = [0];
     while from.read(&mut next)? == 1 {
         match next {
@@ -112,7 +131,8 @@ fn typed(from: &mut dyn Read) -> io::Result<Vec<u8>> {
             [0x03 | 0x04] => return Err(io::ErrorKind::Interrupted.into()),
             [0x08 | 0x7f] => take_back(&mut octets),
             [0x15] => octets.clear(),
-            [octet] => octets.push(octet),
+            [octet] if octets.len() < ROOM => octets.push(octet),
+            [_] => {}
         }
     }
     Err(io::ErrorKind::UnexpectedEof.into())
@@ -141,7 +161,7 @@ mod tests {
     #[test]
     fn the_end_of_the_last_line_of_a_file_is_no_part_of_the_secret() {
         for (text, expected) in [("a", "a"), ("a\n", "a"), ("a\n\n", "a\n"), ("", "")] {
-            assert_eq!(read(&mut text.as_bytes()).unwrap(), expected.as_bytes());
+            assert_eq!(read(&mut text.as_bytes()).unwrap().as_slice(), expected.as_bytes());
         }
         assert_eq!(read(&mut [&[b'x'; 4096][..], b"\n"].concat().as_slice()).unwrap().len(), 4096);
         assert!(read(&mut io::repeat(b'x')).is_err());
@@ -149,7 +169,9 @@ mod tests {
 
     #[test]
     fn what_is_typed_can_be_taken_back_and_given_up() {
-        let line = |text: &str| typed(&mut text.as_bytes()).map(|octets| String::from_utf8(octets).unwrap());
+        let line = |text: &str| {
+            typed(&mut text.as_bytes()).map(|octets| String::from_utf8(octets.to_vec()).unwrap())
+        };
         assert_eq!(line("ab\rc").unwrap(), "ab");
         assert_eq!(line("aö\u{7f}b\u{8}\u{8}\u{8}c\n").unwrap(), "c");
         assert_eq!(line("wrong\u{15}right\n").unwrap(), "right");

@@ -140,6 +140,7 @@ mod tests {
             argv: vec![b"true".to_vec()],
             environment: Vec::new(),
             handed: Vec::new(),
+            secrets: Vec::new(),
             input: None,
             credentials: Credentials { uid: 0, gid: 0, groups: Vec::new() },
             no_new_privileges: true,

@@ -3,7 +3,7 @@
 use super::cgroup::JobGroup;
 use super::{Delegation, JobId, Outcome, Plan};
 use crate::audit::Recorded;
-use crate::sys::{self, Child, Launch};
+use crate::sys::{self, Child, Launch, Sealed};
 use rustix::process::{
     Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, pidfd_send_signal, waitid,
 };
@@ -38,6 +38,8 @@ pub struct Job {
     started: Instant,
     timeout: Option<Duration>,
     group: Option<JobGroup>,
+    /// Overwritten when it has ended.
+    _secrets: Vec<Sealed>,
 }
 
 /// Starts what was planned. That it is about to start is on the record already.
@@ -45,19 +47,21 @@ pub struct Job {
 /// # Errors
 /// That of the first step that failed: nothing was started.
 pub async fn launch(
-    plan: Plan,
+    mut plan: Plan,
     stdio: [OwnedFd; 3],
     surroundings: &Surroundings,
     _on_record: Recorded,
 ) -> io::Result<Job> {
     let group = surroundings.delegation.as_ref().map(|own| own.job(&plan.job)).transpose()?;
-    let (id, timeout) = (plan.job.clone(), plan.timeout);
+    let (id, timeout, secrets) = (plan.job.clone(), plan.timeout, std::mem::take(&mut plan.secrets));
     let started = match group.as_ref().map(JobGroup::procs).transpose() {
         Ok(cgroup) => start(prepared(plan, stdio, surroundings.descriptors, cgroup), timeout).await,
         Err(error) => Err(error),
     };
     match started {
-        Ok((child, ended)) => Ok(Job { id, child, ended, started: Instant::now(), timeout, group }),
+        Ok((child, ended)) => {
+            Ok(Job { id, child, ended, started: Instant::now(), timeout, group, _secrets: secrets })
+        }
         Err(error) => {
             if let Some(group) = group {
                 group.remove().await;

@@ -3,7 +3,7 @@
 use super::{JobId, Proven};
 use crate::identity::{Account, Peer, Uid};
 use crate::policy::Grant;
-use crate::sys::Credentials;
+use crate::sys::{Credentials, Sealed};
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
@@ -38,6 +38,8 @@ pub struct Plan {
     pub(super) handed: Vec<OwnedFd>,
     /// What takes the place of the standard input that a client gives.
     pub(super) input: Option<OwnedFd>,
+    /// What is to be overwritten when it has ended, or was not started.
+    pub(super) secrets: Vec<Sealed>,
     /// Whether setuid programs are without effect for it: they are, for all but root.
     pub(super) no_new_privileges: bool,
     /// `None` is without limit.
@@ -47,11 +49,12 @@ pub struct Plan {
 /// The plan of a proven grant. The account is that of the grant's `run-as` user.
 #[must_use]
 pub fn plan(proven: Proven, account: &Account, peer: &Peer, job: JobId) -> Plan {
-    let Proven { grant, handed, input } = proven;
+    let Proven { grant, handed, input, secrets } = proven;
     let grant = &*grant;
     Plan {
         handed,
         input,
+        secrets,
         program: grant.program().to_owned(),
         argv: grant.argv().to_vec(),
         environment: environment(grant, account, peer, &job),

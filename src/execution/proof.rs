@@ -1,11 +1,12 @@
 //! The demands of a grant, proven just before its run. Lets nothing through that it could not look at.
 
 use crate::accounts;
-use crate::files::{FileError, open_beneath, sealed};
+use crate::files::{FileError, open_beneath};
 use crate::identity::DatabaseGroups;
-use crate::policy::{Demand, Denial, Grant, Need, PathNeed, Secret, UserNeed};
+use crate::policy::{Demand, Denial, Grant, Need, PathNeed, UserNeed};
+use crate::sys::Sealed;
 use std::fmt;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ const SECRET: &str = "udsadmin-secret";
 /// ```compile_fail,E0451
 /// # use udsadmin::{execution::Proven, policy::Grant};
 /// fn unproven(grant: std::sync::Arc<Grant>) -> Proven {
-///     Proven { grant, handed: Vec::new(), input: None }
+///     Proven { grant, handed: Vec::new(), input: None, secrets: Vec::new() }
 /// }
 /// ```
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Proven {
     pub(super) handed: Vec<OwnedFd>,
     /// The standard input, where it is the policy that says what it is.
     pub(super) input: Option<OwnedFd>,
+    /// The secrets among them, to be overwritten when the program has ended.
+    pub(super) secrets: Vec<Sealed>,
 }
 
 impl Proven {
@@ -34,6 +37,22 @@ impl Proven {
     #[must_use]
     pub const fn grant(&self) -> &Arc<Grant> {
         &self.grant
+    }
+
+    fn take(&mut self, gift: Gift) -> io::Result<()> {
+        match gift {
+            Gift::Nothing => {}
+            Gift::Descriptor(descriptor) => self.handed.push(descriptor),
+            Gift::Secret(secret) => {
+                self.handed.push(secret.descriptor()?);
+                self.secrets.push(secret);
+            }
+            Gift::Input(secret) => {
+                self.input = Some(secret.descriptor()?);
+                self.secrets.push(secret);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -73,8 +92,10 @@ pub enum Gift {
     Nothing,
     /// Its next descriptor.
     Descriptor(OwnedFd),
-    /// Its standard input.
-    Input(OwnedFd),
+    /// A secret, by its next descriptor.
+    Secret(Sealed),
+    /// A secret, as its standard input.
+    Input(Sealed),
 }
 
 /// Proves every demand of the grant. Blocks: on file systems and on the user database.
@@ -82,19 +103,19 @@ pub enum Gift {
 /// # Errors
 /// The first demand that is not met.
 pub fn prove(grant: Arc<Grant>) -> Result<Proven, NotProven> {
-    let (mut handed, mut input) = (Vec::new(), None);
+    let mut proven = Proven { grant, handed: Vec::new(), input: None, secrets: Vec::new() };
+    let grant = Arc::clone(&proven.grant);
     for demand in grant.demands() {
-        match look(demand) {
-            Ok(Gift::Nothing) => {}
-            Ok(Gift::Descriptor(descriptor)) => handed.push(descriptor),
-            Ok(Gift::Input(pipe)) => input = Some(pipe),
+        let taken = look(demand).and_then(|gift| proven.take(gift).map_err(Obstacle::Failed));
+        match taken {
+            Ok(()) => {}
             Err(Obstacle::Failed(error)) => return Err(NotProven::Failed(error)),
             Err(obstacle) => {
                 return Err(NotProven::Unmet(Box::new(grant.unmet(demand, &obstacle.to_string()))));
             }
         }
     }
-    Ok(Proven { grant, handed, input })
+    Ok(proven)
 }
 
 /// Looks whether one demand is met.
@@ -111,9 +132,11 @@ pub fn look(demand: &Demand) -> Result<Gift, Obstacle> {
             Err(failed) => Err(Obstacle::Not(failed.to_string())),
         },
         Need::Memory(secret) => {
-            sealed(SECRET, secret.reveal()).map(Gift::Descriptor).map_err(Obstacle::Failed)
+            Sealed::new(SECRET, secret.reveal()).map(Gift::Secret).map_err(Obstacle::Failed)
         }
-        Need::Input(secret) => filled_pipe(secret).map(Gift::Input).map_err(Obstacle::Failed),
+        Need::Input(secret) => {
+            Sealed::new(SECRET, secret.reveal()).map(Gift::Input).map_err(Obstacle::Failed)
+        }
     }
 }
 
@@ -144,11 +167,4 @@ fn known(wanted: &UserNeed) -> Result<Gift, Obstacle> {
         DatabaseGroups::Known(_) => no("in none of the groups"),
         DatabaseGroups::NotAsked | DatabaseGroups::Unavailable => no("the groups are unknown"),
     }
-}
-
-/// A pipe that holds the secret and then ends. A value is shorter than any pipe's room (pipe(7): a page at least).
-fn filled_pipe(secret: &Secret) -> io::Result<OwnedFd> {
-    let (reader, mut writer) = io::pipe()?;
-    writer.write_all(secret.reveal())?;
-    Ok(reader.into())
 }

@@ -117,10 +117,10 @@ impl Command {
         self.exec.iter().flat_map(|element| element.fill(texts)).collect()
     }
 
-    /// Whether its standard input is a client's to give: a secret can come that way instead.
-    #[must_use]
-    pub fn takes_input(&self) -> bool {
-        !self.arguments.iter().any(|spec| matches!(spec.kind, Kind::Secret(_, Pass::Input)))
+    /// Whether what its program reads from its standard input is of a client's choice: as an input, or as a secret.
+    pub(super) fn hears_client(&self) -> bool {
+        let is_input = |spec: &ArgumentSpec| matches!(spec.kind, Kind::Secret(_, Pass::Input));
+        self.terms.input.limit().is_some() || self.arguments.iter().any(is_input)
     }
 }
 

@@ -1,13 +1,16 @@
 //! The verdict and what comes with it. A grant can be made by the policy alone, and nothing runs without one.
 
 use super::command::RunAs;
-use super::demand::Demand;
+use super::demand::{Demand, Need};
 use super::origin::Origin;
 use super::terms::Terms;
 use crate::request::{ArgumentName, CommandName, Value};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// What an input is called in replies and on the record.
+const INPUT: &str = "input";
 
 /// Whether a request may run.
 #[must_use]
@@ -56,7 +59,6 @@ pub struct Grant {
     pub(super) rule: Origin,
     pub(super) arguments: Vec<(ArgumentName, Value)>,
     pub(super) demands: Vec<Demand>,
-    pub(super) takes_input: bool,
 }
 
 impl Grant {
@@ -112,25 +114,41 @@ impl Grant {
 
     /// Whether its standard input is a client's to give.
     #[must_use]
-    pub const fn takes_input(&self) -> bool {
-        self.takes_input
+    pub fn takes_input(&self) -> bool {
+        self.terms.input.limit().is_some()
+    }
+
+    /// Whether an input of so many octets may come with it, or none at all.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn admits_input(&self, octets: Option<usize>) -> Result<(), Denial> {
+        match (octets, self.terms.input.limit()) {
+            (None, _) => Ok(()),
+            (Some(_), None) => Err(self.unwanted_input()),
+            (Some(octets), Some(limit)) if u64::try_from(octets).is_ok_and(|it| it <= limit.0) => Ok(()),
+            (Some(_), Some(limit)) => Err(self.bad_input(&format!("must be at most {limit} long"))),
+        }
     }
 
     /// The refusal of this grant for a demand that is not met. What is told is what the policy says; `why` is for the
     /// record.
     pub fn unmet(&self, demand: &Demand, why: &str) -> Denial {
         let denial = Denial::bad_argument(demand.argument.as_str(), &demand.must, demand.declared.clone());
-        let (name, text) = (demand.argument.to_string(), format!("{}: {why}", demand.must));
-        Denial { reason: Reason::BadArgument { name, text }, ..denial }
+        denial.recorded_as(demand.argument.as_str(), &format!("{}: {why}", demand.must))
     }
 
     /// The refusal of an input that this grant has no use for.
     pub fn unwanted_input(&self) -> Denial {
-        Denial::bad_argument(
-            "input",
-            "is not taken: the standard input of this command is a secret",
-            self.rule.clone(),
-        )
+        if self.demands.iter().any(|demand| matches!(demand.need(), Need::Input(_))) {
+            return self.bad_input("is not taken: the standard input of this command is a secret");
+        }
+        self.bad_input("is not taken: this command takes no input; send it without")
+            .recorded_as(INPUT, "is not taken: stdin = \"bytes\" of the command would let it")
+    }
+
+    fn bad_input(&self, text: &str) -> Denial {
+        Denial::bad_argument(INPUT, text, self.rule.clone())
     }
 }
 
@@ -154,6 +172,11 @@ impl Denial {
         let (name, text) = (name.to_owned(), text.to_owned());
         let reason = Reason::BadArgument { name: name.clone(), text: text.clone() };
         Self { refusal: Box::new(Refusal::BadArgument { name, text }), rule, reason }
+    }
+
+    /// The same, which the record puts into other words than the peer is told.
+    fn recorded_as(self, name: &str, text: &str) -> Self {
+        Self { reason: Reason::BadArgument { name: name.to_owned(), text: text.to_owned() }, ..self }
     }
 
     /// A refusal for the time of day alone, told to a peer that may run the command at other times.

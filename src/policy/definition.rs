@@ -46,6 +46,7 @@ impl Reader<'_> {
         let accepted = table.get("accept").map_or_else(Vec::new, |item| self.accepted(item));
         let (arguments, exec) = (arguments?, exec?);
         self.placeholders(&exec.elements, &arguments);
+        self.no_second_input(table, &arguments);
         let program_place = self.place(&exec.elements.first()?.1);
         Some(Command {
             name,

@@ -81,7 +81,6 @@ fn evaluate(
         rule,
         arguments: told(&given),
         demands,
-        takes_input: command.takes_input(),
     })
 }
 

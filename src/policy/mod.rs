@@ -60,7 +60,7 @@ pub use rate::{MaxRunning, Rate};
 pub use shown::Shown;
 pub use size::Size;
 pub use step::{Explanation, Step};
-pub use terms::{Delivery, Keep, OnDisconnect, TIMEOUT_MAX, Terms};
+pub use terms::{Delivery, INPUT_MAX, Input, Keep, OnDisconnect, TIMEOUT_MAX, Terms};
 pub use time::moment;
 pub use visible::Visible;
 pub use who_can::{Able, who_can, who_can_use};

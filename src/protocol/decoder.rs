@@ -7,6 +7,7 @@ pub use super::line::SyntaxError;
 use super::input::{Input, extend_bounded, split_off_start};
 use super::line::{self, Announced, Line};
 use super::tag::Tag;
+use zeroize::Zeroizing;
 
 /// Octets in a line at most, its LF counted.
 pub const LINE_MAX: usize = 8192;
@@ -63,7 +64,7 @@ impl Item {
 #[derive(Debug, Default)]
 pub struct Decoder {
     state: State,
-    line: Vec<u8>,
+    line: Zeroizing<Vec<u8>>,
     spoken_to: bool,
 }
 
@@ -81,7 +82,7 @@ enum State {
 struct Overlong {
     tag: Option<Tag>,
     is_comment: bool,
-    token: Vec<u8>,
+    token: Zeroizing<Vec<u8>>,
     token_ended: bool,
 }
 
@@ -163,7 +164,7 @@ impl Decoder {
     }
 
     /// Looks at a line that has no end yet.
-    fn read_start(&mut self, line: Vec<u8>) -> Option<Item> {
+    fn read_start(&mut self, line: Zeroizing<Vec<u8>>) -> Option<Item> {
         if self.is_http(&line) {
             return Some(self.hang_up());
         }
@@ -238,8 +239,14 @@ impl Overlong {
     /// Of a line's first octets.
     fn new(start: &[u8]) -> Self {
         let tag = line::tag(start).ok().flatten();
-        let mut overlong =
-            Self { tag, is_comment: line::is_comment(start), token: Vec::new(), token_ended: false };
+        let mut overlong = Self {
+            tag,
+            is_comment: line::is_comment(start),
+            token: Zeroizing::default(),
+            token_ended: false,
+        };
+        // For good: what grows leaves copies of itself behind.
+        overlong.token.reserve_exact(2 * TAIL_MAX);
         overlong.push(start);
         overlong
     }

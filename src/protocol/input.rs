@@ -1,5 +1,7 @@
 //! The octets that follow a request as its input. Never keeps more than one input's worth, however many come.
 
+use zeroize::Zeroize;
+
 /// Octets of input kept for one request at most: 1 MiB.
 pub const INPUT_MAX: usize = 1 << 20;
 
@@ -140,12 +142,15 @@ pub(super) fn split_off_start<'a>(octets: &mut &'a [u8], wanted: usize) -> &'a [
     start
 }
 
-/// Appends, and reserves no more than `limit` octets in all.
+/// Appends, and reserves no more than `limit` octets in all. Where it has to move what is kept, nothing of it is left behind.
 pub(super) fn extend_bounded(kept: &mut Vec<u8>, piece: &[u8], limit: usize) {
     let needed = kept.len() + piece.len();
     if needed > kept.capacity() {
         let wanted = needed.max(kept.capacity().saturating_mul(2).min(limit));
-        kept.reserve_exact(wanted - kept.len());
+        let mut moved = Vec::new();
+        moved.reserve_exact(wanted);
+        moved.extend_from_slice(kept);
+        std::mem::replace(kept, moved).zeroize();
     }
     kept.extend_from_slice(piece);
 }

@@ -195,10 +195,10 @@ fn end_of_input(word: &[u8]) -> Result<Option<End>, &'static str> {
     length.and_then(|digits| digits.parse().ok()).map(End::After).map(Some).ok_or(LONG_LENGTH)
 }
 
-fn given(word: Word) -> Result<Given, Fault> {
+fn given(mut word: Word) -> Result<Given, Fault> {
     let column = word.nul.unwrap_or(word.column);
-    let value = Value::try_from(word.octets).map_err(|_| Fault { column, message: NUL })?;
-    let argument = match word.key {
+    let value = Value::try_from(word.take()).map_err(|_| Fault { column, message: NUL })?;
+    let argument = match word.key.take() {
         Some(name) => Argument::Named(name, value),
         None => Argument::Positional(value),
     };

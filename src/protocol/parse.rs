@@ -118,9 +118,9 @@ fn words<'a>(line: &'a [u8], rest: &[u8]) -> Words<'a> {
     Words::starting_at(line, line.len() - rest.len())
 }
 
-fn field(word: Word) -> Result<(String, Vec<u8>), Unreadable> {
-    let name = word.key.ok_or(Unreadable::Field(word.column))?;
-    Ok((name.into(), word.octets))
+fn field(mut word: Word) -> Result<(String, Vec<u8>), Unreadable> {
+    let name = word.key.take().ok_or(Unreadable::Field(word.column))?;
+    Ok((name.into(), word.take()))
 }
 
 fn row(line: &[u8], rest: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Unreadable> {

@@ -4,6 +4,7 @@ use super::printable::is_printable;
 use super::text;
 use crate::request::ArgumentName;
 use std::fmt;
+use zeroize::Zeroize;
 
 const GLUED_QUOTE: &str = "a quote glued to a word; put a space between or quote the whole word";
 const GLUED_WORD: &str = "a word glued to a quote; put a space between or quote the whole word";
@@ -35,7 +36,7 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// One word of a line, decoded.
+/// One word of a line, decoded. It may be a secret: dropped, it is overwritten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
     /// The octet of the line where it begins, the first being 1.
@@ -50,7 +51,18 @@ pub struct Word {
     pub nul: Option<usize>,
 }
 
+impl Drop for Word {
+    fn drop(&mut self) {
+        self.octets.zeroize();
+    }
+}
+
 impl Word {
+    /// Its octets, once.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.octets)
+    }
+
     /// Whether it is a bare word without a name.
     #[must_use]
     pub fn is_bare(&self) -> bool {
@@ -130,6 +142,8 @@ impl<'a> Words<'a> {
     fn double_quoted(&mut self, word: &mut Word) -> Result<(), Fault> {
         let open = self.fault(OPEN_DOUBLE);
         self.take();
+        // At once: what grows leaves copies of itself behind.
+        word.octets.reserve_exact(quoted_length(self.rest));
         loop {
             let plain = self.take_while(|octet| !matches!(octet, b'"' | b'\\' | b'\t'));
             word.octets.extend_from_slice(plain);
@@ -208,6 +222,17 @@ fn split_key(bare: &[u8]) -> Option<(ArgumentName, &[u8])> {
     Some((std::str::from_utf8(key).ok()?.parse().ok()?, rest.strip_prefix(b"=")?))
 }
 
+/// The octets up to the quote that closes, escapes as they are spelt.
+fn quoted_length(rest: &[u8]) -> usize {
+    let mut escaped = false;
+    let closes = |octet: &u8| {
+        let is_quote = *octet == b'"' && !escaped;
+        escaped = *octet == b'\\' && !escaped;
+        is_quote
+    };
+    rest.iter().position(closes).unwrap_or(rest.len())
+}
+
 /// The octet of the escape at the start, and the octets that spell it.
 fn read_escape(escape: &[u8]) -> Option<(u8, usize)> {
     match escape {
@@ -277,7 +302,7 @@ mod tests {
     }
 
     fn octets(line: &str) -> Vec<Vec<u8>> {
-        read(line).unwrap().into_iter().map(|word| word.octets).collect()
+        read(line).unwrap().iter_mut().map(Word::take).collect()
     }
 
     fn fault(line: &str) -> (usize, &'static str) {

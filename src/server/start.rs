@@ -108,6 +108,8 @@ fn begin<F: Future<Output = Result<(), Failure>>>(
     expected: Expected,
     serve: impl FnOnce(Beginning) -> F,
 ) -> Result<(), Failure> {
+    // Requests hold secrets: no process of the same user reads our memory, and no core dump has it (PR_SET_DUMPABLE(2const)).
+    nix::sys::prctl::set_dumpable(false).map_err(io::Error::from)?;
     let sockets = activation::take(expected).map_err(Failure::config)?;
     let _log = log::start(goes_to_the_journal(), program.name);
     let descriptors = raise_descriptors()?;

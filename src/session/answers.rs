@@ -96,7 +96,8 @@ impl Conversation<'_> {
         let Some(command) = judge.policy().command(&judge.peer, name) else {
             return Final::denied().text(NO_SUCH);
         };
-        let fields = fields_of(&judge, command, Some("command"));
+        let mut fields = fields_of(&judge, command, Some("command"));
+        fields.extend(command.terms().input.limit().map(|limit| ("input", limit.to_string())));
         let out = self.out.writer();
         reply::row(tag, &fields, out);
         for argument in command.arguments() {

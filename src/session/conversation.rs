@@ -4,6 +4,7 @@ use super::judge::Judge;
 use super::listing::Listing;
 use super::outbox::Outbox;
 use super::running::{Running, Step};
+use super::unread::Unread;
 use super::{Context, part};
 use crate::broker::Connection;
 use crate::protocol::Tag;
@@ -72,8 +73,7 @@ pub(super) struct Conversation<'a> {
     pub(super) out: Outbox,
     pub(super) stream: &'a Stream,
     decoder: Decoder,
-    unread: Vec<u8>,
-    decoded: usize,
+    unread: Unread,
     waiting: VecDeque<Item>,
     /// The answer to the request in hand, where that takes several goes.
     pub(super) listing: Option<Listing>,
@@ -98,8 +98,7 @@ impl<'a> Conversation<'a> {
             out: Outbox::default(),
             stream,
             decoder: Decoder::new(),
-            unread: Vec::new(),
-            decoded: 0,
+            unread: Unread::default(),
             waiting: VecDeque::new(),
             listing: None,
             running: None,
@@ -152,12 +151,7 @@ impl<'a> Conversation<'a> {
     }
 
     fn decode_next(&mut self) -> Option<Item> {
-        let mut rest = self.unread.get(self.decoded..).unwrap_or_default();
-        let item = self.decoder.next(&mut rest);
-        self.decoded = self.unread.len() - rest.len();
-        if self.decoded == self.unread.len() {
-            (self.unread, self.decoded) = (Vec::new(), 0);
-        }
+        let item = self.unread.decode(&mut self.decoder);
         if item.is_none() && self.client == Client::HalfClosed { self.decoder.finish() } else { item }
     }
 
@@ -227,7 +221,7 @@ impl<'a> Conversation<'a> {
     pub(super) fn leave(&mut self) {
         self.waiting.clear();
         self.listing = None;
-        (self.unread, self.decoded) = (Vec::new(), 0);
+        self.unread = Unread::default();
         self.client = Client::Leaving;
     }
 
@@ -289,7 +283,7 @@ impl<'a> Conversation<'a> {
         let mut block = [0; BLOCK];
         let read = self.stream.try_read(&mut block)?;
         if let Read::Octets(octets) = read {
-            self.unread.extend_from_slice(block.get(..octets).unwrap_or_default());
+            self.unread.fill(block.get_mut(..octets).unwrap_or_default());
         }
         Ok(read)
     }

@@ -48,16 +48,21 @@ impl Judge {
         Some(Self::new(now, peer))
     }
 
-    /// The refusal of a request that the policy does not permit, on the record; `None` where the broker is to decide.
-    pub(super) async fn refusal(&self, request: &Request, context: &Context) -> Option<NotRun> {
-        match decide(self.policy(), &self.peer, request, (context.clock)()) {
-            Decision::Permit(_) => None,
-            Decision::Deny(denial) => {
-                let event = Event::denied(&self.peer, &self.policy().shown(request), &denial);
-                context.trail.note(&event).await;
-                Some(denial.refusal().into())
-            }
-        }
+    /// The refusal of a request, with an input of so many octets if it has one, that the policy does not permit, on the
+    /// record; `None` where the broker is to decide.
+    pub(super) async fn refusal(
+        &self,
+        request: &Request,
+        input: Option<usize>,
+        context: &Context,
+    ) -> Option<NotRun> {
+        let denial = match decide(self.policy(), &self.peer, request, (context.clock)()) {
+            Decision::Permit(grant) => grant.admits_input(input).err()?,
+            Decision::Deny(denial) => denial,
+        };
+        let event = Event::denied(&self.peer, &self.policy().shown(request), &denial);
+        context.trail.note(&event).await;
+        Some(denial.refusal().into())
     }
 }
 

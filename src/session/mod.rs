@@ -10,6 +10,7 @@ mod order;
 mod outbox;
 mod pipes;
 mod running;
+mod unread;
 
 use crate::audit::{Event, Kind, Trail};
 use crate::broker::Followed;

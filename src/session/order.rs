@@ -117,8 +117,7 @@ impl Ordering {
             let letter = Letter::Run(&self.judge, &run, input.as_ref().map(AsFd::as_fd));
             let connection = self.send(&letter).await?;
             match self.first_report(&connection).await? {
-                Begun::NotRun(connection, NotRun::OtherPolicy) => match self.judged_again(&run.request).await
-                {
+                Begun::NotRun(connection, NotRun::OtherPolicy) => match self.judged_again(&run).await {
                     Ok(judge) => (self.judge, self.link) = (Arc::new(judge), Some(connection)),
                     Err(why) => return Ok(Begun::NotRun(connection, why)),
                 },
@@ -132,13 +131,13 @@ impl Ordering {
     }
 
     /// The broker has another policy than the one that the request was judged by.
-    async fn judged_again(&self, request: &Request) -> Result<Judge, NotRun> {
+    async fn judged_again(&self, run: &Run) -> Result<Judge, NotRun> {
         let followed = &self.context.followed;
         if !followed.differs_from(&self.judge.now.version).await {
             return Err(NotRun::OtherPolicy);
         }
         let judge = self.judge.renewed(followed).await.ok_or(NotRun::OtherPolicy)?;
-        match judge.refusal(request, &self.context).await {
+        match judge.refusal(&run.request, run.input.as_ref().map(Vec::len), &self.context).await {
             Some(why) => Err(why),
             None => Ok(judge),
         }

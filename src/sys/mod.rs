@@ -2,12 +2,14 @@
 #![expect(unsafe_code, reason = "the one module that may; each block argues its safety")]
 
 mod activation;
+mod sealed;
 mod socket;
 mod spawn;
 mod users;
 mod watch;
 
 pub use activation::{NotPassed, Passed, take_passed_sockets};
+pub use sealed::Sealed;
 pub use socket::{peer_groups, peer_label, socket_file};
 pub use spawn::{Child, Credentials, Held, Launch, hold, is_mere_fork, verdict};
 pub use users::listed_users;

@@ -111,3 +111,37 @@ fn what_may_be_an_input_cancels_nothing() {
     assert_eq!(client.answer().code(), 400);
     assert_eq!(client.rest(), "");
 }
+
+#[test]
+fn a_command_that_takes_no_input_is_not_started_for_one() {
+    let world = World::start();
+    let mut client = world.client();
+    for request in ["touch <3\nabc", "touch <0\n", "touch <<X\nping\nX\n"] {
+        let answer = client.send(request).answer();
+        assert_eq!((answer.code(), answer.field("name")), (422, "input".to_owned()), "{request:?}");
+        let told = String::from_utf8(answer.last.text).unwrap();
+        assert_eq!(told, "is not taken: this command takes no input; send it without");
+    }
+    world.server().line_with(&[
+        "audit: denied: ",
+        "REASON=argument input",
+        "stdin = \"bytes\" of the command",
+    ]);
+    assert!(!world.folder.file("touched").exists());
+    assert_eq!(client.ask("touch").code(), 200);
+}
+
+#[test]
+fn an_input_is_as_long_as_its_command_takes_and_not_an_octet_longer() {
+    let world = World::start();
+    let mut client = world.client();
+    let answer = client.send(format!("sip <{}\n{}", 1024, "x".repeat(1024))).answer();
+    assert_eq!((answer.code(), answer.stdout().len()), (200, 1024));
+    let answer = client.send(format!("sip <{}\n{}", 1025, "x".repeat(1025))).answer();
+    assert_eq!((answer.code(), answer.field("name")), (422, "input".to_owned()));
+    assert_eq!(String::from_utf8(answer.last.text).unwrap(), "must be at most 1KiB long");
+    assert_eq!(
+        (client.ask("help sip").column("input"), client.ask("help touch").column("input").len()),
+        (vec!["1KiB".to_owned()], 0)
+    );
+}

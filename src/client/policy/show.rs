@@ -40,7 +40,7 @@ pub(super) struct Arguments {
 const COMMANDS: &str = "commands";
 
 /// What counts for commands that say nothing of it.
-struct Defaults(BTreeMap<String, [(&'static str, String); 2]>);
+struct Defaults(BTreeMap<String, [(&'static str, String); 3]>);
 
 impl Defaults {
     fn of_policy(policy: &Policy) -> Self {
@@ -49,7 +49,8 @@ impl Defaults {
                 .terms()
                 .timeout
                 .map_or("infinity".to_owned(), |it| humantime::format_duration(it).to_string());
-            let facts = [("run-as", command.run_as().name.clone()), ("timeout", timeout)];
+            let stdin = command.terms().input.word().to_owned();
+            let facts = [("run-as", command.run_as().name.clone()), ("timeout", timeout), ("stdin", stdin)];
             (command.name().to_string(), facts)
         };
         Self(policy.commands().map(effective).collect())

@@ -4,7 +4,7 @@ use super::super::command::{Command, Rule};
 use super::super::condition::Condition;
 use super::super::rate::{MaxRunning, Rate};
 use super::super::size::Size;
-use super::super::terms::{OnDisconnect, Terms};
+use super::super::terms::{Input, OnDisconnect, Terms};
 use super::crowd::{World, keys};
 use super::kinds;
 use super::values;
@@ -34,6 +34,7 @@ fn wider(old: &Command, new: &Command) -> Option<String> {
     let rates = terms.map(|terms| terms.rate.as_ref());
     let mosts = terms.map(|terms| terms.max_running.as_ref());
     let timeouts = terms.map(|terms| terms.timeout);
+    let inputs = terms.map(|terms| terms.input);
     let outputs = terms.map(|terms| terms.delivery.output_limit);
     let stalls = terms.map(|terms| terms.delivery.stall_timeout);
     let wider = [
@@ -41,6 +42,7 @@ fn wider(old: &Command, new: &Command) -> Option<String> {
         is_more_often(rates).then(|| limit("rate", rates.map(|rate| rate.map(Rate::to_string)))),
         is_more(mosts)
             .then(|| limit("max-running", mosts.map(|most| most.map(|most| most.runs.to_string())))),
+        longer_input(inputs),
         is_longer(outputs).then(|| limit("output-limit", outputs.map(|size| Some(told(size))))),
         is_longer(stalls).then(|| limit("stall-timeout", stalls.map(|timeout| Some(shown(timeout))))),
         outlives(terms).then(|| "on-disconnect finish instead of term".to_owned()),
@@ -62,6 +64,14 @@ fn is_more_often([than, rate]: [Option<&Rate>; 2]) -> bool {
 
 fn is_more([than, max]: [Option<&MaxRunning>; 2]) -> bool {
     than.is_some_and(|than| max.is_none_or(|max| max.runs > than.runs))
+}
+
+fn longer_input([than, input]: [Input; 2]) -> Option<String> {
+    match (than.limit(), input.limit()) {
+        (None, Some(limit)) => Some(format!("stdin bytes (input-limit {limit}) instead of none")),
+        (Some(than), Some(limit)) if limit > than => Some(format!("input-limit {limit} instead of {than}")),
+        (_, _) => None,
+    }
 }
 
 /// What runs, as whom, and which values it gets in other ways than as text, in one line that is not too long.

@@ -139,6 +139,17 @@ pub(in crate::policy) const COMMAND: Section = Section {
             "How often one user may run it: \"5/min\"; N from 1 to 1000, per s, min, h or day.",
             Shape::Form("^[0-9]+/(s|min|h|day)$"),
         ),
+        key(
+            "stdin",
+            "What a client may give as its standard input: \"none\" (if nothing else is said), or \"bytes\", which are whole before \
+             it starts.",
+            Shape::Word(&["none", "bytes"]),
+        ),
+        key(
+            "input-limit",
+            "How long an input may be: \"64KiB\"; 1MiB at most, and if nothing else is said.",
+            SIZE,
+        ),
         key("max-running", "How many of it may run at once, whoever asked.", Shape::Integer(1, 1000)),
         key(
             "output-limit",

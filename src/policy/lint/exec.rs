@@ -116,7 +116,7 @@ impl Judge<'_> {
     }
 
     fn input(&mut self, run: &Run<'_, '_>) {
-        let Some(input) = input::of(run) else { return };
+        let Some(input) = input::of(run, self.command.hears_client()) else { return };
         let id = match input {
             Input::Commands => Id::COMMANDS_FROM_INPUT,
             Input::Files => Id::FILES_FROM_INPUT,

@@ -6,13 +6,17 @@ use super::exec::{Run, code_at, inner_at};
 use super::obeyed;
 use super::programs::Input;
 
-/// What the program takes from its standard input, as it is called here. A secret is the input of whoever sends it.
-pub(super) fn of(run: &Run<'_, '_>) -> Option<Input> {
+/// What the program takes from its standard input, as it is called here, where that is a client's choice. A secret is the
+/// input of whoever sends it.
+pub(super) fn of(run: &Run<'_, '_>, hears_client: bool) -> Option<Input> {
     let is_secret =
         |element: &Element<'_>| element.slots().iter().any(|slot| matches!(slot.spec.kind, Kind::Secret(..)));
-    let obeyed = || obeyed::elements(run).into_iter().any(|element| element.is_stdin() || is_secret(element));
+    let is_input = |element: &Element<'_>| hears_client && element.is_stdin();
+    let obeyed = || obeyed::elements(run).into_iter().any(|element| is_input(element) || is_secret(element));
     let usual = run.program.stdin;
-    usual.filter(|_| reads_input(run)).or_else(|| obeyed().then(|| usual.unwrap_or(Input::Commands)))
+    usual
+        .filter(|_| hears_client && reads_input(run))
+        .or_else(|| obeyed().then(|| usual.unwrap_or(Input::Commands)))
 }
 
 fn reads_input(run: &Run<'_, '_>) -> bool {

@@ -203,7 +203,8 @@ fn a_file_that_is_not_read_is_told_without_a_line() {
 
 #[test]
 fn a_reason_is_kept_with_what_it_accepts() {
-    let keys = "exec = [\"/bin/sh\"]\naccept = [\"commands-from-input:  they are root anyway \"]";
+    let keys =
+        "exec = [\"/bin/sh\"]\nstdin = \"bytes\"\naccept = [\"commands-from-input:  they are root anyway \"]";
     let found = linted(&around(keys));
     assert_eq!(found.iter().map(|one| one.accepted()).collect::<Vec<_>>(), [Some("they are root anyway")]);
 }

@@ -1,9 +1,11 @@
 //! On what terms a command runs: everything that its table sets beside what runs and for whom. Enforces none of it.
 
 mod delivery;
+mod input;
 
 pub(super) use delivery::WAYS;
 pub use delivery::{Delivery, Keep, OnDisconnect};
+pub use input::{INPUT_MAX, Input};
 
 use super::rate::{MaxRunning, Rate};
 use super::reader::{Item, Reader};
@@ -25,6 +27,8 @@ pub struct Terms {
     pub rate: Option<Rate>,
     /// How many runs of it may be under way at once; `None` is as many as there is room for.
     pub max_running: Option<MaxRunning>,
+    /// What a client may give as its standard input.
+    pub input: Input,
     /// What becomes of its output.
     pub delivery: Delivery,
 }
@@ -38,11 +42,13 @@ impl Reader<'_> {
         let timeout = self.term(table, "timeout", Self::timeout);
         let rate = self.term(table, "rate", Self::rate);
         let max_running = self.term(table, "max-running", Self::max_running);
+        let input = self.input(table);
         let delivery = self.delivery(table);
         Some(Terms {
             timeout: timeout?.map_or(Some(TIMEOUT_DEFAULT), |limit| limit.0),
             rate: rate?,
             max_running: max_running?,
+            input: input?,
             delivery: delivery?,
         })
     }

@@ -406,3 +406,20 @@ fn a_role_stands_for_whoever_is_in_it() {
     let more = role.replace("[roles.ops]\n", "[roles.ops]\nusers = [\"bob\"]\n");
     assert_eq!(lines(&role, &more), ["+ user bob, if also in group webops  restart  unit=sshd.service"]);
 }
+
+#[test]
+fn an_input_that_was_not_taken_and_a_longer_one_are_gains() {
+    let program = "exec = [\"/usr/bin/systemctl\"";
+    let with = |keys: &str| BASE.replacen(program, &format!("{keys}\n{program}"), 1);
+    let gain = |old: &str, new: &str| lines(&with(old), &with(new)).join("; ");
+    let short = "stdin = \"bytes\"\ninput-limit = \"64KiB\"";
+    let told = gain("", short);
+    assert!(
+        told.contains("+ ") && told.contains("stdin bytes (input-limit 64KiB) instead of none"),
+        "{told}"
+    );
+    let told = gain(short, "stdin = \"bytes\"");
+    assert!(told.contains("+ ") && told.contains("input-limit 1MiB instead of 64KiB"), "{told}");
+    assert!(gain("stdin = \"bytes\"", "stdin = \"none\"").starts_with("- "));
+    assert_eq!(gain("", "stdin = \"none\""), "");
+}

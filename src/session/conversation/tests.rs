@@ -44,7 +44,7 @@ async fn whoever_asks_without_end_leaves_others_their_turn() {
     let stream = stream(ours);
     for (asked, times) in [("ping\n", TURN), ("commands\n", 1), ("help\n", 1), ("why a\n", 1), ("a\n", 1)] {
         let mut conversation = conversation(&context, &stream);
-        conversation.unread = asked.repeat(times).into_bytes();
+        conversation.unread.fill(&mut asked.repeat(times).into_bytes());
         tokio::select! {
             biased;
             () = conversation.answer_in_turn() => panic!("nobody else had a turn: {asked:?}"),
@@ -76,7 +76,7 @@ async fn a_long_list_waits_for_its_reader_and_lets_others_have_their_turn() {
             tokio::task::yield_now().await;
         }
     });
-    conversation.unread = b"commands\nping\n".to_vec();
+    conversation.unread.fill(&mut b"commands\nping\n".to_vec());
     let mut told = Vec::new();
     while !told.ends_with(b"200 ok\n200 ok\n") {
         conversation.answer_in_turn().await;
@@ -116,7 +116,7 @@ async fn whoever_has_left_a_group_of_the_user_database_is_soon_no_longer_taken_f
     let mut conversation = Conversation::new(&context, judge, &stream);
     for expected in ["200 ok\n", "403 denied : 0 (uid 0) may not connect; ask this machine's administrator\n"]
     {
-        conversation.unread = b"ping\n".to_vec();
+        conversation.unread.fill(&mut b"ping\n".to_vec());
         conversation.answer_in_turn().await;
         assert_eq!(String::from_utf8_lossy(conversation.out.unsent()), expected);
         conversation.out = Outbox::default();

@@ -63,7 +63,8 @@ impl Conversation<'_> {
     }
 
     async fn begin_unless_refused(&mut self, tag: Option<&Tag>, run: Box<Run>) {
-        match self.judge.refusal(&run.request, self.context).await {
+        let octets = run.input.as_ref().map(Vec::len);
+        match self.judge.refusal(&run.request, octets, self.context).await {
             Some(why) => self.say(tag, &not_run(&why).field("ms", "0")),
             None => self.begin(tag, Errand::Run(run)),
         }

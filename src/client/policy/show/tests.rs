@@ -102,6 +102,7 @@ exec = ["/bin/dump", '{{"}}', '\d', "{n}"]
 args = [{ name = "n", integer = { max = 16, min = 1 } }]
 timeout = "infinity"
 # run-as = "root", by default
+# stdin = "none", by default
 
 # from policy.d/a.toml:4
 [[commands."db.dump".allow]]
@@ -117,6 +118,7 @@ args = [
 ]
 # run-as = "root", by default
 # timeout = "10m", by default
+# stdin = "none", by default
 
 # from policy.toml:9
 [[test]]
@@ -162,7 +164,10 @@ fn programs_get_the_same_with_places() {
         serde_json::json!({ "users": [7], "groups": ["wheel", "it's"], "at": "a.toml:7" })
     );
     assert_eq!(told["commands"]["db.dump"]["at"], "policy.toml:5");
-    assert_eq!(told["commands"]["db.dump"]["defaults"], serde_json::json!({ "run-as": "root" }));
+    assert_eq!(
+        told["commands"]["db.dump"]["defaults"],
+        serde_json::json!({ "run-as": "root", "stdin": "none" })
+    );
     assert_eq!(told["commands"]["db.dump"]["allow"][0]["at"], "a.toml:4");
     assert_eq!(told["commands"]["db.dump"]["allow"][0]["when"]["n"], serde_json::json!([1, 2]));
     assert_eq!(told["test"][0]["at"], "policy.toml:9");

@@ -15,6 +15,7 @@ const REACHING: &str = r#"
 users = ["root"]
 [commands.shell]
 exec = ["/bin/sh"]
+stdin = "bytes"
 [[commands.shell.allow]]
 users = ["root"]
 [commands.note]
@@ -35,7 +36,7 @@ fn lint_tells_people_what_a_command_reaches_and_what_is_accepted() {
     assert_eq!((status, &*err), (1, ""));
     assert!(out.starts_with("P:5:9: danger: shell: sh obeys its standard input"), "{out}");
     let rest = " [commands-from-input]\n  |\n5 | exec = [\"/bin/sh\"]\n  |         ^^^^^^^^^\n\n\
-                accepted:\n  P:10:9: note: note: free-text: goes to nobody\n1 danger, 1 accepted\n";
+                accepted:\n  P:11:9: note: note: free-text: goes to nobody\n1 danger, 1 accepted\n";
     assert!(out.ends_with(rest), "{out}");
 }
 
