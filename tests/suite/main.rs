@@ -51,6 +51,8 @@ mod session;
 #[cfg(test)]
 mod source;
 #[cfg(test)]
+mod streams;
+#[cfg(test)]
 mod traces;
 #[cfg(test)]
 mod trail;
