@@ -1,7 +1,7 @@
 //! One run, from the order to its start: decide, record, start. In that order, and no step left out.
 
 use super::force::InForce;
-use super::input::stdin;
+use super::input::{Stdin, stdin};
 use super::jobs::{Facts, Known};
 use super::quota::Share;
 use super::service::{Ordered, Service, Session};
@@ -119,7 +119,6 @@ impl Service {
     }
 
     async fn start(&self, entry: &Entry<'_>, input: Option<OwnedFd>) -> Result<Start, NotRun> {
-        let has_input = input.is_some();
         let input = stdin(input).map_err(|error| internal("the input of a run", &error))?;
         if self.draining.is_cancelled() {
             return Err(NotRun::Draining);
@@ -132,11 +131,11 @@ impl Service {
             None | Some(Claim::Taken | Claim::TooMany) => None,
         };
         let place = self.runs.take(entry.peer.uid).ok_or(NotRun::Busy)?;
-        let proven = self.prove(entry, &grant, has_input).await?;
+        let proven = self.prove(entry, &grant, &input).await?;
         let share = self.share(entry, &grant).await?;
         let id = JobId::draw().map_err(|error| internal("an id for a run", &error))?;
         let claimed = begun(claimed, &id).await.map_err(|error| internal("the token of a run", &error))?;
-        let (job, known, streams) = self.execute(entry, proven, id, input).await?;
+        let (job, known, streams) = self.execute(entry, proven, id, input.file).await?;
         let places = (place, share.spend());
         let claimed = claimed.map(Claimed::started);
         Ok(Start::UnderWay(Box::new(UnderWay { job, known, streams, grant, claimed, places })))
@@ -175,9 +174,9 @@ impl Service {
     }
 
     /// What the grant demands of the world outside, proven. What is not so is refused like any other value.
-    async fn prove(&self, entry: &Entry<'_>, grant: &Arc<Grant>, has_input: bool) -> Result<Proven, NotRun> {
-        if has_input && !grant.takes_input() {
-            return Err(self.refuse(entry, &grant.unwanted_input()).await);
+    async fn prove(&self, entry: &Entry<'_>, grant: &Arc<Grant>, input: &Stdin) -> Result<Proven, NotRun> {
+        if let Err(denial) = grant.admits_input(input.octets) {
+            return Err(self.refuse(entry, &denial).await);
         }
         let demanding = Arc::clone(grant);
         let proven = if grant.demands().is_empty() {

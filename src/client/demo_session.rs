@@ -5,12 +5,14 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 /// What is shown: a remark, and the request that it is about.
-const SESSION: [(&str, &str); 6] = [
+const SESSION: [(&str, &str); 8] = [
     ("Who does the kernel say you are?", "whoami"),
     ("What may you run?", "commands"),
     ("An allowed request runs; its output and its end come back.", "restart nginx.service"),
     ("A value that the policy does not list is refused, by name.", "restart sshd.service"),
     ("Why? Every step of the decision.", "why restart sshd.service"),
+    ("Nobody has to wait for a command.", "count 3 detach=yes"),
+    ("What became of it is told later, also to another session.", "jobs"),
     ("What is not in the policy can't be told from what does not exist.", "reboot"),
 ];
 

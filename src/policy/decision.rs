@@ -139,7 +139,7 @@ impl Grant {
     }
 
     /// The refusal of an input that this grant has no use for.
-    pub fn unwanted_input(&self) -> Denial {
+    fn unwanted_input(&self) -> Denial {
         if self.demands.iter().any(|demand| matches!(demand.need(), Need::Input(_))) {
             return self.bad_input("is not taken: the standard input of this command is a secret");
         }

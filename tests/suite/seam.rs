@@ -359,3 +359,18 @@ fn a_connection_that_another_user_writes_to_is_ended_and_runs_nothing() {
     world.server().line_with(&["sender-mismatch", &format!("SENDER_UID={STRANGER}")]);
     assert!(!world.broker().lines().iter().any(|line| line.contains("started")));
 }
+
+#[tokio::test]
+async fn an_input_that_the_policy_does_not_take_is_refused_by_the_broker_too() {
+    let seam = Seam::new();
+    let packets = seam.open().await;
+    let input = udsadmin::files::sealed("input", b"x").unwrap();
+    packets.send(&seam.order(1, "echo"), &[input.as_fd()]).await.unwrap();
+    let answer = report(&packets).await;
+    assert!(matches!(answer, Some(Report::NotRun { why: NotRun::BadArgument { .. }, .. })), "{answer:?}");
+    let long = udsadmin::files::sealed("input", &vec![b'x'; (1 << 20) + 1]).unwrap();
+    packets.send(&seam.order(2, "cat"), &[long.as_fd()]).await.unwrap();
+    let answer = report(&packets).await;
+    assert!(matches!(answer, Some(Report::NotRun { why: NotRun::BadArgument { .. }, .. })), "{answer:?}");
+    assert!(!seam.world.broker().lines().iter().any(|line| line.contains("started")));
+}

@@ -128,13 +128,13 @@ fn no_secret_is_in_the_memory_of_either_program_once_it_has_answered() {
     }
     let mut left = Vec::new();
     for (case, is_cut) in (0..requests("").len()).flat_map(|case| [(case, false), (case, true)]) {
-        let word = new_word();
-        let request = requests(&word).swap_remove(case);
+        let secret = new_word();
+        let request = requests(&secret).swap_remove(case);
         send(&world, &request, if is_cut { request.len() / 2 } else { 0 });
         assert_eq!(world.client().ask("keep other").code(), 200);
-        let counts = [world.server(), world.broker()].map(|daemon| found(daemon, &word));
+        let counts = [world.server(), world.broker()].map(|daemon| found(daemon, &secret));
         if counts != [0, 0] {
-            left.push((counts, is_cut, String::from_utf8_lossy(&request).replace(&word, "W")));
+            left.push((counts, is_cut, String::from_utf8_lossy(&request).replace(&secret, "W")));
         }
     }
     assert!(left.is_empty(), "so often in the server, so often in the broker: {left:#?}");
