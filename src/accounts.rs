@@ -1,7 +1,7 @@
 //! The user database: ids of names, names of ids, groups. Tells "no such name" from "no answer", and guesses neither.
 
 use crate::identity::{Account, DatabaseGroups, Gid, Groups, Peer, Uid};
-use crate::policy::{LookupFailed, Names, RunAs};
+use crate::policy::{LookupFailed, NamedGroup, Names, RunAs};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use nix::errno::Errno;
 use nix::unistd::{self, Group, User, getgrouplist};
@@ -143,6 +143,8 @@ pub enum NoAccount {
     Unknown(String),
     /// The name has another id, or other groups, than it had before.
     Changed(String),
+    /// The group's name has another id than it had before, or none.
+    GroupChanged(String),
     /// The primary group is one that stands for nobody.
     UnusableGroup(u32),
     /// The database gave no answer.
@@ -154,6 +156,7 @@ impl fmt::Display for NoAccount {
         match self {
             Self::Unknown(name) => write!(f, "no such user: {name:?}"),
             Self::Changed(name) => write!(f, "user {name:?} has changed since the policy was loaded"),
+            Self::GroupChanged(name) => write!(f, "group {name:?} has changed since the policy was loaded"),
             Self::UnusableGroup(gid) => write!(f, "the primary group is {gid}, which names nobody"),
             Self::Failed(errno) => write!(f, "the user database doesn't answer: {}", errno.desc()),
         }
@@ -173,8 +176,23 @@ pub fn run_as(user: &RunAs) -> Result<Account, NoAccount> {
         return Err(NoAccount::Changed(user.name.clone()));
     }
     let gid = Gid::new(found.gid.as_raw()).map_err(|unusable| NoAccount::UnusableGroup(unusable.0))?;
-    let groups = complete_groups(&found)?;
+    let groups = match &user.groups {
+        None => complete_groups(&found)?,
+        Some(groups) => groups.iter().map(still).collect::<Result<_, _>>()?,
+    };
+    let gid = user.group.as_ref().map_or(Ok(gid), still)?;
     Ok(Account { name: found.name, uid: user.uid, gid, groups, home: found.dir, shell: found.shell })
+}
+
+/// The id of a group, which its name has still. A number needs no name.
+fn still(group: &NamedGroup) -> Result<Gid, NoAccount> {
+    if group.is_number {
+        return Ok(group.gid);
+    }
+    match Group::from_name(&group.name).map_err(NoAccount::Failed)? {
+        Some(found) if found.gid.as_raw() == group.gid.raw() => Ok(group.gid),
+        Some(_) | None => Err(NoAccount::GroupChanged(group.name.clone())),
+    }
 }
 
 #[cfg(test)]
@@ -281,9 +299,9 @@ mod tests {
 
     #[test]
     fn a_name_that_came_to_another_user_runs_nothing() {
-        let root = RunAs { name: "root".to_owned(), uid: id(1) };
+        let root = RunAs::user("root", id(1));
         assert_eq!(run_as(&root), Err(NoAccount::Changed("root".to_owned())));
-        let ghost = RunAs { name: "no such user".to_owned(), uid: id(1) };
+        let ghost = RunAs::user("no such user", id(1));
         assert_eq!(run_as(&ghost), Err(NoAccount::Unknown("no such user".to_owned())));
     }
 

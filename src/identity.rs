@@ -191,7 +191,7 @@ pub struct Account {
     pub uid: Uid,
     /// The primary group.
     pub gid: Gid,
-    /// All its groups, the primary one included.
+    /// Its supplementary groups: all that the user database gives it, the primary one included, or those of the policy.
     pub groups: Groups,
     /// The home directory.
     pub home: PathBuf,

@@ -197,7 +197,6 @@ async fn next(packets: &Packets) -> io::Result<(Said, OwnedFd)> {
         Report::Opened
         | Report::Refused
         | Report::Starts { .. }
-        | Report::Begins { .. }
         | Report::Accepted { .. }
         | Report::Repeats { .. }
         | Report::NotRun { .. }

@@ -273,7 +273,7 @@ impl Service {
         let event = entry.granted(Kind::Finished, &what, grant, &job);
         let exit = format!("exec-failed:{errno}");
         self.trail.note(&event.field("UDSADMIN_EXIT", exit).field("UDSADMIN_REASON", error)).await;
-        NotRun::ExecFailed { errno, job }
+        NotRun::ExecFailed { errno, step: execution::failed_step(error), job }
     }
 }
 
@@ -303,7 +303,7 @@ fn unfit(error: &files::FileError) -> io::Error {
 /// The number for an error; what is not the kernel's own is "permission denied", unless it is that something is missing.
 fn errno(error: &io::Error) -> i32 {
     let ours = if error.kind() == io::ErrorKind::NotFound { libc::ENOENT } else { libc::EACCES };
-    error.raw_os_error().unwrap_or(ours)
+    crate::sys::errno(error).unwrap_or(ours)
 }
 
 fn internal(what: &str, error: &io::Error) -> NotRun {
@@ -324,12 +324,8 @@ async fn begun(claimed: Option<Claimed>, id: &JobId) -> io::Result<Option<Claime
     Ok(Some(claimed))
 }
 
-/// Tells the server that a run starts, and gives it what there is to read of it; where nobody waits for it, nothing to read.
+/// Tells the server that a run starts, and gives it what there is to read of it; where nobody waits for it, nothing.
 async fn announce(entry: &Entry<'_>, grant: &Grant, known: &Known, streams: &Streams) -> io::Result<()> {
-    if entry.wanted.detach {
-        let begins = Report::Begins { run: entry.run, job: known.facts.id.clone() };
-        return try_to_report(entry.session, &begins, &[]).await;
-    }
     let delivery = &grant.terms().delivery;
     let passing = Passing {
         output_limit: delivery.output_limit.map(|size| size.0),
@@ -337,5 +333,5 @@ async fn announce(entry: &Entry<'_>, grant: &Grant, known: &Known, streams: &Str
     };
     let starts = Report::Starts { run: entry.run, job: known.facts.id.clone(), passing };
     let read = [streams.stdout.as_fd(), streams.stderr.as_fd(), known.tail.as_fd()];
-    try_to_report(entry.session, &starts, &read).await
+    try_to_report(entry.session, &starts, if entry.wanted.detach { &[] } else { &read }).await
 }

@@ -55,7 +55,8 @@ pub enum Report {
     /// The session is refused, and the connection will be closed. The broker's record says why.
     Refused,
     /// The run is on the record, and is started now. Without this report, nothing was started. What there is to read of it
-    /// comes along: standard output, standard error, and the tail, which the server keeps from now on.
+    /// comes along: standard output, standard error, and the tail, which the server keeps from now on. Nothing
+    /// does where nobody waits for it.
     Starts {
         /// The run's number.
         run: u32,
@@ -63,13 +64,6 @@ pub enum Report {
         job: JobId,
         /// How its output is to be passed on.
         passing: Passing,
-    },
-    /// The run, for which nobody waits, is on the record, and is started now. Without this report, nothing was started.
-    Begins {
-        /// The run's number.
-        run: u32,
-        /// The run's id.
-        job: JobId,
     },
     /// The run was started, and nobody waits for it.
     Accepted {
@@ -192,6 +186,8 @@ pub enum NotRun {
     ExecFailed {
         /// The error's number (errno(3)).
         errno: i32,
+        /// The step before the program that failed, and how, where it was one of ours.
+        step: Option<String>,
         /// The run's id on the record.
         job: JobId,
     },

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
     use crate::audit::{Event, Kind, Memory, Trail};
     use crate::execution::{Plan, Surroundings, launch};
-    use crate::sys::Credentials;
+    use crate::sys::Manner;
 
     #[tokio::test]
     async fn a_job_that_can_not_enter_its_cgroup_leaves_none_behind() {
@@ -142,8 +142,8 @@ mod tests {
             handed: Vec::new(),
             secrets: Vec::new(),
             input: None,
-            credentials: Credentials { uid: 0, gid: 0, groups: Vec::new() },
-            no_new_privileges: true,
+            manner: Manner::default(),
+            names_more_than_the_user: false,
             timeout: None,
         };
         let null = || File::options().read(true).write(true).open("/dev/null").unwrap().into();

@@ -3,7 +3,8 @@
 use super::cgroup::JobGroup;
 use super::{Delegation, JobId, Outcome, Plan};
 use crate::audit::Recorded;
-use crate::sys::{self, Child, Launch, Sealed};
+use crate::policy::Resource;
+use crate::sys::{self, Child, Launch, Limit, Manner, Sealed};
 use rustix::process::{
     Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, pidfd_send_signal, waitid,
 };
@@ -24,9 +25,6 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// How long a process may take to become its program, between taking the user's ids and `execve(2)`.
 const STARTING: Duration = Duration::from_secs(20);
-
-/// File mode creation mask of every job: nobody else writes what it makes.
-const UMASK: u32 = 0o022;
 
 /// A running job.
 #[derive(Debug)]
@@ -73,19 +71,29 @@ pub async fn launch(
 
 fn prepared(plan: Plan, stdio: [OwnedFd; 3], descriptors: (u64, u64), cgroup: Option<File>) -> Launch {
     let [given, stdout, stderr] = stdio;
+    let manner = manner(plan.manner, plan.names_more_than_the_user, descriptors);
     Launch {
         program: plan.program,
         argv: plan.argv,
         environment: plan.environment,
         stdio: [plan.input.unwrap_or(given), stdout, stderr],
         handed: plan.handed,
-        credentials: (!is_already(&plan.credentials)).then_some(plan.credentials),
-        directory: c"/".to_owned(),
-        umask: UMASK,
-        no_new_privileges: plan.no_new_privileges,
-        descriptors,
+        manner,
         cgroup,
     }
+}
+
+/// The manner, with what this process lends: the limit of descriptors, where the policy has none, and its ids, where it is
+/// the user already and nothing more is asked for. It could not take them, nor shrink what bounds it.
+fn manner(mut manner: Manner, names_more: bool, (soft, hard): (u64, u64)) -> Manner {
+    if !manner.limits.iter().any(|limit| limit.resource == Resource::Nofile) {
+        manner.limits.push(Limit { resource: Resource::Nofile, soft, hard });
+    }
+    if !names_more && manner.credentials.as_ref().is_some_and(is_already) {
+        manner.credentials = None;
+        manner.capabilities.bounding = None;
+    }
+    manner
 }
 
 /// Starts a process, and waits until it is the program or has ended without. One that is neither in time was stopped by the user
@@ -260,11 +268,7 @@ mod tests {
             environment: Vec::new(),
             stdio: [null(), null(), null()],
             handed: Vec::new(),
-            credentials: None,
-            directory: c"/".to_owned(),
-            umask: UMASK,
-            no_new_privileges: true,
-            descriptors: (64, 64),
+            manner: Manner::default(),
             cgroup: Some(full),
         };
         let error = start(launch, None).await.unwrap_err();

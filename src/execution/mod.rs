@@ -15,6 +15,7 @@ pub use proof::{Gift, NotProven, Obstacle, Proven, look, prove};
 pub use streams::{JobEnds, Streams};
 pub use tail::{BLOCK, Piece, Tail};
 
+use crate::sys::{NotStarted, Step};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
@@ -56,6 +57,13 @@ impl fmt::Display for Outcome {
             Self::Capped => f.write_str("capped"),
         }
     }
+}
+
+/// The step that failed on the way to a program, and how, unless it is that of the program itself.
+#[must_use]
+pub fn failed_step(error: &io::Error) -> Option<String> {
+    let why = error.get_ref()?.downcast_ref::<NotStarted>()?;
+    (why.step != Step::Program).then(|| why.to_string())
 }
 
 /// The name of a signal without its `SIG` (signal(7)); its number where it has none of its own.

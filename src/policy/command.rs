@@ -7,8 +7,9 @@ use super::lint::Accepted;
 use super::origin::{Origin, Place};
 use super::template::Template;
 use super::terms::Terms;
-use crate::identity::{Peer, Uid};
+use crate::identity::{Gid, Peer, Uid};
 use crate::request::{ArgumentName, CommandName, Value};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,13 +20,46 @@ pub struct RunAs {
     pub name: String,
     /// Its id when the policy was loaded.
     pub uid: Uid,
+    /// The primary group, where it is not the user's own.
+    pub group: Option<NamedGroup>,
+    /// The supplementary groups, where they are not the user's own.
+    pub groups: Option<Vec<NamedGroup>>,
+}
+
+impl fmt::Display for RunAs {
+    /// The user, and what groups it has instead of its own: `backup:adm+disk`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if let Some(group) = &self.group {
+            write!(f, ":{}", group.name)?;
+        }
+        let groups = self.groups.as_deref();
+        groups.unwrap_or_default().iter().try_for_each(|group| write!(f, "+{}", group.name))
+    }
+}
+
+/// A group that a program runs with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedGroup {
+    /// The name, or the number, as the policy gives it.
+    pub name: String,
+    /// Its id when the policy was loaded.
+    pub gid: Gid,
+    /// Whether the policy gives the number.
+    pub is_number: bool,
 }
 
 impl RunAs {
     /// The superuser, who runs what says nothing else.
     #[must_use]
     pub fn root() -> Self {
-        Self { name: "root".to_owned(), uid: Uid::ROOT }
+        Self::user("root", Uid::ROOT)
+    }
+
+    /// A user with the groups that the user database gives it.
+    #[must_use]
+    pub fn user(name: &str, uid: Uid) -> Self {
+        Self { name: name.to_owned(), uid, group: None, groups: None }
     }
 }
 
@@ -115,6 +149,17 @@ impl Command {
     /// The argument vector: the program's path, then the filled elements, without those that no value fills.
     pub(super) fn argv(&self, texts: &[Texts]) -> Vec<Vec<u8>> {
         self.exec.iter().flat_map(|element| element.fill(texts)).collect()
+    }
+
+    /// The variables that the policy sets, then those that have the texts of arguments, each one's first: there are no more.
+    pub(super) fn variables(&self, texts: &[Texts]) -> Vec<(String, Vec<u8>)> {
+        let environment = &self.terms.manner.environment;
+        let set = environment.set.iter().map(|(name, value)| (name.clone(), value.as_bytes().to_vec()));
+        let given = environment.from_arg.iter().filter_map(|(name, argument)| {
+            let (_, values) = texts.iter().find(|(bound, _)| bound == argument)?;
+            Some((name.clone(), values.first()?.clone()))
+        });
+        set.chain(given).collect()
     }
 
     /// Whether what its program reads from its standard input is of a client's choice: as an input, or as a secret.

@@ -54,6 +54,7 @@ pub struct Grant {
     pub(super) command: CommandName,
     pub(super) program: PathBuf,
     pub(super) argv: Vec<Vec<u8>>,
+    pub(super) variables: Vec<(String, Vec<u8>)>,
     pub(super) run_as: RunAs,
     pub(super) terms: Arc<Terms>,
     pub(super) rule: Origin,
@@ -78,6 +79,12 @@ impl Grant {
     #[must_use]
     pub fn argv(&self) -> &[Vec<u8>] {
         &self.argv
+    }
+
+    /// What the environment has beside what every command's has, by name; these count more. No value holds NUL.
+    #[must_use]
+    pub fn variables(&self) -> &[(String, Vec<u8>)] {
+        &self.variables
     }
 
     /// As whom the program runs.

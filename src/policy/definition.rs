@@ -1,12 +1,13 @@
 //! Reads what one command is: its program, arguments and user. Refuses what it doesn't know, place by place.
 
-use super::command::{Command, RunAs};
+use super::command::{Command, NamedGroup, RunAs};
 use super::kind::ArgumentSpec;
 use super::language;
 use super::nearest::did_you_mean;
 use super::placeholder::Element;
 use super::reader::{Item, Reader, Word};
 use super::template::Template;
+use super::terms::manner::in_environment;
 use crate::request::{Builtin, CommandName, HTTP_METHODS};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
@@ -44,8 +45,9 @@ impl Reader<'_> {
         let terms = self.terms(table);
         let exec = self.required_exec(table, &item.span());
         let accepted = table.get("accept").map_or_else(Vec::new, |item| self.accepted(item));
-        let (arguments, exec) = (arguments?, exec?);
-        self.placeholders(&exec.elements, &arguments);
+        let (arguments, exec, run_as) = (arguments?, exec?, run_as?);
+        self.placeholders(&exec.elements, &arguments, &in_environment(table));
+        self.fit(table, &run_as, &arguments);
         self.no_second_input(table, &arguments);
         let program_place = self.place(&exec.elements.first()?.1);
         Some(Command {
@@ -55,7 +57,7 @@ impl Reader<'_> {
             element_places: exec.elements.iter().map(|(_, span)| self.place(span)).collect(),
             exec: exec.elements.into_iter().map(|(element, _)| element).collect(),
             arguments,
-            run_as: run_as?,
+            run_as,
             terms: Arc::new(terms?),
             rules: Vec::new(),
             place: self.place(&item.span()),
@@ -74,7 +76,24 @@ impl Reader<'_> {
     }
 
     fn run_as(&mut self, item: &Item<'_>) -> Option<RunAs> {
-        self.user(item).map(|(name, uid)| RunAs { name, uid })
+        let Some(table) = item.get_ref().as_table() else {
+            return self.user(item).map(|(name, uid)| RunAs::user(&name, uid));
+        };
+        self.known_keys(table, &language::RUN_AS_TABLE);
+        let group = self.term(table, "group", Self::group);
+        let groups = self.term(table, "groups", Self::each_group);
+        let Some(user) = table.get("user") else {
+            self.error(&item.span(), "run-as needs a user");
+            return None;
+        };
+        let (name, uid) = self.user(user)?;
+        Some(RunAs { name, uid, group: group?, groups: groups? })
+    }
+
+    fn each_group(&mut self, item: &Item<'_>) -> Option<Vec<NamedGroup>> {
+        let list = self.list(item);
+        let groups: Vec<_> = list.iter().filter_map(|group| self.group(group)).collect();
+        (groups.len() == list.len() && item.get_ref().is_array()).then_some(groups)
     }
 
     fn required_exec(&mut self, table: &DeTable<'_>, span: &Range<usize>) -> Option<Exec> {
@@ -138,7 +157,7 @@ impl Reader<'_> {
 }
 
 /// Whether the path is its own shortest spelling: what is checked is then what is written.
-fn is_plain(path: &Path) -> bool {
+pub(super) fn is_plain(path: &Path) -> bool {
     let respelt: PathBuf = path.components().collect();
     let goes_up = path.components().any(|component| component == Component::ParentDir);
     !goes_up && path.file_name().is_some() && respelt.as_os_str() == path.as_os_str()

@@ -5,6 +5,7 @@ mod crowd;
 mod gain;
 mod gate;
 mod kinds;
+mod manner;
 mod offer;
 mod operation;
 mod scope;

@@ -76,6 +76,7 @@ fn evaluate(
         command: command.name.clone(),
         program: command.program.clone(),
         argv: command.argv(&texts),
+        variables: command.variables(&texts),
         run_as: command.run_as.clone(),
         terms: Arc::clone(&command.terms),
         rule,

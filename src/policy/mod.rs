@@ -46,7 +46,7 @@ mod who_can;
 pub use argument::TAKEN_NAMES;
 pub use builtin::why_builtin;
 pub use case::Case;
-pub use command::{Command, RunAs};
+pub use command::{Command, NamedGroup, RunAs};
 pub use decision::{Admission, Decision, Denial, Grant, Reason, Refusal};
 
 pub use demand::{Demand, Need, PathNeed, Secret, UserNeed};
@@ -60,6 +60,9 @@ pub use rate::{MaxRunning, Rate};
 pub use shown::Shown;
 pub use size::Size;
 pub use step::{Explanation, Step};
+pub use terms::manner::{
+    Bounds, CapabilitySet, EXCEPT_MAX, Environment, IoPriority, Manner, Resource, Walls,
+};
 pub use terms::{Delivery, INPUT_MAX, Input, Keep, OnDisconnect, TIMEOUT_MAX, Terms};
 pub use time::moment;
 pub use visible::Visible;

@@ -14,8 +14,13 @@ use std::ops::Range;
 pub(super) type Element = (Template, Range<usize>);
 
 impl Reader<'_> {
-    /// Checks the elements against the declared arguments.
-    pub(super) fn placeholders(&mut self, elements: &[Element], arguments: &[ArgumentSpec]) {
+    /// Checks the elements against the declared arguments, some of which are used elsewhere.
+    pub(super) fn placeholders(
+        &mut self,
+        elements: &[Element],
+        arguments: &[ArgumentSpec],
+        elsewhere: &BTreeSet<&str>,
+    ) {
         for (element, span) in elements {
             let found: Vec<_> = element
                 .placeholders()
@@ -23,7 +28,7 @@ impl Reader<'_> {
                 .collect();
             self.element_fits(&found, span);
         }
-        self.unused(elements, arguments);
+        self.unused(elements, arguments, elsewhere);
         self.one_input(arguments);
         self.few_descriptors(arguments);
         self.read_as_options(elements, arguments);
@@ -45,10 +50,13 @@ impl Reader<'_> {
         }
     }
 
-    fn unused(&mut self, elements: &[Element], arguments: &[ArgumentSpec]) {
+    fn unused(&mut self, elements: &[Element], arguments: &[ArgumentSpec], elsewhere: &BTreeSet<&str>) {
         let used: BTreeSet<&ArgumentName> =
             elements.iter().flat_map(|(element, _)| element.placeholders()).collect();
-        for spec in arguments.iter().filter(|spec| !used.contains(&spec.name) && !comes_by_input(spec)) {
+        let is_used = |spec: &&ArgumentSpec| {
+            used.contains(&spec.name) || elsewhere.contains(spec.name.as_str()) || comes_by_input(spec)
+        };
+        for spec in arguments.iter().filter(|spec| !is_used(spec)) {
             self.error_at(spec, &format!("argument {:?} is never used in exec", spec.name.as_str()));
         }
     }

@@ -1,5 +1,6 @@
 //! Users and groups as a policy lists them. Turns each name into its id once, and matches on ids alone.
 
+use super::command::NamedGroup;
 use super::origin::{Origin, Place};
 use super::reader::{Item, Reader};
 use crate::identity::{Gid, Groups, Uid, UnusableId};
@@ -219,6 +220,15 @@ impl Reader<'_> {
         let name = self.word(item)?;
         let uid = self.named(&name.span, &name.text, &kind)?;
         Some((name.text, uid))
+    }
+
+    /// Reads a single group, which must exist where it has a name.
+    pub(super) fn group(&mut self, item: &Item<'_>) -> Option<NamedGroup> {
+        let names = self.names;
+        let look_up = |name: &str| names.gid_of(name);
+        let kind = Kind { word: "group", checked: Gid::new, look_up: &look_up, purpose: Purpose::Deny };
+        let Member { id, name, .. } = self.member(item, &kind)?;
+        Some(NamedGroup { name, gid: id, is_number: item.get_ref().is_integer() })
     }
 }
 

@@ -54,7 +54,7 @@ impl Reader<'_> {
 }
 
 /// The size that is written so. Units to the base 1000 are none: they would be taken for the others.
-fn size_of(text: &str) -> Option<Size> {
+pub(super) fn size_of(text: &str) -> Option<Size> {
     let digits = text.trim_end_matches(|character: char| !character.is_ascii_digit());
     let unit = text.strip_prefix(digits)?;
     let letter = unit.strip_suffix("iB").unwrap_or(unit);

@@ -79,8 +79,8 @@ pub(super) fn not_run(why: &NotRun) -> Final {
             Final::rate(*retry_after).text(format!("you may run this {rate}; try again in {retry_after} s"))
         }
         NotRun::Busy => Final::busy().text("too many of your commands run; wait for one to end"),
-        NotRun::ExecFailed { errno, job } => {
-            let error = io::Error::from_raw_os_error(*errno);
+        NotRun::ExecFailed { errno, step, job } => {
+            let error = step.clone().unwrap_or_else(|| io::Error::from_raw_os_error(*errno).to_string());
             Final::exec_failed(errno)
                 .field("job", job.as_str())
                 .text(format!("the program could not be started: {error}"))

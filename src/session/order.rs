@@ -68,7 +68,7 @@ pub(super) struct Watch {
 pub(super) enum Stopped {
     /// Nothing was started, and there is no link to the broker.
     NotRun(NotRun),
-    /// The broker was told, and has not answered; or of a run that it was about to start, no more than its id.
+    /// The broker was told, and has not said what came of it: of a run that was about to start, where it has this id.
     Unknown(Option<JobId>),
 }
 
@@ -150,10 +150,13 @@ impl Ordering {
     )]
     pub(super) async fn wish(self, wish: Wish) -> Result<Begun, Stopped> {
         let follow = matches!(wish, Wish::Job { follow: true, .. });
+        let only_asks = matches!(wish, Wish::Job { .. } | Wish::Jobs { .. });
         let connection = self.send(&Letter::Wish(wish)).await?;
         let mut rows = Vec::new();
         loop {
-            let Ok(Some(packet)) = connection.next().await else { return Err(Stopped::Unknown(None)) };
+            let Ok(Some(packet)) = connection.next().await else {
+                return Err(if only_asks { NotRun::Unavailable.into() } else { Stopped::Unknown(None) });
+            };
             match packet.value {
                 Report::Row { run, fields } if run == self.number => rows.push(fields),
                 Report::Answered { run, answer: Answer::Job } if run == self.number => {
@@ -193,20 +196,23 @@ impl Ordering {
         }
     }
 
-    /// That the run starts, or why not. A broker that ends without a word has started nothing.
+    /// That the run starts, or why not. A broker that ends without a word has started nothing; one that has announced a start
+    /// for which nobody waits may have.
     async fn first_report(&self, connection: &Arc<Connection>) -> Result<Begun, Stopped> {
-        let mut begins = None;
+        let mut announced = None;
         loop {
-            let packet = match connection.next().await {
-                Ok(Some(packet)) => packet,
-                Ok(None) if begins.is_none() => return Err(NotRun::Unavailable.into()),
-                Ok(None) | Err(_) => return Err(Stopped::Unknown(begins)),
+            let packet = match (connection.next().await, &announced) {
+                (Ok(Some(packet)), _) => packet,
+                (Ok(None), None) => return Err(NotRun::Unavailable.into()),
+                (Ok(None) | Err(_), _) => return Err(Stopped::Unknown(announced)),
             };
-            if let Report::Begins { run, job } = &packet.value
+            if let (Report::Starts { run, job, .. }, true) = (&packet.value, packet.descriptors.is_empty())
                 && *run == self.number
             {
-                begins = Some(job.clone());
-            } else if let Some(begun) = self.beginning(connection, packet) {
+                announced = Some(job.clone());
+                continue;
+            }
+            if let Some(begun) = self.beginning(connection, packet) {
                 return begun;
             }
         }

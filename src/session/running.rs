@@ -259,7 +259,6 @@ impl Running {
             Report::Opened
             | Report::Refused
             | Report::Starts { .. }
-            | Report::Begins { .. }
             | Report::Accepted { .. }
             | Report::Repeats { .. }
             | Report::NotRun { .. }

@@ -8,7 +8,7 @@ use rustix::process::Pid;
 use std::collections::BTreeSet;
 
 /// A field of `/proc/PID/status` in what a program wrote.
-fn status(answer: &Answer, name: &str) -> String {
+pub(crate) fn status(answer: &Answer, name: &str) -> String {
     let prefix = format!("{name}:");
     let lines = answer.output();
     let value = lines.iter().find_map(|line| line.strip_prefix(&prefix)).unwrap();
@@ -23,7 +23,7 @@ fn as_user(name: &str, exec: &str) -> String {
 }
 
 /// A user who is not root, and is in every system.
-const OTHER: &str = "daemon";
+pub(crate) const OTHER: &str = "daemon";
 
 #[test]
 fn the_environment_is_what_is_promised_and_nothing_else() {

@@ -4,7 +4,7 @@ use crate::world::{POLICY, World, listen_for_packets, pair, say_that_it_starts};
 use rustix::net::{SocketFlags, accept_with};
 use rustix::process::Signal;
 use std::os::fd::OwnedFd;
-use udsadmin::broker::{Order, Packet, Packets, Report};
+use udsadmin::broker::{Order, Packet, Packets, Passing, Report};
 use udsadmin::execution::JobId;
 
 #[test]
@@ -117,6 +117,23 @@ async fn answer_after(starting: Option<JobId>) -> (u16, String, String) {
 #[tokio::test]
 async fn what_was_not_about_to_start_when_the_broker_died_may_be_tried_again() {
     assert_eq!(answer_after(None).await, (503, "broker-unavailable".to_owned(), String::new()));
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_and_was_about_to_start_when_the_broker_died_has_an_unknown_outcome() {
+    let mut world = World::prepare(POLICY);
+    let listener = listen_for_packets(&world.folder.file("broker.sock"));
+    world.start_server();
+    let (mut client, job) = (world.client(), JobId::draw().unwrap());
+    client.send("echo a detach=yes\n");
+    let packets = session(&listener).await;
+    packets.send(&Report::Opened, &[]).await.unwrap();
+    let _ordered: Option<Packet<Order>> = packets.receive().await.unwrap();
+    let starts = Report::Starts { run: 1, job: job.clone(), passing: Passing::default() };
+    packets.send(&starts, &[]).await.unwrap();
+    drop(packets);
+    let answer = client.answer();
+    assert_eq!((answer.code(), answer.field("job")), (599, job.to_string()));
 }
 
 #[tokio::test]

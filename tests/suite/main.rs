@@ -35,6 +35,8 @@ mod limits;
 #[cfg(test)]
 mod lines;
 #[cfg(test)]
+mod manner;
+#[cfg(test)]
 mod outside;
 #[cfg(test)]
 mod people;

@@ -7,6 +7,7 @@ use super::super::size::Size;
 use super::super::terms::{Input, OnDisconnect, Terms};
 use super::crowd::{World, keys};
 use super::kinds;
+use super::manner;
 use super::values;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub(super) fn more(old: &Command, new: &Command) -> Option<String> {
     differs(old.program == new.program && old.exec != new.exec, "exec");
     differs(old.run_as != new.run_as, "run-as");
     differs(!names(old).eq(names(new)), "args");
+    other.extend(manner::others(&old.terms.manner, &new.terms.manner));
     if !other.is_empty() {
         return Some(format!("runs something else ({}): {}", other.join(", "), line(new)));
     }
@@ -47,7 +49,7 @@ fn wider(old: &Command, new: &Command) -> Option<String> {
         is_longer(stalls).then(|| limit("stall-timeout", stalls.map(|timeout| Some(shown(timeout))))),
         outlives(terms).then(|| "on-disconnect finish instead of term".to_owned()),
     ];
-    let all: Vec<String> = wider.into_iter().flatten().collect();
+    let all: Vec<String> = wider.into_iter().flatten().chain(manner::wider(old, new)).collect();
     (!all.is_empty()).then(|| all.join(", "))
 }
 
@@ -82,7 +84,7 @@ fn line(command: &Command) -> String {
     let rest = if cut.len() == line.len() { "" } else { "…" };
     let handed =
         names(command).filter(|(_, way)| *way != "text").map(|(name, way)| format!(", {name} by {way}"));
-    format!("{cut}{rest} as {}{}", command.run_as.name, handed.collect::<String>())
+    format!("{cut}{rest} as {}{}", command.run_as, handed.collect::<String>())
 }
 
 /// The arguments' names in their order, and how their values come to the program.

@@ -1,8 +1,10 @@
 //! The policy language: which keys there are, what each holds and what it is for. Reads nothing; the reader, its errors and the
 //! JSON schema all follow it.
 
+mod manner;
 mod tables;
 
+pub(super) use manner::{BOUNDS, CAPABILITIES, ENVIRONMENT, LIMITS, READ_ONLY, RUN_AS_TABLE};
 pub(super) use tables::{
     ARGUMENT, ARGUMENT_TYPES, BUILTIN, BUILTIN_RULE, COMMAND, COMMAND_RULE, DENY, DURATION, GATE, INTEGER,
     KEEP, PATH, REPEAT, ROLE, SECRET, TEST, TEST_PEER, TEXT, UNIT, USER,
@@ -88,6 +90,8 @@ pub enum Names {
     Free,
     /// Built-ins that need a grant.
     Builtins,
+    /// Variables of an environment.
+    Variables,
 }
 
 impl Names {
@@ -98,6 +102,7 @@ impl Names {
     pub fn known(&self) -> Result<Vec<&'static str>, String> {
         match self {
             Self::Free => Err(format!("^[A-Za-z][A-Za-z0-9._-]{{0,{}}}$", NAME_MAX - 1)),
+            Self::Variables => Err("^[A-Za-z_][A-Za-z0-9_]*$".to_owned()),
             Self::Builtins => {
                 let granted = Builtin::ALL.iter().filter(|(builtin, _)| builtin.is_grantable());
                 Ok(granted.map(|(_, verb)| *verb).collect())

@@ -4,7 +4,7 @@ use super::super::argument::outside::REPEAT_MAX;
 use super::super::kind::VALUE_MAX;
 use super::super::size;
 use super::super::terms::WAYS;
-use super::{Key, Names, Needs, Section, Shape, UNIT_WORD};
+use super::{Key, Names, Needs, Section, Shape, UNIT_WORD, manner};
 
 /// A whole file of a policy.
 pub const POLICY: Section = Section {
@@ -128,7 +128,18 @@ pub(in crate::policy) const COMMAND: Section = Section {
             "Its arguments, in the order of positional values.",
             Shape::List(&Shape::Table(&ARGUMENT)),
         ),
-        key("run-as", "The user as whom it runs; root, if nothing else is said.", Shape::Text),
+        manner::RUN_AS,
+        manner::CAPABILITIES_KEY,
+        manner::NO_NEW_PRIVILEGES,
+        manner::UMASK,
+        manner::CWD,
+        manner::ENVIRONMENT_KEY,
+        manner::LIMITS_KEY,
+        manner::NICE,
+        manner::IO,
+        manner::PRIVATE_TMP,
+        manner::READ_ONLY_KEY,
+        manner::NETWORK,
         key(
             "timeout",
             "How long it may take: \"30s\", \"10min\" (if nothing else is said), \"2h\", or \"infinity\".",
@@ -378,6 +389,6 @@ pub(in crate::policy) const TEST_PEER: Section = Section {
     needs: Needs::Nothing,
 };
 
-const fn key(name: &'static str, about: &'static str, shape: Shape) -> Key {
+pub(super) const fn key(name: &'static str, about: &'static str, shape: Shape) -> Key {
     Key { name, about, shape }
 }

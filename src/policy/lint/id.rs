@@ -54,6 +54,16 @@ impl Id {
     pub const EVERY_SCRIPT: Self = Self("every-script");
     /// A pattern that matches control characters.
     pub const CONTROL_CHARACTERS: Self = Self("control-characters");
+    /// A capability that is as good as all of them.
+    pub const AS_GOOD_AS_ROOT: Self = Self("as-good-as-root");
+    /// A variable by which the loader takes code.
+    pub const LOADER_VARIABLE: Self = Self("loader-variable");
+    /// Others may write to a directory in which programs are looked up.
+    pub const OPEN_SEARCH_PATH: Self = Self("open-search-path");
+    /// What the program makes is writable for everybody.
+    pub const LOOSE_UMASK: Self = Self("loose-umask");
+    /// Root, behind walls that are none to it.
+    pub const WALLS_AROUND_ROOT: Self = Self("walls-around-root");
     /// A command that nobody may run.
     pub const GRANTED_TO_NOBODY: Self = Self("granted-to-nobody");
     /// A rule for someone who may not connect.
@@ -82,7 +92,7 @@ impl Id {
     pub const READER_WARNING: Self = Self("reader-warning");
 
     /// Every one.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 41] = [
         Self::OPTION_VALUE,
         Self::FREE_VALUE,
         Self::READS_ANY_FILE,
@@ -106,6 +116,11 @@ impl Id {
         Self::ANY_CASE,
         Self::EVERY_SCRIPT,
         Self::CONTROL_CHARACTERS,
+        Self::AS_GOOD_AS_ROOT,
+        Self::LOADER_VARIABLE,
+        Self::OPEN_SEARCH_PATH,
+        Self::LOOSE_UMASK,
+        Self::WALLS_AROUND_ROOT,
         Self::GRANTED_TO_NOBODY,
         Self::CANNOT_CONNECT,
         Self::NOBODY_CONNECTS,

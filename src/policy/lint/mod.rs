@@ -6,6 +6,7 @@ mod exec;
 mod id;
 mod input;
 mod language;
+mod manner;
 mod obeyed;
 mod patterns;
 mod population;
@@ -167,6 +168,7 @@ pub fn lint(loaded: &Loaded, around: &Surroundings<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = around.unread.iter().map(|name| not_read(name)).collect();
     for command in loaded.policy.commands() {
         found.extend(exec::findings(command, around));
+        found.extend(manner::findings(command, around));
         found.extend(command.arguments.iter().flat_map(|spec| patterns::findings(command, spec)));
     }
     found.extend(rules::findings(&loaded.policy, around.population, around.now));

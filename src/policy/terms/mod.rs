@@ -2,10 +2,13 @@
 
 mod delivery;
 mod input;
+pub(super) mod manner;
 
 pub(super) use delivery::WAYS;
 pub use delivery::{Delivery, Keep, OnDisconnect};
 pub use input::{INPUT_MAX, Input};
+
+use manner::Manner;
 
 use super::rate::{MaxRunning, Rate};
 use super::reader::{Item, Reader};
@@ -31,6 +34,8 @@ pub struct Terms {
     pub input: Input,
     /// What becomes of its output.
     pub delivery: Delivery,
+    /// As what, where, with what, and within which bounds.
+    pub manner: Manner,
 }
 
 /// A span of time; `None` is no limit.
@@ -44,18 +49,20 @@ impl Reader<'_> {
         let max_running = self.term(table, "max-running", Self::max_running);
         let input = self.input(table);
         let delivery = self.delivery(table);
+        let manner = self.manner(table);
         Some(Terms {
             timeout: timeout?.map_or(Some(TIMEOUT_DEFAULT), |limit| limit.0),
             rate: rate?,
             max_running: max_running?,
             input: input?,
             delivery: delivery?,
+            manner: manner?,
         })
     }
 
     /// Reads one key of the table: `Some(None)` where it is not there, `None` where it has an error.
     #[expect(clippy::option_option, reason = "not there and not right are two things")]
-    fn term<T>(
+    pub(super) fn term<T>(
         &mut self,
         table: &DeTable<'_>,
         key: &str,

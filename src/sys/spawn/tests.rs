@@ -23,11 +23,11 @@ fn launch(argv: &[&str]) -> Launch {
         environment: Vec::new(),
         stdio: [null(), null(), null()],
         handed: Vec::new(),
-        credentials: None,
-        directory: c"/".to_owned(),
-        umask: 0o027,
-        no_new_privileges: true,
-        descriptors: (64, 64),
+        manner: Manner {
+            umask: 0o027,
+            limits: vec![Limit { resource: Resource::Nofile, soft: 64, hard: 64 }],
+            ..Manner::default()
+        },
         cgroup: None,
     }
 }
@@ -121,7 +121,7 @@ fn a_program_has_a_session_keyring_of_its_own() {
 #[test]
 fn a_program_that_is_not_there_is_an_error_and_not_a_child() {
     let error = spawn(launch(&["/nonexistent/program"])).unwrap_err();
-    assert_eq!(error.raw_os_error(), Some(libc::ENOENT));
+    assert_eq!(error.to_string(), "the program: No such file or directory");
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_file_that_is_no_program_is_not_given_to_a_shell() {
     assert_eq!(run(&["/bin/sh", "-c", &write], &[]), (String::new(), Some(0)));
     let error = spawn(launch(&[script.to_str().unwrap()]));
     std::fs::remove_file(&script).unwrap();
-    assert_eq!(error.unwrap_err().raw_os_error(), Some(libc::ENOEXEC));
+    assert_eq!(errno(&error.unwrap_err()), Some(libc::ENOEXEC));
 }
 
 #[test]
@@ -167,12 +167,76 @@ fn a_process_that_its_user_has_stopped_is_ended_all_the_same() {
     assert!(rustix::process::test_kill_process(pid).is_err(), "the process is gone, and reaped");
 }
 
+/// A program of another user, with one capability.
+fn of_another_user(argv: &[&str]) -> Launch {
+    let kept = 1 << 10;
+    let mut launch = launch(argv);
+    launch.manner.credentials = Some(Credentials { uid: 61_234, gid: 61_235, groups: vec![61_236] });
+    launch.manner.capabilities = Capabilities { ambient: Some(kept), bounding: Some(kept) };
+    launch
+}
+
+#[test]
+fn a_process_with_its_users_ids_is_not_its_users_to_look_into() {
+    if !unistd::geteuid().is_root() {
+        return;
+    }
+    let launch = of_another_user(&["/bin/true"]);
+    // SAFETY: the copy makes system calls alone, and ends.
+    let forked = unsafe { libc::fork() };
+    if forked == 0 {
+        let taken = credentials::take(&launch.manner).is_ok();
+        // SAFETY: a number, no memory; the end of this copy.
+        unsafe { libc::_exit(if taken { libc::prctl(libc::PR_GET_DUMPABLE) } else { 99 }) }
+    }
+    let status = waitid(WaitId::Pid(Pid::from_raw(forked).unwrap()), WaitIdOptions::EXITED).unwrap().unwrap();
+    assert_eq!(status.exit_status(), Some(0));
+}
+
+#[test]
+fn nothing_is_kept_of_the_capabilities_over_the_change_of_users_but_what_is_asked_for() {
+    if !unistd::geteuid().is_root() {
+        return;
+    }
+    let (mut reader, writer) = io::pipe().unwrap();
+    let mut launch = of_another_user(&["/bin/grep", "-hE", "^(Cap|Uid|Groups)", "/proc/self/status"]);
+    launch.stdio[1] = writer.into();
+    let child = spawn(launch).unwrap();
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).unwrap();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let ids = ["Uid:", "61234", "61234", "61234", "61234", "Groups:", "61236"];
+    assert_eq!(words[..7], ids);
+    assert_eq!(words[7..].iter().filter(|word| **word == "0000000000000400").count(), 5, "{text}");
+}
+
+#[test]
+fn a_step_that_fails_is_named_and_the_program_never_runs() {
+    type Change = fn(&mut Manner);
+    let cases: [(Change, &str); 4] = [
+        (|manner| manner.directory = "/no/such".into(), "the working directory: No such file or directory"),
+        (
+            |manner| manner.limits.push(Limit { resource: Resource::Core, soft: 2, hard: 1 }),
+            "the limit core: Invalid argument",
+        ),
+        (|manner| manner.io = Some(7 << 13), "the io priority: Invalid argument"),
+        (|manner| manner.capabilities.bounding = Some(1 << 63), "the bounding capabilities: "),
+    ];
+    for (change, expected) in cases {
+        let mut launch = launch(&["/bin/true"]);
+        change(&mut launch.manner);
+        let error = spawn(launch).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
 #[test]
 fn what_waits_ends_with_whoever_holds_it() {
     // Two at once: each is a copy of this process with the other's line open.
     let launches = [launch(&["/bin/true"]), launch(&["/bin/true"])];
     let held = launches.map(|launch| hold(&launch).unwrap());
-    let [(first, _), (second, _)] = held.map(|mut held| (held.child.take().unwrap(), drop(held)));
+    let [(first, ()), (second, ())] = held.map(|mut held| (held.child.take().unwrap(), drop(held)));
     for child in [first, second] {
         let status = waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).unwrap().unwrap();
         assert_eq!(status.exit_status(), Some(126), "nobody hears it");
@@ -185,7 +249,7 @@ fn what_is_killed_before_it_is_its_program_never_ran() {
     let (line, child) = (held.line().try_clone_to_owned().unwrap(), held.child.as_ref().unwrap());
     pidfd_send_signal(&child.pidfd, Signal::KILL).unwrap();
     poll(&mut [PollFd::new(&line, PollFlags::IN)], None).unwrap();
-    assert_eq!(verdict(line.as_fd(), child.pid).unwrap_err().raw_os_error(), Some(libc::EPIPE));
+    assert_eq!(errno(&verdict(line.as_fd(), child.pid).unwrap_err()), Some(libc::EPIPE));
 }
 
 #[test]

@@ -109,12 +109,12 @@ def kill_at_calls(rig, unit, stride):
 
 @scenario
 def the_law_holds_though_the_broker_is_killed_in_a_run(rig):
-    kill_at_calls(rig, PROGRAMS[1], 4)
+    kill_at_calls(rig, PROGRAMS[1], 1)
 
 
 @scenario
 def the_law_holds_though_the_daemon_is_killed_in_a_run(rig):
-    kill_at_calls(rig, PROGRAMS[0], 3)
+    kill_at_calls(rig, PROGRAMS[0], 1)
 
 
 @scenario
