@@ -50,16 +50,17 @@ fn enumerate(form: Form, (clock, victim): (Role, Role), stride: usize) -> usize 
     for round in &rounds {
         judged(round, &scene);
     }
+    tell(&format!("{victim:?} at the steps of {clock:?}, {form:?}"), &told)
+}
+
+/// Says how often whoever it was was killed, and what the clients were told. Gives the number.
+fn tell(what: &str, told: &BTreeMap<String, usize>) -> usize {
     let kills = told.values().sum();
     let all = KILLS.fetch_add(kills, Ordering::Relaxed) + kills;
     let told: Vec<String> = told.iter().map(|(code, times)| format!("{code} {times} times")).collect();
-    let told = told.join(", ");
+    let line = format!("{kills} kills of {what} ({all} in all); told: {}; the law held", told.join(", "));
     // Past the capture of output: also when all is well.
-    writeln!(
-        std::io::stderr(),
-        "{kills} kills of {victim:?} at the steps of {clock:?}, {form:?} ({all} in all); told: {told}; the law held"
-    )
-    .unwrap();
+    writeln!(std::io::stderr(), "{line}").unwrap();
     kills
 }
 

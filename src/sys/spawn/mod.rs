@@ -193,7 +193,7 @@ pub fn verdict(line: BorrowedFd<'_>, process: Pid) -> io::Result<()> {
 }
 
 /// Whether a process, alive or not waited for yet, is a fork that has become no program since: the kernel's own note of it
-/// (`PF_FORKNOEXEC`, linux/sched.h), among the flags in proc_pid_stat(5). One of which that can't be learnt counts as a program.
+/// (`PF_FORKNOEXEC`, linux/sched.h), among the flags in `/proc/PID/stat`. One of which that can't be learnt counts as a program.
 #[must_use]
 pub fn is_mere_fork(process: Pid) -> bool {
     const FORK_NO_EXEC: u64 = 0x40;

@@ -22,14 +22,14 @@ impl Stage {
         let above = i32::try_from(launch.handed.len()).unwrap_or(i32::MAX).saturating_add(FIRST);
         let aside = |descriptor: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(descriptor, above);
         let [stdin, stdout, stderr] = &launch.stdio;
-        let stdio = [aside(stdin)?, aside(stdout)?, aside(stderr)?];
+        let streams = [aside(stdin)?, aside(stdout)?, aside(stderr)?];
         let handed = launch.handed.iter().map(aside).collect::<Result<Vec<_>, _>>()?;
         let line = aside(line)?;
-        let ours = stdio.iter().chain(&handed).chain([&line]).map(AsFd::as_fd);
+        let ours = streams.iter().chain(&handed).chain([&line]).map(AsFd::as_fd);
         let needed = ours.chain(launch.cgroup.as_ref().map(AsFd::as_fd));
         let mut needed: Vec<u32> = needed.map(number).collect();
         needed.sort_unstable();
-        Ok(Self { stdio, handed, line, needed })
+        Ok(Self { stdio: streams, handed, line, needed })
     }
 
     /// In the new process: closes whatever it has no need of. Its copy of our own end of the line is among that, and of the lines
