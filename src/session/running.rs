@@ -82,9 +82,12 @@ impl Running {
             Errand::Run(run) => Box::pin(ordering.run(run)),
             Errand::Wish(wish) => Box::pin(ordering.wish(wish)),
         };
-        let now = Instant::now();
-        let closed = |kind| Output::closed(kind, tag.as_ref());
-        let (stdout, stderr) = (closed(Kind::Stdout), closed(Kind::Stderr));
+        let streams = [Kind::Stdout, Kind::Stderr].map(|kind| Output::closed(kind, tag.as_ref()));
+        Self::new((number, tag), starting, streams)
+    }
+
+    fn new((number, tag): (u32, Option<Tag>), starting: Starting, streams: [Output; 2]) -> Self {
+        let (now, [stdout, stderr]) = (Instant::now(), streams);
         Self {
             number,
             tag,

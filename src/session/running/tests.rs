@@ -19,25 +19,8 @@ fn run() -> (Running, [File; 2], Arc<Tail>) {
     let tail = Arc::new(Tail::new(1 << 20).unwrap());
     let (stdout, stdout_end) = output(Kind::Stdout, &tail);
     let (stderr, stderr_end) = output(Kind::Stderr, &tail);
-    let run = Running {
-        number: 1,
-        tag: None,
-        began: Instant::now(),
-        phase: Phase::Starting(Box::pin(pending())),
-        view: View::Run,
-        link: None,
-        stdout,
-        stderr,
-        job: None,
-        word: None,
-        room: None,
-        stall_timeout: None,
-        partial_due: Instant::now(),
-        linger_until: Instant::now(),
-        cut: false,
-        rows: Vec::new(),
-        block: vec![0; 1].into_boxed_slice(),
-    };
+    let mut run = Running::new((1, None), Box::pin(pending()), [stdout, stderr]);
+    run.block = vec![0; 1].into_boxed_slice();
     (run, [stdout_end, stderr_end], tail)
 }
 
