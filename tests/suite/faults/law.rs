@@ -54,7 +54,7 @@ impl<'a> Case<'a> {
         let was_seen = |job: &String| self.became.iter().any(|one| one.job == *job);
         rule(self.began.iter().all(was_seen), "no run that the kernel did not see")?;
         rule(self.became.iter().all(|one| one.is_recorded), "no run before its record")?;
-        rule(self.began.iter().all(|job| self.has(&self.started, job)), "no run without its record")?;
+        rule(self.began.iter().all(|job| has(&self.started, job)), "no run without its record")?;
         self.judge_again()?;
         match self.code {
             Some(200) => self.judge_whole(),
@@ -70,7 +70,7 @@ impl<'a> Case<'a> {
     fn judge_whole(&self) -> Result<(), &'static str> {
         let job = &self.job;
         rule(self.began == [job.as_str()] && self.ended == self.began, "200: it ran to its end")?;
-        rule(self.has(&self.started, job) && self.has(&self.finished, job), "200: all is on the record")?;
+        rule(has(&self.started, job) && has(&self.finished, job), "200: all is on the record")?;
         rule(self.has_finished("EXIT=0"), "200: the record says how it ended")?;
         let heard = format!("| heard {}\n", self.round.number);
         let is_heard = self.round.told.matches(&heard).count() == 1;
@@ -87,7 +87,7 @@ impl<'a> Case<'a> {
     }
 
     fn judge_accepted(&self) -> Result<(), &'static str> {
-        rule(self.has(&self.started, &self.job), "202: its start is on the record")?;
+        rule(has(&self.started, &self.job), "202: its start is on the record")?;
         rule(!self.round.is_exact || self.became.len() == 1, "202: it has started")
     }
 
@@ -103,15 +103,16 @@ impl<'a> Case<'a> {
         rule(self.finished.iter().all(is_failure), "4xx and 5xx: no end is on the record")
     }
 
-    fn has(&self, lines: &[String], job: &str) -> bool {
-        lines.iter().any(|line| line.contains(&format!(" JOB={job}")))
-    }
-
     fn has_finished(&self, exit: &str) -> bool {
         let of_it: Vec<_> =
             self.finished.iter().filter(|line| is_about(line, "finished", &self.job)).collect();
         of_it.len() == 1 && of_it.iter().all(|line| line.contains(&format!(" {exit} ")))
     }
+}
+
+/// Whether one of these events is about this job.
+fn has(lines: &[String], job: &str) -> bool {
+    lines.iter().any(|line| line.contains(&format!(" JOB={job}")))
 }
 
 /// The job that the final line names.

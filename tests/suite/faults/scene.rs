@@ -185,7 +185,7 @@ impl Scene {
         }
         let victim = match fault.victim {
             Role::Client => Some(client),
-            other => self.tracer.process(other),
+            role @ (Role::Server | Role::Broker | Role::Job) => self.tracer.process(role),
         };
         round.killed = round.steps == fault.step && victim.is_some();
         victim.filter(|_| round.killed)
@@ -239,8 +239,8 @@ pub(super) fn is_about(line: &str, event: &str, job: &str) -> bool {
     line.starts_with(&format!("audit: {event}: ")) && line.contains(&format!(" JOB={job}"))
 }
 
+#[expect(clippy::zombie_processes, reason = "the tracer waits for it")]
 fn spawn(command: &mut Command) -> Pid {
-    // The tracer waits for it.
     let child = command.spawn().unwrap();
     Pid::from_raw(child.id().try_into().unwrap())
 }
