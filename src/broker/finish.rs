@@ -64,13 +64,15 @@ impl Service {
         event.optional("UDSADMIN_OUTPUT", over.cut.then_some("cut"))
     }
 
-    /// Tells what became of the run that the client asks for again.
+    /// Tells what became of the run that the client asks for again. Of one that a broker before this one was about to start,
+    /// nobody knows whether it did.
     pub(super) async fn repeat(&self, entry: &Entry<'_>, begun: Begun) {
         let (run, id) = (entry.run, begun.job);
-        if entry.wanted.detach {
+        let known = self.jobs.find(&id);
+        let has_started = known.is_some() || begun.over.is_some();
+        if entry.wanted.detach && has_started {
             return report(entry.session, &Report::Accepted { run, job: id }).await;
         }
-        let known = self.jobs.find(&id);
         let tail = known.as_ref().map(|job| job.tail.as_fd());
         report_with(entry.session, &Report::Repeats { run, job: id.clone() }, tail.as_slice()).await;
         let over = match known {

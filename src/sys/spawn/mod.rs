@@ -179,16 +179,30 @@ impl Child {
     }
 }
 
-/// Whether `execve(2)` has happened. To be asked when the line of the held process is readable.
+/// Whether `execve(2)` has happened. To be asked when the line of the held process is readable, and before that is waited for.
 ///
 /// # Errors
-/// A [`NotStarted`], of the first step that failed, `execve(2)` included: the program then never ran.
-pub fn verdict(line: BorrowedFd<'_>) -> io::Result<()> {
+/// A [`NotStarted`], of the first step that failed, `execve(2)` included, or that it ended before that (`EPIPE`): the program then
+/// never ran.
+pub fn verdict(line: BorrowedFd<'_>, process: Pid) -> io::Result<()> {
     let mut told = [0; TOLD];
     match rustix::io::read(line, &mut told)? {
+        0 if is_mere_fork(process) => Err(NotStarted { step: Step::Start, errno: libc::EPIPE }.into()),
         0 => Ok(()),
         _ => Err(NotStarted::heard(told).into()),
     }
+}
+
+/// Whether a process, alive or not waited for yet, is a fork that has become no program since: the kernel's own note of it
+/// (`PF_FORKNOEXEC`, linux/sched.h), among the flags in `/proc/PID/stat`. One of which that can't be learnt counts as a program.
+#[must_use]
+pub fn is_mere_fork(process: Pid) -> bool {
+    const FORK_NO_EXEC: u64 = 0x40;
+    let stat = std::fs::read(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
+    let stat = String::from_utf8_lossy(&stat);
+    // After the name, which may hold anything: state, parent, group, session, terminal, its group, flags.
+    let flags = stat.rsplit_once(')').and_then(|(_, fields)| fields.split_whitespace().nth(6));
+    flags.and_then(|flags| flags.parse().ok()).is_some_and(|flags: u64| flags & FORK_NO_EXEC != 0)
 }
 
 /// Starts a process that waits to become the program: so that whatever could go wrong on our side goes wrong before it runs.
@@ -220,8 +234,8 @@ pub fn hold(launch: &Launch) -> io::Result<Held> {
 
 /// The new process's whole life until it is the program, or has told why it is not.
 fn become_program(launch: &Launch, layout: &Layout) -> ! {
-    let released = released(&layout.stage.line).at(Step::Start);
-    execute(layout, released.and_then(|()| enter(launch, layout)))
+    let waited = layout.stage.forget_the_rest().and_then(|()| released(&layout.stage.line));
+    execute(layout, waited.at(Step::Start).and_then(|()| enter(launch, layout)))
 }
 
 /// What a process says last of all before its program begins, where nobody but it knows when that is. What [`NotStarted`] says
@@ -259,7 +273,7 @@ fn execute(layout: &Layout, entered: Result<(), NotStarted>) -> ! {
     unsafe { libc::_exit(if told.is_ok() { STOPPED } else { 126 }) }
 }
 
-/// Waits for the word to go on. The end of the line is none.
+/// Waits for the word to go on. The end of the line is none: it comes with the end of whoever holds this process.
 fn released(line: &OwnedFd) -> io::Result<()> {
     match rustix::io::read(line, &mut [0; 1])? {
         0 => Err(io::Error::from_raw_os_error(libc::EPIPE)),
