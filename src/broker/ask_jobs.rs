@@ -1,7 +1,8 @@
 //! What peers ask of runs: to list them, to see one, to end one. Each its own; others' where the policy says so, and on record.
 
-use super::finish::{UNKNOWN, ended, tell_end};
+use super::finish::{ended, tell_end};
 use super::jobs::Known;
+use super::jobs::Over;
 use super::run::{report, report_with};
 use super::service::{Service, Session};
 use super::stop::Stop;
@@ -61,9 +62,9 @@ impl Service {
         tokio::select! {
             over = tell_end(session, &job) => {
                 report(session, &Report::Row { run, fields: job.row() }).await;
-                report(session, &ended(run, id, over.unwrap_or(UNKNOWN))).await;
+                report(session, &ended(run, id, over.unwrap_or(Over::UNKNOWN))).await;
             }
-            _ = stop.heard() => report(session, &ended(run, id, UNKNOWN)).await,
+            _ = stop.heard() => report(session, &ended(run, id, Over::UNKNOWN)).await,
         }
     }
 

@@ -17,7 +17,7 @@ impl Service {
         id: &JobId,
     ) -> Result<(Room, Recorded), NotRun> {
         let ceilings = &grant.terms().ceilings;
-        let room = self.surroundings.room(id, ceilings);
+        let room = self.surroundings.room(id, grant.terms());
         let lacking = room.as_ref().map_or(&[][..], Room::lacking);
         let goes_on = lacking.is_empty() || ceilings.enforcement == Enforcement::BestEffort;
         let starts = entry.granted(Kind::Started, "starts", grant, id);

@@ -5,9 +5,11 @@ use super::jobs::{Known, Over, exit};
 use super::run::{Entry, UnderWay, report, report_with};
 use super::service::{Service, Session};
 use super::tokens::Begun;
+use super::units::is_unit;
 use super::wire::Report;
 use crate::audit::{Event, Kind};
 use crate::execution::{Ended, JobId};
+use crate::policy::Grant;
 use std::io;
 use std::os::fd::AsFd;
 use tokio_util::sync::CancellationToken;
@@ -15,23 +17,38 @@ use tokio_util::sync::CancellationToken;
 impl Service {
     /// Waits for the end of a run, reads what it writes where the server does not, and tells of the end.
     pub(super) async fn see_to_its_end(&self, under_way: UnderWay, entry: &Entry<'_>) {
-        let UnderWay { job, known, streams, grant, claimed, places } = under_way;
+        let UnderWay { mut job, known, streams, grant, claimed, places } = under_way;
         let waits = (!entry.wanted.detach).then_some(entry.session);
         if waits.is_none() {
             report(entry.session, &accepted(entry, &known)).await;
         }
+        let secrets = job.secrets();
+        let invocation = job.invocation().map(str::to_owned);
         let is_over = CancellationToken::new();
         let end = async {
-            let ended = job.finish(entry.stop.heard(), streams.hung_up()).await;
+            let ended = tokio::select! {
+                // A unit is the next broker's then, which tells of its end.
+                () = self.draining.cancelled(), if is_unit(&grant) => None,
+                ended = job.finish(entry.stop.heard(), streams.hung_up()) => Some(ended),
+            };
             is_over.cancel();
-            let out_of_memory = ended.as_ref().is_ok_and(|ended| ended.out_of_memory);
-            (over(&known, ended), out_of_memory)
+            let out_of_memory = matches!(&ended, Some(Ok(ended)) if ended.out_of_memory);
+            (ended.map(|ended| Over::of(&known.facts.id, ended)), out_of_memory)
         };
         let reading = read_for_nobody(waits, (&known, &streams), &grant.terms().delivery, &is_over);
         let ((over, out_of_memory), ()) = tokio::join!(end, reading);
-        let event = entry.granted(Kind::Finished, &told(over), &grant, &known.facts.id);
-        self.note_end(event, over, out_of_memory).await;
+        let Some(over) = over else {
+            // It may yet read them.
+            return std::mem::forget(secrets);
+        };
+        drop(secrets);
+        let finished = self.ended(entry, &grant, &known.facts.id, over);
+        let finished = finished.optional("UDSADMIN_OOM", out_of_memory.then_some("yes"));
+        self.trail.note(&finished.optional("UDSADMIN_INVOCATION", invocation)).await;
         self.jobs.end(&known, over);
+        if is_unit(&grant) {
+            self.units.strike(&known.facts.id).await;
+        }
         if let Some(claimed) = claimed {
             claimed.end(over).await;
         }
@@ -41,19 +58,23 @@ impl Service {
         }
     }
 
-    async fn note_end(&self, event: Event, over: Over, out_of_memory: bool) {
-        let event = event.field("UDSADMIN_EXIT", exit(over.outcome)).field("UDSADMIN_MS", over.ms);
-        let event = event.optional("UDSADMIN_OUTPUT", over.cut.then_some("cut"));
-        self.trail.note(&event.optional("UDSADMIN_OOM", out_of_memory.then_some("yes"))).await;
+    #[expect(clippy::unused_self, reason = "reads as one of the steps")]
+    fn ended(&self, entry: &Entry<'_>, grant: &Grant, id: &JobId, over: Over) -> Event {
+        let exit = exit(over.outcome);
+        let event = entry.granted(Kind::Finished, &format!("ended: {exit}"), grant, id);
+        let event = event.field("UDSADMIN_EXIT", &exit).field("UDSADMIN_MS", over.ms);
+        event.optional("UDSADMIN_OUTPUT", over.cut.then_some("cut"))
     }
 
-    /// Tells what became of the run that the client asks for again.
+    /// Tells what became of the run that the client asks for again. Of one that a broker before this one was about to start,
+    /// nobody knows whether it did.
     pub(super) async fn repeat(&self, entry: &Entry<'_>, begun: Begun) {
         let (run, id) = (entry.run, begun.job);
-        if entry.wanted.detach {
+        let known = self.jobs.find(&id);
+        let has_started = known.is_some() || begun.over.is_some();
+        if entry.wanted.detach && has_started {
             return report(entry.session, &Report::Accepted { run, job: id }).await;
         }
-        let known = self.jobs.find(&id);
         let tail = known.as_ref().map(|job| job.tail.as_fd());
         report_with(entry.session, &Report::Repeats { run, job: id.clone() }, tail.as_slice()).await;
         let over = match known {
@@ -66,12 +87,9 @@ impl Service {
             },
             None => begun.over,
         };
-        report(entry.session, &ended(run, &id, over.unwrap_or(UNKNOWN))).await;
+        report(entry.session, &ended(run, &id, over.unwrap_or(Over::UNKNOWN))).await;
     }
 }
-
-/// The end of a run that nobody saw.
-pub(super) const UNKNOWN: Over = Over { outcome: None, ms: 0, cut: false };
 
 /// Waits for the end of a run, as long as the session waits for it.
 pub(super) async fn tell_end(session: &Session, job: &Known) -> Option<Over> {
@@ -87,20 +105,21 @@ pub(super) fn ended(run: u32, job: &JobId, Over { outcome, ms, cut }: Over) -> R
     Report::Ended { run, job: job.clone(), outcome, ms, cut }
 }
 
-/// What the record says of a run's end, for people.
-fn told(over: Over) -> String {
-    format!("ended: {}", exit(over.outcome))
-}
+impl Over {
+    /// The end of a run that nobody saw.
+    pub(super) const UNKNOWN: Self = Self { outcome: None, ms: 0, cut: false };
 
-fn over(known: &Known, ended: io::Result<Ended>) -> Over {
-    match ended {
-        Ok(Ended { outcome, took, cut, .. }) => {
-            let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-            Over { outcome: Some(outcome), ms, cut }
-        }
-        Err(error) => {
-            tracing::error!("job {}: its end can't be learnt: {error}", known.facts.id);
-            UNKNOWN
+    /// The end of a run, as far as it could be learnt.
+    pub(super) fn of(id: &JobId, ended: io::Result<Ended>) -> Self {
+        match ended {
+            Ok(Ended { outcome, took, cut, .. }) => {
+                let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+                Self { outcome: Some(outcome), ms, cut }
+            }
+            Err(error) => {
+                tracing::error!("job {id}: its end can't be learnt: {error}");
+                Self::UNKNOWN
+            }
         }
     }
 }

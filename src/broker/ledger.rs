@@ -56,14 +56,18 @@ impl Ledger {
         fs::remove_file(self.folder.join(id.as_str()))
     }
 
-    /// All facts. What is none, half-written ones among them, is removed.
+    /// All facts, but for those of folders in the folder. What is none, half-written ones among them, is removed.
     ///
     /// # Errors
     /// Those of `readdir(3)`.
     pub(super) fn all<T: DeserializeOwned>(&self) -> io::Result<Vec<T>> {
         let mut facts = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
-            let path = entry?.path();
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                continue;
+            }
+            let path = entry.path();
             match read(&path) {
                 Ok(fact) => facts.push(fact),
                 Err(error) => {

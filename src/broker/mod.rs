@@ -23,6 +23,7 @@ mod service;
 mod stop;
 mod texts;
 mod tokens;
+mod units;
 mod wire;
 mod wish;
 
@@ -40,4 +41,5 @@ pub use reload::{By, Check, Fresh, Policies, Read, Setup};
 pub use run::{order_places, places};
 pub use service::Service;
 pub use tokens::Tokens;
+pub use units::Units;
 pub use wire::{Answer, NotRun, Order, Passing, Report, Row};

@@ -7,9 +7,10 @@ use super::quota::Share;
 use super::service::{Ordered, Service, Session};
 use super::stop::Stop;
 use super::tokens::{Begun, Claim, Claimed};
+use super::units::is_unit;
 use super::wire::{NotRun, Passing, Report};
 use crate::audit::{Event, Kind};
-use crate::execution::{self, Job, JobEnds, JobId, NotProven, Proven, Streams, Tail, plan, prove};
+use crate::execution::{self, JobEnds, JobId, NotProven, Proven, Running, Streams, Tail, plan, prove};
 use crate::identity::{Account, Peer};
 use crate::limits::{Place, Places};
 use crate::policy::{Decision, Denial, Grant, Shown, decide};
@@ -84,7 +85,7 @@ pub(super) enum Start {
 
 /// A run under way, and what it holds meanwhile.
 pub(super) struct UnderWay {
-    pub(super) job: Job,
+    pub(super) job: Running,
     pub(super) known: Arc<Known>,
     pub(super) streams: Streams,
     pub(super) grant: Arc<Grant>,
@@ -210,7 +211,7 @@ impl Service {
         proven: Proven,
         id: JobId,
         input: OwnedFd,
-    ) -> Result<(Job, Arc<Known>, Streams), NotRun> {
+    ) -> Result<(Running, Arc<Known>, Streams), NotRun> {
         let grant = &*Arc::clone(proven.grant());
         let Outlet { streams, ends: [stdout, stderr], tail } =
             outlet(grant).map_err(|error| internal("the pipes of a run", &error))?;
@@ -222,14 +223,23 @@ impl Service {
         let plan = plan(proven, &account, entry.peer, id.clone());
         let known = Known::new(self.facts(entry, grant, &id), tail, entry.stop.clone());
         self.jobs.add(&known);
-        let started = match announce(entry, grant, &known, &streams).await {
-            Ok(()) => execution::launch(plan, [input, stdout, stderr], room, recorded).await,
+        let ready = match self.note_unit(entry, grant, &known.facts).await {
+            Ok(()) => announce(entry, grant, &known, &streams).await,
+            Err(error) => Err(error),
+        };
+        let started = match ready {
+            Ok(()) => {
+                execution::launch(plan, [input, stdout, stderr], (room, &self.surroundings), recorded).await
+            }
             Err(error) => Err(error),
         };
         match started {
             Ok(job) => Ok((job, known, streams)),
             Err(error) => {
                 self.jobs.forget(&known);
+                if is_unit(grant) {
+                    self.units.strike(&id).await;
+                }
                 Err(self.not_started(entry, grant, id, &error).await)
             }
         }
@@ -305,7 +315,7 @@ fn unfit(error: &files::FileError) -> io::Error {
 /// The number for an error; what is not the kernel's own is "permission denied", unless it is that something is missing.
 fn errno(error: &io::Error) -> i32 {
     let ours = if error.kind() == io::ErrorKind::NotFound { libc::ENOENT } else { libc::EACCES };
-    crate::sys::errno(error).unwrap_or(ours)
+    crate::sys::errno(error).or_else(|| execution::unit_errno(error)).unwrap_or(ours)
 }
 
 fn internal(what: &str, error: &io::Error) -> NotRun {

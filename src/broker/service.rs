@@ -8,6 +8,7 @@ use super::quota::Quotas;
 use super::run::report;
 use super::stop::Stop;
 use super::tokens::Tokens;
+use super::units::Units;
 use super::wire::{Answer, NotRun, Order, Report};
 use super::{Packet, Packets, Policies};
 use crate::audit::{Event, Kind, Trail};
@@ -53,6 +54,8 @@ pub struct Service {
     pub jobs: Jobs,
     /// The names that clients gave them.
     pub tokens: Arc<Tokens>,
+    /// What is known of the runs that outlive this process.
+    pub units: Units,
     /// The tasks of the runs under way.
     pub tasks: TaskTracker,
     /// Cancelled when no further run may start.

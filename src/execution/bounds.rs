@@ -1,6 +1,6 @@
 //! The limits of a job as its cgroup's files take them. Says which can't be set, and leaves to others what becomes of that.
 
-use crate::policy::Ceilings;
+use crate::policy::{Ceilings, Property, Setting};
 use std::fmt;
 use std::fs;
 use std::io;
@@ -96,4 +96,15 @@ pub(super) fn lacking_all(ceilings: &Ceilings) -> Vec<Lacking> {
 #[must_use]
 pub fn listed(lacking: &[Lacking]) -> String {
     lacking.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// The same limits as properties of a unit (org.freedesktop.systemd1(5)).
+pub(super) fn properties(ceilings: &Ceilings) -> Vec<Property> {
+    let property = |name, value| Property { name, wire: name, setting: Setting::Unsigned(value) };
+    let memory = ceilings.memory_max.map(|size| [("MemoryMax", size.0), ("MemorySwapMax", 0)]);
+    let tasks = ceilings.tasks_max.map(|tasks| ("TasksMax", u64::from(tasks)));
+    // Microseconds of each second.
+    let cpu = ceilings.cpu_max.map(|share| ("CPUQuotaPerSecUSec", u64::from(share.0) * 10_000));
+    let all = memory.into_iter().flatten().chain(tasks).chain(cpu);
+    all.map(|(name, value)| property(name, value)).collect()
 }

@@ -112,6 +112,12 @@ fn mount_point() -> Option<PathBuf> {
     })
 }
 
+/// The controllers that the machine has for the units of systemd.
+pub(super) fn offered() -> String {
+    let file = mount_point().map(|root| root.join("cgroup.controllers"));
+    file.and_then(|file| fs::read_to_string(file).ok()).unwrap_or_default()
+}
+
 /// The path of this process's cgroup below the mount point (cgroups(7): the line of hierarchy 0).
 fn own_path() -> Option<PathBuf> {
     let text = fs::read_to_string("/proc/self/cgroup").ok()?;

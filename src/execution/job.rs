@@ -17,8 +17,11 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::spawn_blocking;
 
+/// How long a job of an earlier broker may take to end after TERM, before KILL.
+pub const GRACE: Duration = Duration::from_secs(5);
+
 /// How long what a job leaves behind may go on writing to its output.
-const LINGER: Duration = Duration::from_secs(1);
+pub(super) const LINGER: Duration = Duration::from_secs(1);
 
 /// How long a process may take to become its program, between taking the user's ids and `execve(2)`.
 const STARTING: Duration = Duration::from_secs(20);
@@ -42,7 +45,7 @@ pub struct Job {
 ///
 /// # Errors
 /// That of the first step that failed: nothing was started.
-pub async fn launch(
+pub(super) async fn launch(
     mut plan: Plan,
     stdio: [OwnedFd; 3],
     room: Room,
@@ -91,7 +94,7 @@ fn prepared(plan: Plan, stdio: [OwnedFd; 3], descriptors: (u64, u64), cgroup: Op
 
 /// The manner, with what this process lends: the limit of descriptors, where the policy has none, and its ids, where it is
 /// the user already and nothing more is asked for. It could not take them, nor shrink what bounds it.
-fn manner(mut manner: Manner, names_more: bool, (soft, hard): (u64, u64)) -> Manner {
+pub(super) fn manner(mut manner: Manner, names_more: bool, (soft, hard): (u64, u64)) -> Manner {
     if !manner.limits.iter().any(|limit| limit.resource == Resource::Nofile) {
         manner.limits.push(Limit { resource: Resource::Nofile, soft, hard });
     }
@@ -102,26 +105,37 @@ fn manner(mut manner: Manner, names_more: bool, (soft, hard): (u64, u64)) -> Man
     manner
 }
 
-/// Starts a process, and waits until it is the program or has said why not. One that does neither in time was stopped by the
-/// user whose ids it took; it is ended, and counts as started, for nobody can say that it was not.
+/// Starts a process, and waits until it is the program or has ended without. One that is neither in time was stopped by the user
+/// whose ids it took; it is ended.
 async fn start(launch: Launch, timeout: Option<Duration>) -> io::Result<(Child, AsyncFd<OwnedFd>)> {
     let held = spawn_blocking(move || sys::hold(&launch)).await.map_err(io::Error::other)??;
     let ended = sys::watch(held.pidfd()?.try_clone_to_owned()?, Interest::READABLE)?;
     let line = sys::watch(held.line().try_clone_to_owned()?, Interest::READABLE)?;
     let child = held.release()?;
-    let verdict = line.async_io(Interest::READABLE, |line| sys::verdict(line.as_fd()));
-    match tokio::time::timeout(timeout.map_or(STARTING, |limit| limit.min(STARTING)), verdict).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => {
+    let verdict = line.async_io(Interest::READABLE, |line| sys::verdict(line.as_fd(), child.pid));
+    let started =
+        match tokio::time::timeout(timeout.map_or(STARTING, |limit| limit.min(STARTING)), verdict).await {
+            Ok(verdict) => verdict,
+            Err(_) => end_unstarted(&child, &ended).await,
+        };
+    match started {
+        Ok(()) => Ok((child, ended)),
+        Err(error) => {
             child.end();
-            return Err(error);
-        }
-        Err(_) => {
-            let killed = pidfd_send_signal(&child.pidfd, Signal::KILL);
-            tracing::warn!("{:?} was stopped before it was its program; killed: {killed:?}", child.pid);
+            Err(error)
         }
     }
-    Ok((child, ended))
+}
+
+/// Ends a process that is not its program in time.
+///
+/// # Errors
+/// It never became its program (`ETIMEDOUT`). Otherwise it did so at the last moment, and has run.
+async fn end_unstarted(child: &Child, ended: &AsyncFd<OwnedFd>) -> io::Result<()> {
+    let killed = pidfd_send_signal(&child.pidfd, Signal::KILL);
+    tracing::warn!("{:?} was stopped before it was its program; killed: {killed:?}", child.pid);
+    drop(ended.readable().await?);
+    if sys::is_mere_fork(child.pid) { Err(io::Error::from_raw_os_error(libc::ETIMEDOUT)) } else { Ok(()) }
 }
 
 /// A process without privilege can take no ids, and needs none to be who it is.
@@ -248,7 +262,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_process_that_is_held_up_before_it_is_its_program_is_ended_and_counts_as_started() {
+    async fn a_process_that_is_held_up_before_it_is_its_program_is_ended_and_was_not_started() {
         let (_reader, full) = full_pipe();
         let null = || OwnedFd::from(File::options().read(true).write(true).open("/dev/null").unwrap());
         let launch = Launch {
@@ -260,8 +274,7 @@ mod tests {
             manner: Manner::default(),
             cgroup: Some(full),
         };
-        let (child, ended) = start(launch, None).await.unwrap();
-        drop(ended.readable().await.unwrap());
-        assert_eq!(reap(&child).unwrap(), Outcome::Signalled(9));
+        let error = start(launch, None).await.unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ETIMEDOUT));
     }
 }

@@ -6,16 +6,19 @@ mod job;
 mod plan;
 mod proof;
 mod room;
+mod running;
 mod streams;
 mod tail;
+pub mod unit;
 
 pub use crate::request::JobId;
 pub use bounds::{Lacking, listed};
 pub use cgroup::Delegation;
-pub use job::{Ended, Job, launch};
+pub use job::{Ended, GRACE, Job};
 pub use plan::{Plan, plan};
 pub use proof::{Gift, NotProven, Obstacle, Proven, look, prove};
 pub use room::{Room, Surroundings};
+pub use running::{Running, launch, unit_errno};
 pub use streams::{JobEnds, Streams};
 pub use tail::{BLOCK, Piece, Tail};
 

@@ -2,7 +2,7 @@
 
 use super::{JobId, Proven};
 use crate::identity::{Account, Peer, Uid};
-use crate::policy::{self, Grant, IoPriority};
+use crate::policy::{self, Grant, IoPriority, Runner};
 use crate::sys::{Capabilities, Confinement, Credentials, Limit, Manner, Sealed};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -48,6 +48,8 @@ pub struct Plan {
     pub(super) timeout: Option<Duration>,
     /// From TERM to KILL.
     pub(super) kill_after: Duration,
+    /// What starts it.
+    pub(super) runner: Runner,
 }
 
 /// The plan of a proven grant. The account is that of the grant's `run-as` user.
@@ -66,6 +68,7 @@ pub fn plan(proven: Proven, account: &Account, peer: &Peer, job: JobId) -> Plan 
         names_more_than_the_user: names_more_than_the_user(grant),
         timeout: grant.terms().timeout,
         kill_after: grant.terms().ceilings.kill_after,
+        runner: grant.terms().runner.clone(),
         job,
     }
 }

@@ -64,7 +64,8 @@ pub use terms::manner::{
     Bounds, CapabilitySet, EXCEPT_MAX, Environment, IoPriority, Manner, Resource, Walls,
 };
 pub use terms::{
-    Ceilings, Delivery, Enforcement, INPUT_MAX, Input, Keep, OnDisconnect, Percent, TIMEOUT_MAX, Terms,
+    Ceilings, Delivery, Enforcement, INPUT_MAX, Input, Keep, OnDisconnect, Percent, Property, Runner,
+    Setting, TIMEOUT_MAX, Terms,
 };
 pub use time::moment;
 pub use visible::Visible;
@@ -272,9 +273,9 @@ impl Policy {
 
     /// What `fault` finds wrong with the ceilings of commands, as warnings at these.
     #[must_use]
-    pub fn ceiling_faults(&self, fault: impl Fn(&Ceilings) -> Option<String>) -> Vec<Diagnostic> {
+    pub fn ceiling_faults(&self, fault: impl Fn(&Terms) -> Option<String>) -> Vec<Diagnostic> {
         let found = self.commands.values().filter_map(|command| {
-            let message = fault(&command.terms.ceilings)?;
+            let message = fault(&command.terms)?;
             Some(Diagnostic::new(Severity::Warning, command.place.clone(), &message))
         });
         let mut faults: Vec<Diagnostic> = found.collect();

@@ -8,7 +8,7 @@ use super::{clock, notify, policy};
 use crate::accounts::Database;
 use crate::audit::Trail;
 use crate::broker::{self, Doors, Fresh, Policies, Service, Setup};
-use crate::execution::{Delegation, Surroundings};
+use crate::execution::{Delegation, Surroundings, unit};
 use crate::identity::Uid;
 use crate::limits::Places;
 use crate::policy::Names;
@@ -32,9 +32,12 @@ const DRAINING: Duration = Duration::from_secs(30);
 /// Connections of the server at once: more than it has clients.
 const CONNECTIONS: usize = 1024;
 
-/// The whole program.
+/// The whole program; or the first act of a unit's process, which is to become another one.
 #[must_use]
 pub fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|word| word == unit::BECOME) {
+        return unit::become_program(std::env::vars_os());
+    }
     main_with(std::env::args_os().skip(1))
 }
 
@@ -50,8 +53,11 @@ async fn serve(beginning: Beginning) -> Result<(), Failure> {
     let path = &beginning.options.policy;
     let mut fresh =
         policy::load(path, beginning.trust()).inspect_err(|_| turn_all_away(&beginning.sockets))?;
-    let surroundings =
-        Surroundings { delegation: Delegation::of_this_process(), descriptors: beginning.descriptors };
+    let surroundings = Surroundings {
+        delegation: Delegation::of_this_process(),
+        descriptors: beginning.descriptors,
+        systemd: unit::Systemd::new(&std::env::current_exe()?),
+    };
     policy::look_for_limits(&mut fresh.loaded, &surroundings);
     let policies = policies(&beginning, fresh, (&trail, &surroundings)).await?;
     let service = service(&beginning, surroundings, Arc::new(policies), trail)?;
@@ -103,6 +109,7 @@ fn service(
         quotas: broker::Quotas::new(Instant::now),
         jobs: broker::Jobs::default(),
         tokens: broker::Tokens::open(options.state().as_deref(), clock::now)?,
+        units: broker::Units::open(options.state().as_deref())?,
         tasks: TaskTracker::new(),
         draining: CancellationToken::new(),
         ending: CancellationToken::new(),
@@ -133,6 +140,7 @@ fn admitted(beginning: &Beginning) -> io::Result<Uid> {
 
 async fn serve_all(service: Arc<Service>, sockets: Vec<OwnedFd>) -> io::Result<()> {
     let (ending, hang_ups) = (told_to_end()?, hang_ups()?);
+    service.take_over()?;
     for socket in sockets {
         listen(Arc::clone(&service), socket)?;
     }

@@ -6,7 +6,7 @@ use crate::broker::{Fresh, Unfit};
 use crate::execution::{Surroundings, listed};
 use crate::files::{self, Trust};
 use crate::policy::{
-    Case, Ceilings, Decision, Diagnostic, Enforcement, Loaded, Names, Policy, Severity, Source, decide,
+    Case, Decision, Diagnostic, Enforcement, Loaded, Names, Policy, Severity, Source, Terms, decide,
 };
 use crate::protocol;
 use std::path::Path;
@@ -67,9 +67,9 @@ pub fn check_untested(
 
 /// Adds a warning for each command whose limits can't be set here.
 pub fn look_for_limits(loaded: &mut Loaded, surroundings: &Surroundings) {
-    let fault = |ceilings: &Ceilings| {
-        let lacking = surroundings.lacking(ceilings);
-        let then = match ceilings.enforcement {
+    let fault = |terms: &Terms| {
+        let lacking = surroundings.lacking(terms);
+        let then = match terms.ceilings.enforcement {
             Enforcement::Required => "this command can't be run",
             Enforcement::BestEffort => "it runs without",
         };

@@ -12,8 +12,8 @@ pub use activation::{NotPassed, Passed, take_passed_sockets};
 pub use sealed::Sealed;
 pub use socket::{peer_groups, peer_label, socket_file};
 pub use spawn::{
-    Capabilities, Child, Confinement, Credentials, Held, Launch, Limit, Manner, NotStarted, Step, errno,
-    hold, verdict,
+    Capabilities, Child, Confinement, Credentials, Held, Launch, Limit, Manner, NotStarted, READY, Step,
+    TOLD, become_here, errno, hold, is_mere_fork, verdict,
 };
 pub use users::listed_users;
 pub use watch::watch;

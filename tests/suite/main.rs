@@ -17,6 +17,8 @@ mod during;
 #[cfg(test)]
 mod execution;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod finals;
 #[cfg(test)]
 mod floors;
@@ -50,6 +52,8 @@ mod seam;
 mod session;
 #[cfg(test)]
 mod source;
+#[cfg(test)]
+mod streams;
 #[cfg(test)]
 mod traces;
 #[cfg(test)]

@@ -11,9 +11,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use udsadmin::audit::{Memory, Trail};
 use udsadmin::broker::{
-    self, Check, Doors, NotRun, Order, Packet, Packets, Policies, Report, Service, Setup, Version,
+    self, Check, Doors, NotRun, Order, Packet, Packets, Policies, Report, Service, Setup, Units, Version,
 };
 use udsadmin::execution::Surroundings;
+use udsadmin::execution::unit::Systemd;
 use udsadmin::files::Trust;
 use udsadmin::identity::Uid;
 use udsadmin::policy::Source;
@@ -69,7 +70,12 @@ impl Inside {
             doors: if is_root() { Doors::Files(vec![door]) } else { Doors::Anywhere },
             admit: Uid::new(rustix::process::geteuid().as_raw()).unwrap(),
             trust: Trust::CallingUser,
-            surroundings: Surroundings { delegation: None, descriptors: (256, 256) },
+            surroundings: Surroundings {
+                delegation: None,
+                descriptors: (256, 256),
+                systemd: Systemd::new("/nonexistent".as_ref()),
+            },
+            units: Units::open(None).unwrap(),
             clock,
             runs: broker::places(),
             orders: broker::order_places(),

@@ -75,8 +75,17 @@ impl Part {
 
 /// A program that is given its socket the way systemd gives it.
 pub(crate) fn activated(folder: &Folder, part: Part, socket: impl Into<OwnedFd>) -> Command {
+    activated_by(command(UDSADMIN), folder, part, socket)
+}
+
+/// The same, of a command that ends in becoming `udsadmin` with the arguments that follow.
+pub(crate) fn activated_by(
+    mut started: Command,
+    folder: &Folder,
+    part: Part,
+    socket: impl Into<OwnedFd>,
+) -> Command {
     let (word, name) = part.words();
-    let mut started = command(UDSADMIN);
     started.args(["activated", word, "--", "--demo", "--policy"]).arg(folder.file("policy.toml"));
     match part {
         Part::Server => started.arg("--broker").arg(folder.file("broker.sock")),

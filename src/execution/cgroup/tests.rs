@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::audit::{Event, Kind, Memory, Recorded, Trail};
-use crate::execution::{Plan, Surroundings, launch};
+use crate::execution::{Plan, Room, job};
 use crate::policy::{Enforcement, Percent, Size};
 use crate::sys::Manner;
 
@@ -84,11 +84,9 @@ fn what_is_lacking_is_known_before_there_is_a_job() {
     let own = Folder::new("beforehand");
     fs::write(own.0.join("cgroup.subtree_control"), "cpu cpuset pids\n").unwrap();
     let delegation = Delegation { path: own.0.clone() };
-    let here = Surroundings { delegation: Some(delegation), descriptors: (64, 64) };
-    assert_eq!(words(&here.lacking(&ALL)), ["memory-max can't be set: no memory controller here"]);
-    let nowhere = Surroundings { delegation: None, ..here };
-    assert_eq!(nowhere.lacking(&ALL).len(), 3);
-    assert_eq!(nowhere.lacking(&NONE), []);
+    assert_eq!(words(&delegation.lacking(&ALL)), ["memory-max can't be set: no memory controller here"]);
+    assert_eq!(bounds::lacking_all(&ALL).len(), 3);
+    assert_eq!(bounds::lacking_all(&NONE), []);
 }
 
 #[test]
@@ -107,10 +105,9 @@ fn of_the_controllers_offered_those_for_limits_are_handed_on() {
 #[test]
 fn a_room_that_no_job_comes_into_leaves_no_cgroup() {
     let own = Folder::new("room");
-    let delegation = Some(Delegation { path: own.0.clone() });
-    let surroundings = Surroundings { delegation, descriptors: (64, 64) };
-    let room = surroundings.room(&JobId::draw().unwrap(), &ALL).unwrap();
-    assert_eq!((room.lacking().len(), fs::read_dir(&own.0).unwrap().count()), (3, 1));
+    let delegation = Delegation { path: own.0.clone() };
+    let (room, lacking) = delegation.job(&JobId::draw().unwrap(), &ALL).unwrap();
+    assert_eq!((lacking.len(), fs::read_dir(&own.0).unwrap().count()), (3, 1));
     drop(room);
     assert_eq!(fs::read_dir(&own.0).unwrap().count(), 0);
 }
@@ -170,6 +167,7 @@ fn planned() -> Plan {
         names_more_than_the_user: false,
         timeout: None,
         kill_after: Duration::ZERO,
+        runner: crate::policy::Runner::Direct,
     }
 }
 
@@ -184,10 +182,18 @@ async fn a_job_that_can_not_enter_its_cgroup_leaves_none_behind() {
     let own = Folder::new("cgroup");
     let plan = planned();
     let null = || File::options().read(true).write(true).open("/dev/null").unwrap().into();
-    let delegation = Some(Delegation { path: own.0.clone() });
-    let surroundings = Surroundings { delegation, descriptors: (64, 64) };
-    let room = surroundings.room(&plan.job, &NONE).unwrap();
-    let launched = launch(plan, [null(), null(), null()], room, recorded().await).await;
+    let (group, lacking) = Delegation { path: own.0.clone() }.job(&plan.job, &NONE).unwrap();
+    let room = Room { group: Some(group), descriptors: (64, 64), properties: Vec::new(), lacking };
+    let launched = job::launch(plan, [null(), null(), null()], room, recorded().await).await;
     assert_eq!(launched.unwrap_err().kind(), io::ErrorKind::NotFound);
     assert_eq!(fs::read_dir(&own.0).unwrap().count(), 0);
+}
+
+#[test]
+fn a_unit_is_told_the_same_limits_in_its_own_words() {
+    let told = bounds::properties(&ALL).into_iter().map(|it| (it.name, it.setting));
+    let expected =
+        [("MemoryMax", 512 << 20), ("MemorySwapMax", 0), ("TasksMax", 64), ("CPUQuotaPerSecUSec", 1_500_000)];
+    assert!(told.eq(expected.map(|(name, value)| (name, crate::policy::Setting::Unsigned(value)))));
+    assert_eq!(bounds::properties(&NONE), []);
 }

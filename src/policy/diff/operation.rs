@@ -4,11 +4,12 @@ use super::super::command::{Command, Rule};
 use super::super::condition::Condition;
 use super::super::rate::{MaxRunning, Rate};
 use super::super::size::Size;
-use super::super::terms::{Ceilings, Enforcement, Input, OnDisconnect, Terms};
+use super::super::terms::{Ceilings, Enforcement, Input, OnDisconnect, Property, Runner, Terms};
 use super::crowd::{World, keys};
 use super::kinds;
 use super::manner;
 use super::values;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ fn wider(old: &Command, new: &Command) -> Option<String> {
         is_more_often(rates).then(|| limit("rate", rates.map(|rate| rate.map(Rate::to_string)))),
         is_more(mosts)
             .then(|| limit("max-running", mosts.map(|most| most.map(|most| most.runs.to_string())))),
+        runner(terms.map(|terms| &terms.runner)),
         longer_input(inputs),
         is_longer(outputs).then(|| limit("output-limit", outputs.map(|size| Some(told(size))))),
         is_longer(stalls).then(|| limit("stall-timeout", stalls.map(|timeout| Some(shown(timeout))))),
@@ -69,6 +71,20 @@ fn wider_ceilings(ceilings: [&Ceilings; 2]) -> [Option<String>; 5] {
         is_longer(cpu).then(|| limit("cpu-max", cpu.map(|cpu| cpu.map(|most| most.to_string())))),
         (is_looser && keeps_limits).then(|| "limits best-effort instead of required".to_owned()),
     ]
+}
+
+/// What starts it, where that is another, or a unit with other properties: which of the two gives more is not known, and it is
+/// told of both.
+fn runner([was, is]: [&Runner; 2]) -> Option<String> {
+    let (Runner::Unit(was), Runner::Unit(is)) = (was, is) else {
+        return (was != is).then(|| format!("runner {} instead of {}", is.name(), was.name()));
+    };
+    let differ = |one: &[Property], other: &[Property]| -> Vec<&str> {
+        one.iter().filter(|property| !other.contains(property)).map(|property| property.name).collect()
+    };
+    let names: BTreeSet<&str> = differ(was, is).into_iter().chain(differ(is, was)).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    (!names.is_empty()).then(|| format!("another {} of its unit", names.join(", ")))
 }
 
 /// A limit that is wider: what it is, and what it was.

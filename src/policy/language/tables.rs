@@ -3,7 +3,7 @@
 use super::super::argument::outside::REPEAT_MAX;
 use super::super::kind::VALUE_MAX;
 use super::super::size;
-use super::super::terms::{ENFORCEMENTS, SHARE, TASKS_LIMIT, WAYS};
+use super::super::terms::{ENFORCEMENTS, SHARE, TASKS_LIMIT, UNIT_OF_COMMAND, WAYS};
 use super::{Key, Names, Needs, Section, Shape, UNIT_WORD, manner};
 
 /// A whole file of a policy.
@@ -155,6 +155,17 @@ pub(in crate::policy) const COMMAND: Section = Section {
             "rate",
             "How often one user may run it: \"5/min\"; N from 1 to 1000, per s, min, h or day.",
             Shape::Form("^[0-9]+/(s|min|h|day)$"),
+        ),
+        key(
+            "runner",
+            "What starts it: the broker itself (\"direct\", if nothing else is said), or systemd, as a transient service that \
+             outlives the broker.",
+            Shape::Word(&["direct", "unit"]),
+        ),
+        key(
+            "unit",
+            "Properties of that service, which runner = \"unit\" has.",
+            Shape::Table(&UNIT_OF_COMMAND),
         ),
         key(
             "stdin",

@@ -4,12 +4,17 @@ mod bounds;
 mod delivery;
 mod input;
 pub(super) mod manner;
+mod property;
+mod runner;
 
 pub use bounds::{Ceilings, Enforcement, Percent};
 pub(super) use bounds::{ENFORCEMENTS, SHARE, TASKS_LIMIT};
 pub(super) use delivery::WAYS;
 pub use delivery::{Delivery, Keep, OnDisconnect};
 pub use input::{INPUT_MAX, Input};
+pub(super) use property::SECTION as UNIT_OF_COMMAND;
+pub use property::{Property, Setting};
+pub use runner::Runner;
 
 use manner::Manner;
 
@@ -33,6 +38,8 @@ pub struct Terms {
     pub rate: Option<Rate>,
     /// How many runs of it may be under way at once; `None` is as many as there is room for.
     pub max_running: Option<MaxRunning>,
+    /// What starts it.
+    pub runner: Runner,
     /// What a client may give as its standard input.
     pub input: Input,
     /// What becomes of its output.
@@ -52,6 +59,7 @@ impl Reader<'_> {
         let timeout = self.term(table, "timeout", Self::timeout);
         let rate = self.term(table, "rate", Self::rate);
         let max_running = self.term(table, "max-running", Self::max_running);
+        let runner = self.runner(table);
         let input = self.input(table);
         let delivery = self.delivery(table);
         let ceilings = self.ceilings(table);
@@ -60,6 +68,7 @@ impl Reader<'_> {
             timeout: timeout?.map_or(Some(TIMEOUT_DEFAULT), |limit| limit.0),
             rate: rate?,
             max_running: max_running?,
+            runner: runner?,
             input: input?,
             delivery: delivery?,
             ceilings: ceilings?,

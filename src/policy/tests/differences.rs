@@ -120,6 +120,33 @@ fn arguments_under_other_names_or_in_another_order_are_something_else() {
 }
 
 #[test]
+fn another_runner_or_another_property_of_the_unit_is_told_both_ways() {
+    let unit = |table: &str| BASE.replacen("args", &format!("runner = \"unit\"\nunit = {table}\nargs"), 1);
+    let told = |old: &str, new: &str, what: &str| {
+        let lines = lines(old, new);
+        assert!(
+            !lines.is_empty()
+                && lines.iter().all(|line| line.contains("(runner ") || line.contains("(another ")),
+            "{lines:?}"
+        );
+        for sign in ["+ ", "- "] {
+            assert!(lines.iter().any(|line| line.starts_with(sign)), "{lines:?}");
+        }
+        assert!(lines.iter().any(|line| line.ends_with(what)), "{lines:?}");
+    };
+    told(BASE, &unit("{}"), "(runner unit instead of direct)");
+    told(
+        &unit("{ MemoryMax = \"1G\" }"),
+        &unit("{ MemoryMax = \"2G\", PrivateTmp = true }"),
+        "(another MemoryMax, PrivateTmp of its unit)",
+    );
+    assert_eq!(
+        lines(&unit("{ MemoryMax = \"1G\" }"), &unit("{ MemoryMax = 1_073_741_824 }")),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
 fn a_longer_timeout_is_a_gain_and_a_shorter_one_a_loss() {
     let longer = changed("args", "timeout = \"1h\"\nargs");
     assert_eq!(

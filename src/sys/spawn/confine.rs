@@ -3,6 +3,7 @@
 use super::called;
 use super::step::{At, NotStarted, Step};
 use crate::policy::EXCEPT_MAX;
+use serde::{Deserialize, Serialize};
 use std::ffi::{CStr, CString, c_uint, c_ulong};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -10,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 /// What a program sees less of than other processes of the machine.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confinement {
     /// A /tmp and a /var/tmp of its own, empty.
     pub private_tmp: bool,

@@ -2,11 +2,12 @@
 
 use super::step::{At, NotStarted, Step};
 use super::{Manner, called};
+use serde::{Deserialize, Serialize};
 use std::ffi::{c_int, c_ulong};
 use std::io;
 
 /// The ids that the program gets, all three of each kind (`setresuid(2)`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credentials {
     /// User.
     pub uid: u32,
@@ -17,7 +18,7 @@ pub struct Credentials {
 }
 
 /// The capabilities that the program gets, each a bit (linux/capability.h).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
     /// Those that it begins with and its children inherit: permitted, effective, inheritable and ambient alike. `None` is what
     /// root has by its id.

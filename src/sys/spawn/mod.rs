@@ -9,7 +9,7 @@ mod step;
 
 pub use confine::Confinement;
 pub use credentials::{Capabilities, Credentials};
-pub use step::{NotStarted, Step, errno};
+pub use step::{NotStarted, Step, TOLD, errno};
 
 use crate::policy::Resource;
 use confine::Walls;
@@ -20,6 +20,7 @@ use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair}
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, pidfd_open, pidfd_send_signal, waitid,
 };
+use serde::{Deserialize, Serialize};
 use stage::Stage;
 use std::ffi::{CString, OsString};
 use std::fs::File;
@@ -27,7 +28,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use step::{At, TOLD};
+use step::At;
 
 /// Everything that a program starts with.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ pub struct Launch {
 }
 
 /// In what manner a program runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manner {
     /// The ids to take; `None` keeps the ones of this process.
     pub credentials: Option<Credentials>,
@@ -89,7 +90,7 @@ impl Default for Manner {
 }
 
 /// A limit of one resource (`setrlimit(2)`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limit {
     /// Of what.
     pub resource: Resource,
@@ -178,16 +179,30 @@ impl Child {
     }
 }
 
-/// Whether `execve(2)` has happened. To be asked when the line of the held process is readable.
+/// Whether `execve(2)` has happened. To be asked when the line of the held process is readable, and before that is waited for.
 ///
 /// # Errors
-/// A [`NotStarted`], of the first step that failed, `execve(2)` included: the program then never ran.
-pub fn verdict(line: BorrowedFd<'_>) -> io::Result<()> {
+/// A [`NotStarted`], of the first step that failed, `execve(2)` included, or that it ended before that (`EPIPE`): the program then
+/// never ran.
+pub fn verdict(line: BorrowedFd<'_>, process: Pid) -> io::Result<()> {
     let mut told = [0; TOLD];
     match rustix::io::read(line, &mut told)? {
+        0 if is_mere_fork(process) => Err(NotStarted { step: Step::Start, errno: libc::EPIPE }.into()),
         0 => Ok(()),
         _ => Err(NotStarted::heard(told).into()),
     }
+}
+
+/// Whether a process, alive or not waited for yet, is a fork that has become no program since: the kernel's own note of it
+/// (`PF_FORKNOEXEC`, linux/sched.h), among the flags in `/proc/PID/stat`. One of which that can't be learnt counts as a program.
+#[must_use]
+pub fn is_mere_fork(process: Pid) -> bool {
+    const FORK_NO_EXEC: u64 = 0x40;
+    let stat = std::fs::read(format!("/proc/{}/stat", process.as_raw_nonzero())).unwrap_or_default();
+    let stat = String::from_utf8_lossy(&stat);
+    // After the name, which may hold anything: state, parent, group, session, terminal, its group, flags.
+    let flags = stat.rsplit_once(')').and_then(|(_, fields)| fields.split_whitespace().nth(6));
+    flags.and_then(|flags| flags.parse().ok()).is_some_and(|flags: u64| flags & FORK_NO_EXEC != 0)
 }
 
 /// Starts a process that waits to become the program: so that whatever could go wrong on our side goes wrong before it runs.
@@ -219,20 +234,46 @@ pub fn hold(launch: &Launch) -> io::Result<Held> {
 
 /// The new process's whole life until it is the program, or has told why it is not.
 fn become_program(launch: &Launch, layout: &Layout) -> ! {
-    let line = &layout.stage.line;
-    let why = match released(line).at(Step::Start).and_then(|()| enter(launch, layout)) {
+    let waited = layout.stage.forget_the_rest().and_then(|()| released(&layout.stage.line));
+    execute(layout, waited.at(Step::Start).and_then(|()| enter(launch, layout)))
+}
+
+/// What a process says last of all before its program begins, where nobody but it knows when that is. What [`NotStarted`] says
+/// follows, where it does not.
+pub const READY: u8 = b'r';
+
+/// Has this very process become the program: for one that somebody else started for that, with a session, a cgroup and keys
+/// of its own. What it says on the line is [`READY`], or why not. Nothing of this process is left, either way.
+pub fn become_here(launch: &Launch, line: &OwnedFd) -> ! {
+    match Layout::of(launch, line) {
+        Ok(layout) => execute(&layout, enter_here(launch, &layout)),
+        Err(error) => {
+            let told =
+                Err::<(), _>(error).at(Step::Start).map_err(|why| rustix::io::write(line, &why.told()));
+            tracing::debug!("not laid out: {told:?}");
+            std::process::exit(STOPPED)
+        }
+    }
+}
+
+/// Status of a process that has said why it is not its program.
+const STOPPED: i32 = 127;
+
+/// Becomes the program, where all before it went well; else tells why not.
+fn execute(layout: &Layout, entered: Result<(), NotStarted>) -> ! {
+    let why = match entered {
         Ok(()) => NotStarted {
             step: Step::Program,
             errno: layout.image.execute().raw_os_error().unwrap_or(libc::EIO),
         },
         Err(why) => why,
     };
-    let told = rustix::io::write(line, &why.told());
-    // SAFETY: ends this process, and runs nothing of the one that it is a copy of.
-    unsafe { libc::_exit(if told.is_ok() { 127 } else { 126 }) }
+    let told = rustix::io::write(&layout.stage.line, &why.told());
+    // SAFETY: ends this process, and runs nothing of the one that it may be a copy of.
+    unsafe { libc::_exit(if told.is_ok() { STOPPED } else { 126 }) }
 }
 
-/// Waits for the word to go on. The end of the line is none.
+/// Waits for the word to go on. The end of the line is none: it comes with the end of whoever holds this process.
 fn released(line: &OwnedFd) -> io::Result<()> {
     match rustix::io::read(line, &mut [0; 1])? {
         0 => Err(io::Error::from_raw_os_error(libc::EPIPE)),
@@ -253,6 +294,19 @@ fn enter(launch: &Launch, layout: &Layout) -> Result<(), NotStarted> {
     unistd::setsid().at(Step::Session)?;
     heritage::leave_session_keyring().at(Step::Keyring)?;
     heritage::reset_oom_score().at(Step::OomScore)?;
+    settle(manner, layout)
+}
+
+/// The steps of a process that has nothing of ours but its descriptors and its signals.
+fn enter_here(launch: &Launch, layout: &Layout) -> Result<(), NotStarted> {
+    layout.stage.enter().at(Step::Descriptors)?;
+    heritage::reset_signals().at(Step::Signals)?;
+    settle(&launch.manner, layout)?;
+    rustix::io::write(&layout.stage.line, &[READY]).at(Step::Start).map(drop)
+}
+
+/// The steps that make the manner.
+fn settle(manner: &Manner, layout: &Layout) -> Result<(), NotStarted> {
     heritage::prioritise(manner)?;
     layout.walls.enter()?;
     heritage::limit(&manner.limits)?;

@@ -120,7 +120,7 @@ pub struct NotStarted {
 }
 
 /// Octets of what the line carries.
-pub(super) const TOLD: usize = size_of::<u64>();
+pub const TOLD: usize = size_of::<u64>();
 
 impl NotStarted {
     /// As the line carries it. Allocates nothing.
@@ -130,7 +130,8 @@ impl NotStarted {
     }
 
     /// What the line carried. A step that is none is a start that failed all the same.
-    pub(super) fn heard(told: [u8; TOLD]) -> Self {
+    #[must_use]
+    pub fn heard(told: [u8; TOLD]) -> Self {
         let told = u64::from_ne_bytes(told);
         let step = u32::try_from(told >> 32).ok().and_then(Step::numbered).unwrap_or(Step::Start);
         Self { step, errno: i32::try_from(told & u64::from(u32::MAX)).unwrap_or(libc::EIO) }

@@ -11,7 +11,7 @@ fn spawn(launch: Launch) -> io::Result<Child> {
     let line = held.line().try_clone_to_owned()?;
     let child = held.release()?;
     poll(&mut [PollFd::new(&line, PollFlags::IN)], None)?;
-    verdict(line.as_fd()).inspect_err(|_| child.end()).map(|()| child)
+    verdict(line.as_fd(), child.pid).inspect_err(|_| child.end()).map(|()| child)
 }
 
 /// A start of this program, with nothing to read and nobody to write to.
@@ -229,4 +229,34 @@ fn a_step_that_fails_is_named_and_the_program_never_runs() {
         let error = spawn(launch).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{error}");
     }
+}
+
+#[test]
+fn what_waits_ends_with_whoever_holds_it() {
+    // Two at once: each is a copy of this process with the other's line open.
+    let launches = [launch(&["/bin/true"]), launch(&["/bin/true"])];
+    let held = launches.map(|launch| hold(&launch).unwrap());
+    let [(first, ()), (second, ())] = held.map(|mut held| (held.child.take().unwrap(), drop(held)));
+    for child in [first, second] {
+        let status = waitid(WaitId::PidFd(child.pidfd.as_fd()), WaitIdOptions::EXITED).unwrap().unwrap();
+        assert_eq!(status.exit_status(), Some(126), "nobody hears it");
+    }
+}
+
+#[test]
+fn what_is_killed_before_it_is_its_program_never_ran() {
+    let held = hold(&launch(&["/bin/true"])).unwrap();
+    let (line, child) = (held.line().try_clone_to_owned().unwrap(), held.child.as_ref().unwrap());
+    pidfd_send_signal(&child.pidfd, Signal::KILL).unwrap();
+    poll(&mut [PollFd::new(&line, PollFlags::IN)], None).unwrap();
+    assert_eq!(errno(&verdict(line.as_fd(), child.pid).unwrap_err()), Some(libc::EPIPE));
+}
+
+#[test]
+fn what_is_killed_once_it_is_its_program_has_run() {
+    let child = spawn(launch(&["/bin/sleep", "60"])).unwrap();
+    pidfd_send_signal(&child.pidfd, Signal::KILL).unwrap();
+    poll(&mut [PollFd::new(&child.pidfd, PollFlags::IN)], None).unwrap();
+    assert!(!is_mere_fork(child.pid));
+    child.end();
 }

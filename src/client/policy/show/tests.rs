@@ -208,7 +208,7 @@ fn command(name: &'static str) -> impl Strategy<Value = String> {
     let text = "[^\\x00{}]{0,12}";
     let values = prop::collection::btree_set("[^\\x00]{0,5}", 1..4);
     let rules = prop::collection::vec((section("allow"), any::<bool>()), 0..3);
-    (text, values, rules, select(&["", "timeout = \"90 s\"\n", "rate = \"5/min\"\nmax-running = 3\n", "summary = 'a \"b\" c'\n"][..])).prop_map(
+    (text, values, rules, select(&["", "timeout = \"90 s\"\n", "rate = \"5/min\"\nmax-running = 3\n", "runner = \"unit\"\nunit = { ReadWritePaths = [\"/a b\"], MemoryMax = 5 }\n", "summary = 'a \"b\" c'\n"][..])).prop_map(
         move |(text, values, rules, more)| {
             let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
             let all = values.join(",");

@@ -3,12 +3,13 @@
 use super::super::super::language;
 use super::super::super::reader::{Item, Reader, Word};
 use super::super::super::size::size_of;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 use toml::de::DeTable;
 
 /// A resource that can be limited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Resource {
     /// Address space, in octets.
     As,

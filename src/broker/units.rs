@@ -1,0 +1,170 @@
+//! The runs that are units of systemd, and so outlive the broker: what is known of each, and what the next broker does about it.
+
+use super::jobs::{Facts, Known, Over, exit};
+use super::ledger::Ledger;
+use super::run::Entry;
+use super::service::Service;
+use super::stop::Stop;
+use crate::audit::{Event, Kind};
+use crate::execution::{GRACE, JobId, Running, Tail};
+use crate::identity::Uid;
+use crate::policy::{Grant, Keep, Runner, Size};
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// The folder of the facts, below that of all that outlives the broker.
+const FOLDER: &str = "units";
+
+/// What is known of a run, from before its start until after the record of its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Fact {
+    id: JobId,
+    uid: u32,
+    gid: u32,
+    user: String,
+    command: String,
+    request: String,
+    rule: String,
+    began: SystemTime,
+    timeout: Option<Duration>,
+    /// How long it is told of after its end, and octets of each stream.
+    keep: (Duration, u64),
+}
+
+/// Where the facts are; nowhere for a demonstration, which has no units.
+#[derive(Clone, Debug)]
+pub struct Units(Option<Ledger>);
+
+impl Units {
+    /// Those of this folder. Blocks.
+    ///
+    /// # Errors
+    /// Those of making the folder.
+    pub fn open(folder: Option<&Path>) -> io::Result<Self> {
+        folder.map(|folder| Ledger::open(&folder.join(FOLDER))).transpose().map(Self)
+    }
+
+    /// Notes a run that is about to start. When this returns, the next broker knows of it, even after a loss of power.
+    async fn note(&self, fact: Fact) -> io::Result<()> {
+        self.aside(move |ledger| ledger.put(&fact.id, &fact)).await
+    }
+
+    async fn aside(&self, work: impl FnOnce(&Ledger) -> io::Result<()> + Send + 'static) -> io::Result<()> {
+        let Some(ledger) = self.0.clone() else { return Ok(()) };
+        tokio::task::spawn_blocking(move || work(&ledger)).await.map_err(io::Error::other)?
+    }
+
+    /// There is nothing more to do about a run.
+    pub(super) async fn strike(&self, id: &JobId) {
+        let gone = id.clone();
+        if let Err(error) = self.aside(move |ledger| ledger.remove(&gone)).await {
+            tracing::error!("what is known of job {id} can't be removed: {error}");
+        }
+    }
+
+    fn all(&self) -> io::Result<Vec<Fact>> {
+        self.0.as_ref().map_or(Ok(Vec::new()), Ledger::all)
+    }
+}
+
+/// Whether a run of this grant is a unit.
+pub(super) fn is_unit(grant: &Grant) -> bool {
+    matches!(grant.terms().runner, Runner::Unit(_))
+}
+
+impl Service {
+    /// Has the next broker know of a run, where there may be one before its end.
+    pub(super) async fn note_unit(&self, entry: &Entry<'_>, grant: &Grant, facts: &Facts) -> io::Result<()> {
+        if !is_unit(grant) {
+            return Ok(());
+        }
+        let fact = Fact {
+            id: facts.id.clone(),
+            uid: entry.peer.uid.raw(),
+            gid: entry.peer.gid,
+            user: facts.user.clone(),
+            command: facts.command.to_string(),
+            request: facts.request.clone(),
+            rule: grant.rule().to_string(),
+            began: facts.began,
+            timeout: grant.terms().timeout,
+            keep: (facts.keep.time, facts.keep.output.0),
+        };
+        self.units.note(fact).await
+    }
+
+    /// Takes over the runs of an earlier broker: waits for the end of each in a task of its own, and puts it on the record.
+    ///
+    /// # Errors
+    /// What is known of them can't be read.
+    pub fn take_over(self: &Arc<Self>) -> io::Result<()> {
+        for fact in self.units.all()? {
+            let service = Arc::clone(self);
+            drop(self.tasks.spawn(async move { service.adopt(fact).await }));
+        }
+        Ok(())
+    }
+
+    async fn adopt(&self, fact: Fact) {
+        let unit = self.surroundings.systemd.adopt(&fact.id, fact.timeout, GRACE).await;
+        let unit = match unit {
+            Ok(unit) => unit,
+            Err(error) => return tracing::error!("job {}: systemd does not tell of it: {error}", fact.id),
+        };
+        let invocation = unit.as_ref().and_then(|unit| unit.invocation().map(str::to_owned));
+        let known = match self.known_again(&fact) {
+            Ok(known) => known,
+            Err(error) => return tracing::error!("job {}: nothing can be told of it: {error}", fact.id),
+        };
+        let over = match unit {
+            Some(unit) => tokio::select! {
+                // The broker after this one has it then.
+                () = self.draining.cancelled() => return,
+                ended = Running::Unit(Box::new(unit), Vec::new()).finish(known.stop.heard(), std::future::ready(())) => {
+                    Over::of(&fact.id, ended)
+                }
+            },
+            None => Over::UNKNOWN,
+        };
+        self.trail.note(&finished(&fact, over).optional("UDSADMIN_INVOCATION", invocation)).await;
+        self.jobs.end(&known, over);
+        self.units.strike(&fact.id).await;
+    }
+
+    /// Tells of it again: it can be asked for and cancelled. What it wrote, the broker that started it had in its hands.
+    fn known_again(&self, fact: &Fact) -> io::Result<Arc<Known>> {
+        let invalid = |error: &dyn std::fmt::Display| io::Error::other(error.to_string());
+        let keep = Keep { time: fact.keep.0, output: Size(fact.keep.1) };
+        let facts = Facts {
+            id: fact.id.clone(),
+            uid: Uid::new(fact.uid).map_err(|error| invalid(&error))?,
+            user: fact.user.clone(),
+            command: fact.command.parse().map_err(|error| invalid(&error))?,
+            request: fact.request.clone(),
+            began: fact.began,
+            keep,
+        };
+        let known = Known::new(facts, Tail::new(keep.output.0)?, Stop::default());
+        self.jobs.add(&known);
+        Ok(known)
+    }
+}
+
+/// The record of the end of a run that an earlier broker started.
+fn finished(fact: &Fact, over: Over) -> Event {
+    let exit = exit(over.outcome);
+    let Fact { id, uid, gid, user, command, request, rule, .. } = fact;
+    Event::new(Kind::Finished, format!("{user} (uid {uid}): {request}: ended under another broker: {exit}"))
+        .field("UDSADMIN_UID", uid)
+        .field("UDSADMIN_USER", user)
+        .field("UDSADMIN_GID", gid)
+        .field("UDSADMIN_COMMAND", command)
+        .field("UDSADMIN_REQUEST", request)
+        .decision("permit", rule)
+        .field("UDSADMIN_JOB", id)
+        .field("UDSADMIN_EXIT", &exit)
+        .field("UDSADMIN_MS", over.ms)
+}

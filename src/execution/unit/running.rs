@@ -1,0 +1,227 @@
+//! A unit from its start to its end, and until nothing is left of it. Believes systemd, and nobody else.
+
+use super::systemd::{Failed, SERVICE, Systemd, UNIT};
+use super::watched::Watch;
+use super::{JobId, unit_name};
+use crate::execution::job::LINGER;
+use crate::execution::{Ended, Outcome};
+use rustix::process::Signal;
+use rustix::time::{ClockId, clock_gettime};
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a killed unit may take to be gone.
+const VANISHING: Duration = Duration::from_secs(15);
+
+/// `CLD_EXITED` of waitid(2), in `ExecMainCode`.
+const EXITED: i32 = 1;
+
+/// A unit under way, or ended and not yet removed. Dropped, it stays as it is, to be adopted.
+#[derive(Debug)]
+pub struct RunningUnit {
+    pub(super) systemd: Systemd,
+    pub(super) job: JobId,
+    pub(super) watch: Watch,
+    limit: Option<Duration>,
+    grace: Duration,
+    invocation: Option<String>,
+}
+
+/// How a unit is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Its process runs, or is about to.
+    UnderWay,
+    /// Its process has ended.
+    Ended(Exit),
+    /// It is not there, or nobody knows of a process.
+    Gone,
+}
+
+/// How a unit's process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Exit {
+    code: i32,
+    status: i32,
+    is_late: bool,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.outcome().fmt(f)
+    }
+}
+
+impl Exit {
+    /// Its status, where it exited.
+    pub(super) fn exited(self) -> Option<i32> {
+        (self.code == EXITED).then_some(self.status)
+    }
+
+    fn outcome(self) -> Outcome {
+        match self.exited() {
+            _ if self.is_late => Outcome::TimedOut,
+            Some(status) => Outcome::Exited(status),
+            None => Outcome::Signalled(self.status),
+        }
+    }
+}
+
+impl RunningUnit {
+    pub(super) fn new(
+        systemd: &Systemd,
+        job: JobId,
+        watch: Watch,
+        (limit, grace): (Option<Duration>, Duration),
+    ) -> Self {
+        Self { systemd: systemd.clone(), job, watch, limit, grace, invocation: None }
+    }
+
+    /// The same, with what the record says of it.
+    pub(super) async fn known(mut self) -> Self {
+        let id = self.systemd.get::<Vec<u8>>(&self.job, UNIT, "InvocationID").await;
+        let digits = |octet: &u8| [octet >> 4, octet & 15].map(|digit| char::from_digit(digit.into(), 16));
+        let hexadecimal = |id: Vec<u8>| id.iter().flat_map(digits).flatten().collect::<String>();
+        self.invocation = id.ok().map(hexadecimal).filter(|id| !id.is_empty());
+        self
+    }
+
+    /// The run's id.
+    #[must_use]
+    pub const fn id(&self) -> &JobId {
+        &self.job
+    }
+
+    /// The unit's invocation: 32 hexadecimal digits, as in `_SYSTEMD_INVOCATION_ID` of the journal.
+    #[must_use]
+    pub fn invocation(&self) -> Option<&str> {
+        self.invocation.as_deref()
+    }
+
+    /// Waits for the end; brings it about at the time limit, or when `stopped` resolves, and then calls it so. What is left behind
+    /// may go on writing for a moment, until `silent` resolves. When this returns, neither a process of the job nor its unit is
+    /// left, as far as systemd says.
+    ///
+    /// # Errors
+    /// systemd does not answer; the end is then unknown.
+    pub async fn finish(
+        self,
+        stopped: impl Future<Output = Outcome>,
+        silent: impl Future<Output = ()>,
+    ) -> io::Result<Ended> {
+        let forced = self.last(stopped).await?;
+        let took = self.took().await;
+        let cut = forced.is_none() && timeout(LINGER, silent).await.is_err();
+        self.signal(Signal::KILL).await?;
+        let ended = timeout(VANISHING, self.ended()).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        self.remove().await;
+        let own = ended.map_or(Outcome::Cancelled, Exit::outcome);
+        // What systemd saw of the memory is in its own record of the unit.
+        Ok(Ended { outcome: forced.unwrap_or(own), took, cut, out_of_memory: false })
+    }
+
+    /// Waits for the end of the process, or for what is to end it: then tells it so, and gives it a grace.
+    async fn last(&self, stopped: impl Future<Output = Outcome>) -> Result<Option<Outcome>, Failed> {
+        let left = self.left().await;
+        let forced = tokio::select! {
+            ended = self.ended() => return ended.map(|_| None),
+            () = passed(left) => Outcome::TimedOut,
+            outcome = stopped => outcome,
+        };
+        self.signal(Signal::TERM).await?;
+        if let Ok(ended) = timeout(self.grace, self.ended()).await {
+            ended?;
+        }
+        Ok(Some(forced))
+    }
+
+    /// What is left of its time: it may have run under an earlier broker.
+    async fn left(&self) -> Option<Duration> {
+        Some(self.limit?.saturating_sub(self.took().await))
+    }
+
+    /// How long its process has run.
+    async fn took(&self) -> Duration {
+        let time = async |property| self.systemd.get::<u64>(&self.job, SERVICE, property).await.unwrap_or(0);
+        let began = time("ExecMainStartTimestampMonotonic").await;
+        let ended = match time("ExecMainExitTimestampMonotonic").await {
+            0 => monotonic(),
+            ended => ended,
+        };
+        if began == 0 { Duration::ZERO } else { Duration::from_micros(ended.saturating_sub(began)) }
+    }
+
+    /// Waits until its process has ended; `None` where systemd has forgotten how: somebody else stopped the unit.
+    async fn ended(&self) -> Result<Option<Exit>, Failed> {
+        loop {
+            match self.state().await? {
+                State::UnderWay => self.watch.came().await,
+                State::Ended(ended) => return Ok(Some(ended)),
+                State::Gone => return Ok(None),
+            }
+        }
+    }
+
+    pub(super) async fn state(&self) -> Result<State, Failed> {
+        let (systemd, job) = (&self.systemd, &self.job);
+        // In this order: what ended in between is seen to have.
+        let active: String = systemd.get(job, UNIT, "ActiveState").await?;
+        let ended: u64 = systemd.get(job, SERVICE, "ExecMainExitTimestampMonotonic").await?;
+        if ended == 0 {
+            let is_over = matches!(&*active, "inactive" | "failed");
+            return Ok(if is_over { State::Gone } else { State::UnderWay });
+        }
+        let result: String = systemd.get(job, SERVICE, "Result").await?;
+        Ok(State::Ended(Exit {
+            code: systemd.get(job, SERVICE, "ExecMainCode").await?,
+            status: systemd.get(job, SERVICE, "ExecMainStatus").await?,
+            is_late: result == "timeout",
+        }))
+    }
+
+    /// Sends a signal to every process of the unit. That there is none is no failure.
+    async fn signal(&self, signal: Signal) -> Result<(), Failed> {
+        let sent = self.systemd.ask::<()>("KillUnit", &(unit_name(&self.job), "all", signal.as_raw())).await;
+        match sent {
+            Err(Failed::Broken(error)) => Err(Failed::Broken(error)),
+            Ok(()) | Err(Failed::Refused(..)) => Ok(()),
+        }
+    }
+
+    /// Stops the unit, and has systemd forget it: only then it lets go of the descriptors that the job was given.
+    pub(super) async fn remove(&self) {
+        let unit = unit_name(&self.job);
+        let removed = async {
+            // There may be nothing to stop, or to forget; what counts is that it is gone.
+            drop(self.systemd.call("StopUnit", &(&unit, "replace")).await);
+            while self.systemd.has(&self.job).await? {
+                drop(self.systemd.call("ResetFailedUnit", &(&unit,)).await);
+                if self.systemd.has(&self.job).await? {
+                    self.watch.came().await;
+                }
+            }
+            Ok::<_, Failed>(())
+        };
+        match timeout(VANISHING, removed).await {
+            Ok(Ok(())) => {}
+            left => tracing::error!("{unit} is left: {left:?}"),
+        }
+    }
+}
+
+async fn passed(left: Option<Duration>) {
+    match left {
+        Some(left) => tokio::time::sleep(left).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Now, in the microseconds of systemd's timestamps (`CLOCK_MONOTONIC`).
+fn monotonic() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    let part = |number: i64| u64::try_from(number).unwrap_or(0);
+    part(now.tv_sec) * 1_000_000 + part(now.tv_nsec) / 1_000
+}

@@ -1,0 +1,193 @@
+//! From a service to a running unit, or to why it is none. Leaves no unit behind that did not start.
+
+use super::cause::cause;
+use super::running::{RunningUnit, State};
+use super::service::Service;
+use super::systemd::{Assigned, Failed, Systemd};
+use super::{JobId, NotStarted, unit_name};
+use crate::sys::{self, READY, TOLD};
+use rustix::io::Errno;
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::time::timeout;
+
+/// How long a process may take to become its program, from the order on.
+const STARTING: Duration = Duration::from_secs(30);
+
+/// A start that systemd has carried out (`JobRemoved` of org.freedesktop.systemd1(5)).
+const DONE: &str = "done";
+
+/// The line on which a unit's process says why it is not the program.
+#[derive(Debug)]
+struct Line {
+    end: AsyncFd<OwnedFd>,
+    heard: Vec<u8>,
+}
+
+impl Line {
+    /// What it says: nothing yet, that the process is the program, that it is gone without a word, or why it is not the program.
+    fn said(&mut self) -> io::Result<Option<Said>> {
+        let mut octets = [0; 16];
+        loop {
+            match rustix::io::read(self.end.get_ref(), &mut octets) {
+                Ok(0) => return Ok(Some(self.verdict())),
+                Ok(length) => self.heard.extend(octets.iter().take(length)),
+                Err(Errno::AGAIN) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn verdict(&self) -> Said {
+        match (self.heard.as_slice(), self.heard.last_chunk::<TOLD>()) {
+            ([], _) => Said::Nothing,
+            (&[READY], _) => Said::Program,
+            (_, Some(told)) => Said::Why(sys::NotStarted::heard(*told)),
+            (_, None) => Said::Why(sys::NotStarted { step: sys::Step::Start, errno: libc::EIO }),
+        }
+    }
+
+    /// Resolves when there is more to hear.
+    async fn more(&self) -> io::Result<()> {
+        self.end.readable().await?.clear_ready();
+        Ok(())
+    }
+}
+
+/// What a line said to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    Program,
+    Why(sys::NotStarted),
+}
+
+impl Systemd {
+    /// Starts a unit, and waits until its process is the program or has failed to be.
+    ///
+    /// # Errors
+    /// [`NotStarted`]; there is then no unit, unless even that can't be learnt.
+    pub async fn start(&self, mut service: Service) -> Result<RunningUnit, NotStarted> {
+        let watch = self.watched.watch(&service.job);
+        let (input, line) = service.post().map_err(|error| told(&error))?;
+        let end = rustix::io::ioctl_fionbio(&line, true)
+            .map_err(io::Error::from)
+            .and_then(|()| sys::watch(line, Interest::READABLE));
+        let line = Line { end: end.map_err(|error| told(&error))?, heard: Vec::new() };
+        // Where there is no line, nothing has been said yet.
+        drop(self.line().await.map_err(|error| told(&error))?);
+        self.order(&service, service.told(&self.program, &input)?).await?;
+        let (job, limit, grace) = (service.job.clone(), service.timeout, service.grace);
+        // What the process was given is its own: the ends of its output, above all.
+        drop((service, input));
+        let unit = RunningUnit::new(self, job, watch, (limit, grace));
+        // One that takes too long was stopped by the user that it runs as, and counts as started: nobody can say that it was not.
+        match timeout(STARTING, unit.verdict(line)).await.unwrap_or(Ok(())) {
+            Ok(()) => Ok(unit.known().await),
+            Err(why) => {
+                unit.remove().await;
+                Err(why)
+            }
+        }
+    }
+
+    /// Has systemd make the unit and queue its start.
+    async fn order(&self, service: &Service, told: Vec<Assigned<'_>>) -> Result<(), NotStarted> {
+        let beside: Vec<(&str, Vec<Assigned<'_>>)> = Vec::new();
+        let ordered = self.call("StartTransientUnit", &(service.unit(), "fail", told, beside)).await;
+        match ordered {
+            Ok(_) => Ok(()),
+            Err(Failed::Refused(name, words)) => {
+                Err(NotStarted::failed(libc::EINVAL, format!("systemd refuses the unit: {name}: {words}")))
+            }
+            Err(Failed::Broken(error)) => match self.has(&service.job).await {
+                Ok(true) => Ok(()),
+                Ok(false) => {
+                    Err(NotStarted::failed(libc::ENOTCONN, format!("systemd was not told: {error}")))
+                }
+                Err(_) => Err(NotStarted::Unknown(format!("systemd does not answer: {error}"))),
+            },
+        }
+    }
+
+    /// Whether the job has a unit.
+    pub(super) async fn has(&self, job: &JobId) -> Result<bool, Failed> {
+        match self.ask::<zbus::OwnedObjectPath>("GetUnit", &(unit_name(job),)).await {
+            Ok(_) => Ok(true),
+            Err(failed) if failed.is("NoSuchUnit") => Ok(false),
+            Err(failed) => Err(failed),
+        }
+    }
+
+    /// Finds the unit of a job that an earlier broker started, running or ended; `None` where there is none.
+    ///
+    /// # Errors
+    /// The line to systemd broke.
+    pub async fn adopt(
+        &self,
+        job: &JobId,
+        limit: Option<Duration>,
+        grace: Duration,
+    ) -> io::Result<Option<RunningUnit>> {
+        let watch = self.watched.watch(job);
+        if !self.has(job).await? {
+            return Ok(None);
+        }
+        Ok(Some(RunningUnit::new(self, job.clone(), watch, (limit, grace)).known().await))
+    }
+}
+
+fn told(error: &io::Error) -> NotStarted {
+    let numbers = [(ErrorKind::PermissionDenied, libc::EACCES), (ErrorKind::NotConnected, libc::ENOTCONN)];
+    let errno = numbers.iter().find(|(kind, _)| *kind == error.kind()).map_or(libc::EIO, |(_, errno)| *errno);
+    NotStarted::failed(error.raw_os_error().unwrap_or(errno), error)
+}
+
+impl RunningUnit {
+    /// Waits until the process is the program, or will never be. Only the line itself says that it is; where the unit is over and
+    /// the line says nothing, nobody was there to take what was posted.
+    async fn verdict(&self, mut line: Line) -> Result<(), NotStarted> {
+        let mut is_silent = false;
+        loop {
+            let over = self.over().await;
+            match line.said().map_err(|error| told(&error))? {
+                Some(Said::Program) => return Ok(()),
+                Some(Said::Why(why)) => return Err(NotStarted::failed(why.errno, why)),
+                Some(Said::Nothing) => is_silent = true,
+                None => {}
+            }
+            if let Some(why) = over {
+                return Err(why);
+            }
+            tokio::select! {
+                more = line.more(), if !is_silent => more.map_err(|error| told(&error))?,
+                () = self.watch.came() => {}
+            }
+        }
+    }
+
+    /// Why there will be no process, or is none any more.
+    async fn over(&self) -> Option<NotStarted> {
+        let unit = unit_name(&self.job);
+        let failed = |what: &str| {
+            Some(NotStarted::failed(libc::EAGAIN, format!("systemd did not start {unit}: {what}")))
+        };
+        let result = self.watch.start();
+        if let Some(result) = result.as_deref().filter(|result| *result != DONE) {
+            return failed(result);
+        }
+        match self.state().await {
+            Ok(State::Ended(ended)) => match ended.exited().and_then(|status| cause(status, &unit)) {
+                Some(why) => Some(why),
+                None => failed(&ended.to_string()),
+            },
+            // Until its start has been carried out, a unit is as inactive as after its end.
+            Ok(State::Gone) if result.is_some() => failed("it is gone"),
+            Ok(State::Gone | State::UnderWay) => None,
+            Err(error) => Some(NotStarted::Unknown(io::Error::from(error).to_string())),
+        }
+    }
+}

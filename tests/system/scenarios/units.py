@@ -1,0 +1,322 @@
+"""Commands that systemd runs: as transient units, which outlive the broker."""
+
+import json
+import re
+
+from machine import equal, holds, until
+
+from . import scenario
+from .runs import environment
+
+POLICY = """
+[allow]
+groups = ["webops"]
+"""
+
+# Each a program, and properties of its unit.
+COMMANDS = {
+    "both": ('["/bin/sh", "-c", "echo to stdout; echo to stderr >&2"]', ""),
+    "exit": ('["/bin/sh", "-c", "exit {code}"]\nargs = [{ name = "code", integer = { max = 255 } }]', ""),
+    "die": ('["/bin/sh", "-c", "kill -{signal} $$"]\nargs = [{ name = "signal", one-of = ["TERM", "KILL"] }]', ""),
+    "cat": ('["/usr/bin/cat"]\nstdin = "bytes"', ""),
+    "odd": ('["/usr/bin/printf", "<%s>", "$HOME", "${{HOME}}", "%h", "$$", "a b", "\\"", "{text}"]\n'
+            'args = [{ name = "text", text = { max-length = 40 } }]', ""),
+    "environment": ('["/usr/bin/env", "-0"]', ""),
+    "environment-direct": ('["/usr/bin/env", "-0"]\nrunner = "direct"', None),
+    "shape": ('["/usr/libexec/udsadmin-tests/shape"]', ""),
+    "shape-direct": ('["/usr/libexec/udsadmin-tests/shape"]\nrunner = "direct"', None),
+    "shape-as-wendy": ('["/usr/libexec/udsadmin-tests/shape"]\nrun-as = "wendy"', ""),
+    "secret": ('["/usr/bin/cat", "{key}", "{file}"]\nargs = [{ name = "key", secret = { max-length = 40 } },\n'
+               ' { name = "file", path = { under = ["/etc"], pass = "fd" } }]', ""),
+    "stubborn": ('["/usr/libexec/udsadmin-tests/stubborn"]\ntimeout = "2s"', ""),
+    "pause": ('["/usr/bin/sleep", "86414"]', ""),
+    "leave": ('["/bin/sh", "-c", "setsid sleep 86415 >/dev/null 2>&1 </dev/null & exit {code}"]\n'
+              'args = [{ name = "code", integer = { max = 255 } }]', ""),
+    "quiet": ('["/bin/sh", "-c", "sleep 3; touch /run/marks/quiet; exit 7"]', ""),
+    "slow": ('["/bin/sh", "-c", "echo before; sleep 3; echo after; exit 7"]', ""),
+    "vanishing": ('["/usr/libexec/udsadmin-tests/vanishing"]', ""),
+    "no-such-place": ('["/usr/bin/touch", "/run/marks/no-such-place"]', 'ReadWritePaths = ["/nonexistent"]'),
+    "no-such-slice": ('["/usr/bin/touch", "/run/marks/no-such-slice"]', 'Slice = "a--b.slice"'),
+    "sandboxed": ('["/usr/bin/touch", "{path}"]\nargs = [{ name = "path", one-of = ["/etc/x", "/var/lib/x"] }]',
+                  'ProtectSystem = "strict", ReadWritePaths = ["/var/lib"]'),
+    "filtered": ('["/usr/bin/true"]\nrun-as = "wendy"', 'SystemCallFilter = ["@system-service"], NoExecPaths = ["/"], '
+                 'ExecPaths = ["/usr/bin", "/usr/lib", "/usr/lib64"]'),
+}
+
+# One value for each property that a policy may set.
+PROPERTIES = {
+    "BindPaths": '["/run/marks:/mnt"]', "BindReadOnlyPaths": '["-/nonexistent:/mnt", "/run/marks:/srv:norbind"]',
+    "CacheDirectory": '["x"]', "ConfigurationDirectory": '["x"]', "ExecPaths": '["/usr"]', "InaccessiblePaths": '["/srv"]',
+    "KeyringMode": '"private"', "LockPersonality": "true", "LogsDirectory": '["x"]', "MemoryDenyWriteExecute": "true",
+    "MountAPIVFS": "true", "NoExecPaths": '["/srv"]', "OOMScoreAdjust": "500", "PrivateDevices": "true", "PrivateIPC": "true",
+    "PrivateMounts": "true", "PrivateNetwork": "true", "PrivateTmp": "true", "PrivateUsers": "true", "ProcSubset": '"all"',
+    "ProtectClock": "true", "ProtectControlGroups": "true", "ProtectHome": '"read-only"', "ProtectHostname": "true",
+    "ProtectKernelLogs": "true", "ProtectKernelModules": "true", "ProtectKernelTunables": "true",
+    "ProtectProc": '"invisible"', "ProtectSystem": '"strict"', "ReadOnlyPaths": '["/srv"]', "ReadWritePaths": '["-/x", "/var"]',
+    "RemoveIPC": "true", "RestrictAddressFamilies": '["AF_UNIX"]', "RestrictFileSystems": '["~tmpfs"]',
+    "RestrictNamespaces": '["~user"]', "RestrictRealtime": "true", "RestrictSUIDSGID": "true", "RuntimeDirectory": '["x"]',
+    "StateDirectory": '["x/y"]', "SystemCallArchitectures": '["native"]', "SystemCallFilter": '["~@mount", "swapon"]',
+    "TemporaryFileSystem": '["/srv:ro"]', "CPUAccounting": "true", "CPUQuota": '"150%"', "CPUWeight": "50",
+    "DeviceAllow": '["/dev/null rw"]', "DevicePolicy": '"closed"', "IOAccounting": "true", "IOWeight": "50",
+    "IPAccounting": "true", "IPAddressAllow": '["localhost", "10.0.0.0/8", "fe80::/10"]', "IPAddressDeny": '["any"]',
+    "MemoryAccounting": "true", "MemoryHigh": '"1G"', "MemoryLow": '"1M"', "MemoryMax": '"512M"', "MemoryMin": "4096",
+    "MemorySwapMax": '"infinity"', "Slice": '"jobs.slice"', "TasksAccounting": "true", "TasksMax": "100",
+    "OOMPolicy": '"kill"',
+}
+
+
+def command(name, definition):
+    text, properties = definition
+    unit = "" if properties is None else f'runner = "unit"\nunit = {{ {properties} }}\n'
+    return f'[commands.{name}]\nexec = {text}\n{unit}[[commands.{name}.allow]]\ngroups = ["webops"]\n'
+
+
+def with_units(rig):
+    rig.policy(POLICY + "".join(command(name, definition) for name, definition in COMMANDS.items()))
+
+
+def ask(rig, text):
+    """As alice, who waits: systemd takes longer to start a unit than the broker to start a child."""
+    return rig.ask("alice", text, patience=20)
+
+
+def units(rig):
+    """Our units, loaded for whatever reason, and their files."""
+    listed = rig.systemctl("list-units", "--all", "--plain", "--no-legend", "udsadmin-job-*").well().text
+    return listed + rig.shell("ls /run/systemd/transient | grep udsadmin-job || true").well().text
+
+
+def nothing_left(rig):
+    """A run that has been answered has left nothing; the facts of it go with the record of its end."""
+    equal(units(rig), "", "units")
+    until(lambda: not rig.shell("ls /var/lib/udsadmin-broker/units").text, "no fact is left")
+
+
+@scenario
+def a_unit_has_the_output_the_input_and_the_end_of_its_program(rig):
+    with_units(rig)
+    reply = ask(rig, "both\n")
+    reply.must_be(200, "exit", code="0")
+    equal((reply.stdout, reply.stderr), (b"to stdout\n", b"to stderr\n"), "streams")
+    equal(ask(rig, b"cat <5\nhello").stdout, b"hello", "its input")
+    ask(rig, "die TERM\n").must_be(211, "signal", name="TERM")
+    ask(rig, "die KILL\n").must_be(211, "signal", name="KILL")
+    for code in (1, 64, 126, 255):
+        ask(rig, f"exit {code}\n").must_be(210, "exit", code=str(code))
+    nothing_left(rig)
+
+
+@scenario
+def a_program_that_ends_like_systemd_when_it_fails_to_start_one_has_run(rig):
+    with_units(rig)
+    for code in (200, 203, 217, 226):
+        for _ in range(4):
+            ask(rig, f"leave {code}\n").must_be(210, "exit", code=str(code))
+    until(lambda: not rig.processes("sleep 86415"), "what they left behind is gone")
+    nothing_left(rig)
+
+
+@scenario
+def no_argument_of_a_unit_is_changed_on_its_way(rig):
+    with_units(rig)
+    reply = ask(rig, "odd '$UDSADMIN_UID %n'\n")
+    equal(reply.stdout, b'<$HOME><${HOME}><%h><$$><a b><"><$UDSADMIN_UID %n>', "arguments")
+
+
+@scenario
+def a_unit_has_the_environment_of_any_run_and_its_invocation(rig):
+    with_units(rig)
+    rig.systemctl("set-environment", "FOREIGN=1").well()
+    found, direct = (environment(ask(rig, f"{name}\n")) for name in ("environment", "environment-direct"))
+    rig.systemctl("unset-environment", "FOREIGN").well()
+    holds(re.fullmatch("[0-9a-f]{32}", found.pop("INVOCATION_ID")), "an invocation")
+    for one in (found, direct):
+        holds(one.pop("UDSADMIN_JOB") and one.pop("UDSADMIN_COMMAND"), "a job and a command")
+    equal(found, direct, "the environment")
+
+
+@scenario
+def a_unit_finds_itself_in_the_same_place_as_any_run(rig):
+    with_units(rig)
+    found, direct = (json.loads(ask(rig, f"{name}\n").stdout) for name in ("shape", "shape-direct"))
+    holds("udsadmin-job-" in found.pop("cgroup") and "udsadmin-broker" in direct.pop("cgroup"), "the unit's own cgroup")
+    for one in (found, direct):
+        descriptors = one.pop("descriptors")
+        equal((sorted(descriptors), descriptors["0"]), (["0", "1", "2"], "/dev/null"), "descriptors")
+    equal(found, direct, "ids, groups, session, umask, directory, signals and limits")
+    wendy = json.loads(ask(rig, "shape-as-wendy\n").stdout)
+    uid, gid = (int(rig.run("id", flag, user="wendy").text) for flag in ("-u", "-g"))
+    groups = sorted(int(group) for group in rig.run("id", "-G", user="wendy").text.split())
+    equal((wendy["ids"], wendy["groups"]), ([uid] * 3 + [gid] * 3, groups), "ids and groups")
+    equal(wendy["no new privileges"], "1", "no_new_privs")
+
+
+@scenario
+def a_unit_is_handed_secrets_and_files_like_any_run(rig):
+    with_units(rig)
+    reply = ask(rig, "secret key=hunter2 file=/etc/hostname\n")
+    reply.must_be(200, "exit", code="0")
+    equal(reply.stdout, b"hunter2rig\n", "what it read from its descriptors")
+    holds("hunter2" not in rig.root("journalctl", "-o", "export", f"--after-cursor={rig.cursor}").text, "a secret")
+
+
+@scenario
+def a_unit_that_can_not_start_was_not_started_and_says_why(rig):
+    with_units(rig)
+    ask(rig, "vanishing\n").must_be(200)
+    program = "/usr/libexec/udsadmin-tests/vanishing"
+    rig.shell(f"cp {program} {program}.away; printf '#!/nonexistent\\n' >{program}; rm /run/marks/vanishing").well()
+    try:
+        ask(rig, "vanishing\n").must_be(502, "exec-failed", errno="2")
+        ask(rig, "no-such-place\n").must_be(502, "exec-failed", errno="1")
+        ask(rig, "no-such-slice\n").must_be(502, "exec-failed")
+    finally:
+        rig.root("mv", f"{program}.away", program).well()
+    for name in ("vanishing", "no-such-place", "no-such-slice"):
+        rig.no_mark(name)
+    reasons = [event.get("UDSADMIN_REASON", "") for event in rig.events("finished", 4)]
+    holds(any("226/NAMESPACE" in reason for reason in reasons), f"the step in {reasons}")
+    nothing_left(rig)
+
+
+@scenario
+def a_unit_without_systemd_is_not_started(rig):
+    with_units(rig)
+    rig.drop_in("udsadmin-broker.service", "[Service]\nInaccessiblePaths=/run/systemd/private /run/dbus\n")
+    reply = ask(rig, "both\nenvironment-direct\n")
+    reply.finals[0].must_be(502, "exec-failed")
+    reply.finals[1].must_be(200, "exit", code="0")
+    reason = rig.events("finished", 2)[0]["UDSADMIN_REASON"]
+    holds("systemd can't be reached" in reason, f"the reason: {reason}")
+
+
+@scenario
+def the_record_names_the_invocation_that_the_journal_knows(rig):
+    with_units(rig)
+    told = environment(ask(rig, "environment\n"))
+    event = rig.events("finished")[-1]
+    equal(event["UDSADMIN_INVOCATION"], told["INVOCATION_ID"], "the invocation")
+    unit = f"udsadmin-job-{event['UDSADMIN_JOB']}.service"
+    known = [entry for entry in rig.journal(UNIT=unit) if entry.get("INVOCATION_ID") == told["INVOCATION_ID"]]
+    holds(known, f"systemd's own entries about {unit} have it, too")
+
+
+@scenario
+def a_time_limit_and_a_cancel_end_the_whole_unit(rig):
+    with_units(rig)
+    ask(rig, "stubborn\n").must_be(212, "timeout")
+    holds(rig.marked("stubborn"), "the child in a session of its own was there")
+    until(lambda: not rig.processes("86412|udsadmin-tests/stubborn"), "no process of it is left")
+    with rig.session("alice") as session:
+        session.say("pause\n")
+        until(lambda: rig.processes("sleep 86414"), "the program runs")
+        session.say("cancel\n")
+        reply = session.final()
+        reply = reply if reply.finals[0].code == 213 else session.final()
+        reply.must_be(213, "cancelled")
+    nothing_left(rig)
+
+
+@scenario
+def a_unit_that_somebody_else_stops_was_cancelled(rig):
+    with_units(rig)
+    with rig.session("alice") as session:
+        session.say("pause\n")
+        until(lambda: rig.processes("sleep 86414"), "the program runs")
+        rig.systemctl("stop", "udsadmin-job-*").well()
+        session.final().must_be(213, "cancelled")
+    nothing_left(rig)
+
+
+@scenario
+def a_sandbox_keeps_out_what_it_says(rig):
+    with_units(rig)
+    ask(rig, "sandboxed /var/lib/x\n").must_be(200)
+    ask(rig, "sandboxed /etc/x\n").must_be(210)
+    holds(rig.exists("/var/lib/x") and not rig.exists("/etc/x"), "it wrote where it may alone")
+    ask(rig, "filtered\n").must_be(200)
+    nothing_left(rig)
+
+
+@scenario
+def every_property_that_a_policy_may_set_is_one_of_this_systemd(rig):
+    table = rig.root("cat", "/usr/share/udsadmin/policy.schema.json").well().out
+    known = json.loads(table)["definitions"]["unit-of-a-command"]["properties"]
+    equal(sorted(PROPERTIES), sorted(known), "the properties that are tried here")
+    names = {f"p{number}": (name, value) for number, (name, value) in enumerate(PROPERTIES.items())}
+    rig.policy(POLICY + "".join(command(key, ('["/usr/bin/true"]', f"{n} = {v}")) for key, (n, v) in names.items()))
+    reply = ask(rig, "".join(f"{key}\n" for key in names))
+    ended = {name: final.code for (name, _), final in zip(names.values(), reply.finals)}
+    equal({name: code for name, code in ended.items() if code != 200}, {}, "those that did not run")
+    nothing_left(rig)
+
+
+@scenario
+def a_unit_outlives_a_restart_of_the_broker_and_its_end_is_recorded(rig):
+    with_units(rig)
+    for end in ("restart", "kill"):
+        with rig.session("alice") as session:
+            session.say("quiet\n")
+            rig.events("started")
+            until(lambda: rig.processes("sleep 3"), "the program runs")
+            if end == "restart":
+                rig.systemctl("restart", "udsadmin-broker.service").well()
+            else:
+                rig.kill("udsadmin-broker.service", "KILL")
+                rig.systemctl("start", "udsadmin-broker.service").well()
+            session.final().must_be(599, "unknown-outcome")
+        until(lambda: rig.marked("quiet"), "it ran on to its end")
+        event = rig.events("finished")[-1]
+        equal((event["UDSADMIN_EXIT"], event["UDSADMIN_USER"]), ("7", "alice"), "its end")
+        holds(event["UDSADMIN_INVOCATION"] and int(event["UDSADMIN_MS"]) >= 2500, f"its invocation and its time: {event}")
+        ask(rig, f"job {event['UDSADMIN_JOB']}\n").must_be(200)
+        nothing_left(rig)
+        rig.shell("rm /run/marks/quiet").well()
+        rig.since_now()
+
+
+@scenario
+def a_unit_of_an_earlier_broker_can_be_cancelled(rig):
+    with_units(rig)
+    job = detached(rig)
+    rig.systemctl("restart", "udsadmin-broker.service").well()
+    rig.ask("bob", f"cancel job={job}\n")
+    holds(rig.processes("sleep 86414"), "it is alice's")
+    ask(rig, f"cancel job={job}\n").must_be(200)
+    until(lambda: not rig.processes("sleep 86414"), "it is gone")
+    equal(rig.events("finished")[-1]["UDSADMIN_EXIT"], "cancelled", "its end")
+    nothing_left(rig)
+
+
+def detached(rig):
+    reply = ask(rig, "run pause detach=yes\n")
+    reply.must_be(202, "accepted")
+    until(lambda: rig.processes("sleep 86414"), "the program runs")
+    return reply.finals[0].fields["job"]
+
+
+@scenario
+def a_unit_is_not_lost_when_systemd_executes_itself_anew(rig):
+    with_units(rig)
+    with rig.session("alice") as session:
+        session.say("slow\n")
+        until(lambda: rig.processes("sleep 3"), "the program runs")
+        rig.systemctl("daemon-reexec").well()
+        reply = session.final()
+    reply.must_be(210, "exit", code="7")
+    equal(reply.stdout, b"before\nafter\n", "its output")
+    nothing_left(rig)
+
+
+@scenario
+def a_hundred_units_one_after_another_leave_nothing(rig):
+    with_units(rig)
+    pid = rig.pid("udsadmin-broker.service")
+    ask(rig, "both\n").must_be(200)
+    before = rig.shell(f"ls /proc/{pid}/fd | wc -l; ls /proc/1/fd | wc -l; ls /proc/{pid}/task | wc -l").text
+    for _ in range(10):
+        ask(rig, "both\n" * 10).must_be_all(*[200] * 10)
+    after = rig.shell(f"ls /proc/{pid}/fd | wc -l; ls /proc/1/fd | wc -l; ls /proc/{pid}/task | wc -l").text
+    equal(after.split()[:2], before.split()[:2], "descriptors of the broker and of systemd")
+    nothing_left(rig)
+
