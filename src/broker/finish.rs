@@ -44,9 +44,7 @@ impl Service {
         let finished = self.ended(entry, &grant, &known.facts.id, over);
         self.trail.note(&finished.optional("UDSADMIN_INVOCATION", invocation)).await;
         self.jobs.end(&known, over);
-        if is_unit(&grant) {
-            self.units.strike(&known.facts.id).await;
-        }
+        self.forget_unit(&grant, &known.facts.id).await;
         if let Some(claimed) = claimed {
             claimed.end(over).await;
         }
