@@ -46,9 +46,7 @@ impl Service {
         let finished = finished.optional("UDSADMIN_OOM", out_of_memory.then_some("yes"));
         self.trail.note(&finished.optional("UDSADMIN_INVOCATION", invocation)).await;
         self.jobs.end(&known, over);
-        if is_unit(&grant) {
-            self.units.strike(&known.facts.id).await;
-        }
+        self.forget_unit(&grant, &known.facts.id).await;
         if let Some(claimed) = claimed {
             claimed.end(over).await;
         }

@@ -7,10 +7,9 @@ use super::quota::Share;
 use super::service::{Ordered, Service, Session};
 use super::stop::Stop;
 use super::tokens::{Begun, Claim, Claimed};
-use super::units::is_unit;
 use super::wire::{NotRun, Passing, Report};
-use crate::audit::{Event, Kind};
-use crate::execution::{self, JobEnds, JobId, NotProven, Proven, Running, Streams, Tail, plan, prove};
+use crate::audit::{Event, Kind, Recorded};
+use crate::execution::{self, JobEnds, JobId, NotProven, Proven, Room, Running, Streams, Tail, plan, prove};
 use crate::identity::{Account, Peer};
 use crate::limits::{Place, Places};
 use crate::policy::{Decision, Denial, Grant, Shown, decide};
@@ -212,35 +211,40 @@ impl Service {
         id: JobId,
         input: OwnedFd,
     ) -> Result<(Running, Arc<Known>, Streams), NotRun> {
-        let grant = &*Arc::clone(proven.grant());
-        let Outlet { streams, ends: [stdout, stderr], tail } =
-            outlet(grant).map_err(|error| internal("the pipes of a run", &error))?;
-        let (room, recorded) = self.make_room(entry, grant, &id).await?;
-        let account = match self.make_ready(grant).await {
-            Ok(account) => account,
-            Err(error) => return Err(self.not_started(entry, grant, id, &error).await),
-        };
-        let plan = plan(proven, &account, entry.peer, id.clone());
-        let known = Known::new(self.facts(entry, grant, &id), tail, entry.stop.clone());
+        let grant = Arc::clone(proven.grant());
+        let outlet = outlet(&grant).map_err(|error| internal("the pipes of a run", &error))?;
+        let on_record = self.make_room(entry, &grant, &id).await?;
+        match self.begin_run(entry, proven, (id.clone(), input, outlet), on_record).await {
+            Ok(begun) => Ok(begun),
+            Err(error) => Err(self.not_started(entry, &grant, id, &error).await),
+        }
+    }
+
+    /// Starts what is on record. It is known from before its start, and forgotten where that fails.
+    async fn begin_run(
+        &self,
+        entry: &Entry<'_>,
+        proven: Proven,
+        (id, input, outlet): (JobId, OwnedFd, Outlet),
+        (room, recorded): (Room, Recorded),
+    ) -> io::Result<(Running, Arc<Known>, Streams)> {
+        let grant = Arc::clone(proven.grant());
+        let account = self.make_ready(&grant).await?;
+        let Outlet { streams, ends: [stdout, stderr], tail } = outlet;
+        let known = Known::new(self.facts(entry, &grant, &id), tail, entry.stop.clone());
+        let plan = plan(proven, &account, entry.peer, id);
         self.jobs.add(&known);
-        let ready = match self.note_unit(entry, grant, &known.facts).await {
-            Ok(()) => announce(entry, grant, &known, &streams).await,
-            Err(error) => Err(error),
+        let started = async {
+            self.note_unit(entry, &grant, &known.facts).await?;
+            announce(entry, &grant, &known, &streams).await?;
+            execution::launch(plan, [input, stdout, stderr], (room, &self.surroundings), recorded).await
         };
-        let started = match ready {
-            Ok(()) => {
-                execution::launch(plan, [input, stdout, stderr], (room, &self.surroundings), recorded).await
-            }
-            Err(error) => Err(error),
-        };
-        match started {
+        match started.await {
             Ok(job) => Ok((job, known, streams)),
             Err(error) => {
                 self.jobs.forget(&known);
-                if is_unit(grant) {
-                    self.units.strike(&id).await;
-                }
-                Err(self.not_started(entry, grant, id, &error).await)
+                self.forget_unit(&grant, &known.facts.id).await;
+                Err(error)
             }
         }
     }

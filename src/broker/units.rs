@@ -58,7 +58,7 @@ impl Units {
     }
 
     /// There is nothing more to do about a run.
-    pub(super) async fn strike(&self, id: &JobId) {
+    async fn strike(&self, id: &JobId) {
         let gone = id.clone();
         if let Err(error) = self.aside(move |ledger| ledger.remove(&gone)).await {
             tracing::error!("what is known of job {id} can't be removed: {error}");
@@ -94,6 +94,13 @@ impl Service {
             keep: (facts.keep.time, facts.keep.output.0),
         };
         self.units.note(fact).await
+    }
+
+    /// There is nothing more to do about a run of this grant.
+    pub(super) async fn forget_unit(&self, grant: &Grant, id: &JobId) {
+        if is_unit(grant) {
+            self.units.strike(id).await;
+        }
     }
 
     /// Takes over the runs of an earlier broker: waits for the end of each in a task of its own, and puts it on the record.
