@@ -193,7 +193,7 @@ impl From<Value> for Vec<u8> {
 }
 
 /// One argument as the peer gave it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Argument {
     /// By its place in the order that the command declares.
     Positional(Value),
@@ -202,7 +202,7 @@ pub enum Argument {
 }
 
 /// A request to run a command of the policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Request {
     /// Which command.
     pub command: CommandName,

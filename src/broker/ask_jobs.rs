@@ -46,7 +46,8 @@ impl Service {
     /// Tells of one run, gives its tail, and where it is followed, tells of its end.
     pub(super) async fn show_job(&self, reader: &Reader<'_>, id: &JobId, follow: bool) {
         let Reader { session, run, peer, stop } = *reader;
-        let Some(job) = self.job_for(peer, id, Builtin::Job) else {
+        let wish = Wish::Job { id: id.clone(), follow };
+        let Some(job) = self.job_for(peer, id, &wish).await else {
             return answer_with(session, run, Vec::new(), Answer::NoSuchJob).await;
         };
         if job.facts.uid != peer.uid && !self.note_reach(Kind::JobRead, peer, &job).await {
@@ -70,7 +71,7 @@ impl Service {
 
     /// Has one run end.
     pub(super) async fn cancel_job(&self, peer: &Peer, id: &JobId) -> Answer {
-        match self.job_for(peer, id, Builtin::Cancel) {
+        match self.job_for(peer, id, &Wish::Cancel(id.clone())).await {
             None => Answer::NoSuchJob,
             Some(job) if job.over().is_some() => Answer::JobIsOver,
             Some(job) if !self.note_reach(Kind::JobCancelled, peer, &job).await => {
@@ -84,9 +85,15 @@ impl Service {
     }
 
     /// The run of that id, where it is the peer's own, or the policy lets it reach those of others.
-    fn job_for(&self, peer: &Peer, id: &JobId, builtin: Builtin) -> Option<Arc<Known>> {
+    async fn job_for(&self, peer: &Peer, id: &JobId, wish: &Wish) -> Option<Arc<Known>> {
         let job = self.jobs.find(id)?;
-        (job.facts.uid == peer.uid || self.reaches_others(peer, builtin)).then_some(job)
+        if job.facts.uid == peer.uid || self.reaches_others(peer, wish.builtin()) {
+            return Some(job);
+        }
+        let reason = format!("the job is one of {}", job.facts.user);
+        let event = Event::denied_builtin(peer, wish.builtin(), wish, &reason);
+        self.trail.note(&event.decision("deny", Origin::DEFAULT_DENY)).await;
+        None
     }
 
     fn reaches_others(&self, peer: &Peer, builtin: Builtin) -> bool {

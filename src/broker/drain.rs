@@ -7,11 +7,13 @@ use crate::execution::{Streams, Tail};
 use crate::policy::{Delivery, OnDisconnect};
 use crate::protocol::reply::Kind;
 use crate::sys;
+use rustix::fs::{Mode, OFlags, open};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::task::consume_budget;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -52,6 +54,12 @@ pub(super) async fn read_for_nobody(
     tokio::select! { _ = all => {}, () = lingered => {} }
 }
 
+/// The same pipe by a description of our own: whether reading it blocks is not for the server to say, who has the other one.
+fn reopened(pipe: &OwnedFd) -> io::Result<OwnedFd> {
+    let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
+    Ok(open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?)
+}
+
 /// One stream, and what becomes of it.
 struct Keeping<'a> {
     kind: Kind,
@@ -68,8 +76,10 @@ impl Keeping<'_> {
     }
 
     async fn try_drain(&self, pipe: &OwnedFd) -> io::Result<()> {
-        let pipe = sys::watch(pipe.try_clone()?, Interest::READABLE)?;
+        let pipe = sys::watch(reopened(pipe)?, Interest::READABLE)?;
         loop {
+            // However much one job writes, others have their turn.
+            consume_budget().await;
             let mut ready = pipe.readable().await?;
             match ready.try_io(|pipe| self.take(pipe)) {
                 Ok(Ok(0)) => return Ok(()),

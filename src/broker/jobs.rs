@@ -51,7 +51,7 @@ pub(super) struct Facts {
     pub(super) uid: Uid,
     pub(super) user: String,
     pub(super) command: CommandName,
-    /// The request, without what is secret.
+    /// The request, without what is secret; of a long one, the beginning.
     pub(super) request: String,
     pub(super) began: SystemTime,
     pub(super) keep: Keep,
@@ -116,6 +116,15 @@ impl Known {
         row.push(("request", request.clone()));
         row.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
+}
+
+/// Characters of a request that are told of a run.
+const REQUEST: usize = 400;
+
+/// The request as rows tell it.
+pub(super) fn in_short(request: &str) -> String {
+    let short: String = request.chars().take(REQUEST).collect();
+    if short.len() < request.len() { short + "…" } else { short }
 }
 
 /// How a run ended, as the record and the rows say it.

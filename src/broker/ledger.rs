@@ -70,6 +70,9 @@ impl Ledger {
             let path = entry.path();
             match read(&path) {
                 Ok(fact) => facts.push(fact),
+                Err(error) if error.kind() != io::ErrorKind::InvalidData => {
+                    tracing::error!("{}: {error}", path.display());
+                }
                 Err(error) => {
                     let removed = fs::remove_file(&path);
                     tracing::warn!("{} is no fact ({error}); removed: {removed:?}", path.display());
@@ -83,7 +86,7 @@ impl Ledger {
 fn read<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
     let mut octets = Vec::new();
     File::open(path)?.take(FILE_MAX).read_to_end(&mut octets)?;
-    postcard::from_bytes(&octets).map_err(io::Error::other)
+    postcard::from_bytes(&octets).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 #[cfg(test)]

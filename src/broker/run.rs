@@ -2,11 +2,11 @@
 
 use super::force::InForce;
 use super::input::{Stdin, stdin};
-use super::jobs::{Facts, Known};
+use super::jobs::{Facts, Known, in_short};
 use super::quota::Share;
 use super::service::{Ordered, Service, Session};
 use super::stop::Stop;
-use super::tokens::{Begun, Claim, Claimed};
+use super::tokens::{Asked, Begun, Claim, Claimed};
 use super::wire::{NotRun, Passing, Report};
 use crate::audit::{Event, Kind, Recorded};
 use crate::execution::{self, JobEnds, JobId, NotProven, Proven, Room, Running, Streams, Tail, plan, prove};
@@ -125,7 +125,10 @@ impl Service {
         }
         self.check_client(entry).await?;
         let grant = Arc::new(self.judge(entry).await?);
-        let claimed = match self.claim(entry).await? {
+        if let Err(denial) = grant.admits_detachment(entry.wanted.detach) {
+            return Err(self.refuse(entry, &denial).await);
+        }
+        let claimed = match self.claim(entry, &input).await? {
             Some(Claim::Fresh(claimed)) => Some(claimed),
             Some(Claim::Again(begun)) => return Ok(Start::Before(begun)),
             None | Some(Claim::Taken | Claim::TooMany) => None,
@@ -151,10 +154,16 @@ impl Service {
     }
 
     /// What the run's token is, where it has one.
-    async fn claim(&self, entry: &Entry<'_>) -> Result<Option<Claim>, NotRun> {
+    async fn claim(&self, entry: &Entry<'_>, input: &Stdin) -> Result<Option<Claim>, NotRun> {
         let Some(token) = &entry.wanted.token else { return Ok(None) };
-        let spelling = spell(entry.shown.request());
-        match self.tokens.claim(entry.peer.uid, token, &spelling).await {
+        let octets = input.read().map_err(|error| internal("the input of a run", &error))?;
+        let has_more = entry.shown.request() != entry.request || input.octets.is_some();
+        let asked = Asked {
+            spelling: spell(entry.shown.request()),
+            digest: self.tokens.digest(entry.request, &octets),
+            has_more,
+        };
+        match self.tokens.claim(entry.peer.uid, token, &asked).await {
             Claim::Taken => Err(NotRun::TokenTaken),
             Claim::TooMany => Err(NotRun::TooManyTokens),
             known @ (Claim::Fresh(_) | Claim::Again(_)) => Ok(Some(known)),
@@ -255,7 +264,7 @@ impl Service {
             uid: entry.peer.uid,
             user: entry.peer.user(),
             command: grant.command().clone(),
-            request: spell(entry.shown.request()),
+            request: in_short(&spell(entry.shown.request())),
             began: (self.clock)(),
             keep: grant.terms().delivery.keep,
         }

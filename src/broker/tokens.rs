@@ -4,9 +4,10 @@ use super::jobs::Over;
 use super::ledger::Ledger;
 use crate::execution::JobId;
 use crate::identity::Uid;
-use crate::request::Token;
+use crate::request::{Request, Token};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,12 +32,27 @@ pub struct Tokens {
     known: Mutex<HashMap<Named, Arc<First>>>,
     ledger: Option<Ledger>,
     clock: fn() -> SystemTime,
+    /// The key of digests: this process's own.
+    key: RandomState,
+}
+
+/// What is asked for under a token.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    /// The request, without what is secret.
+    pub(super) spelling: String,
+    /// Of all of it: its secrets and its input, too.
+    pub(super) digest: u64,
+    /// Whether there is more to it than the spelling.
+    pub(super) has_more: bool,
 }
 
 /// The first run of a token.
 #[derive(Debug)]
 struct First {
     request: String,
+    /// Of all that was asked for; `None` where an earlier broker knew it, which left nothing of secrets behind.
+    digest: Option<u64>,
     phase: watch::Sender<Phase>,
 }
 
@@ -98,24 +114,29 @@ impl Tokens {
         let known = facts.into_iter().filter_map(|begun| {
             let named = (Uid::new(begun.uid).ok()?, begun.token.clone());
             let (request, phase) = (begun.request.clone(), watch::Sender::new(Phase::Begun(begun)));
-            Some((named, Arc::new(First { request, phase })))
+            Some((named, Arc::new(First { request, digest: None, phase })))
         });
         let known = Mutex::new(known.collect());
-        Ok(Arc::new(Self { known, ledger, clock }))
+        Ok(Arc::new(Self { known, ledger, clock, key: RandomState::new() }))
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<Named, Arc<First>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What tells one request and its input from another. Says nothing to whoever has not the key, which nobody is given.
+    pub(super) fn digest(&self, request: &Request, input: &[u8]) -> u64 {
+        self.key.hash_one((request, input))
+    }
+
     /// What this token of this user is. Waits where its run is just being started.
-    pub(super) async fn claim(self: &Arc<Self>, uid: Uid, token: &Token, request: &str) -> Claim {
+    pub(super) async fn claim(self: &Arc<Self>, uid: Uid, token: &Token, asked: &Asked) -> Claim {
         loop {
-            let first = match self.look(&(uid, token.clone()), request) {
+            let first = match self.look(&(uid, token.clone()), asked) {
                 Ok(first) => first,
                 Err(claim) => return *claim,
             };
-            if first.request != request {
+            if !first.is_of(asked) {
                 return Claim::Taken;
             }
             let mut phase = first.phase.subscribe();
@@ -127,7 +148,7 @@ impl Tokens {
     }
 
     /// The first run of a token; where there is none, the token is now claimed.
-    fn look(self: &Arc<Self>, named: &Named, request: &str) -> Result<Arc<First>, Box<Claim>> {
+    fn look(self: &Arc<Self>, named: &Named, asked: &Asked) -> Result<Arc<First>, Box<Claim>> {
         let mut known = self.known();
         self.forget_old(&mut known);
         if let Some(first) = known.get(named) {
@@ -136,8 +157,8 @@ impl Tokens {
         if known.len() >= ALL || known.keys().filter(|(uid, _)| *uid == named.0).count() >= PER_USER {
             return Err(Box::new(Claim::TooMany));
         }
-        let first =
-            Arc::new(First { request: request.to_owned(), phase: watch::Sender::new(Phase::Starting) });
+        let (request, digest) = (asked.spelling.clone(), Some(asked.digest));
+        let first = Arc::new(First { request, digest, phase: watch::Sender::new(Phase::Starting) });
         known.insert(named.clone(), Arc::clone(&first));
         let (tokens, named) = (Arc::clone(self), named.clone());
         Err(Box::new(Claim::Fresh(Claimed { tokens, first, named, begun: None, has_started: false })))
@@ -172,6 +193,12 @@ impl Tokens {
 }
 
 impl First {
+    /// Whether this is what was asked for. What can't be told from another request is another.
+    fn is_of(&self, asked: &Asked) -> bool {
+        let is_same = self.digest.map_or(!asked.has_more, |digest| digest == asked.digest);
+        is_same && self.request == asked.spelling
+    }
+
     /// Whether its run is one of this process's, and not over.
     fn is_under_way(self: &Arc<Self>, begun: &Begun) -> bool {
         begun.over.is_none() && Arc::strong_count(self) > 1

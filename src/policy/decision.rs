@@ -3,7 +3,7 @@
 use super::command::RunAs;
 use super::demand::{Demand, Need};
 use super::origin::Origin;
-use super::terms::Terms;
+use super::terms::{OnDisconnect, Terms};
 use crate::request::{ArgumentName, CommandName, Value};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -136,6 +136,18 @@ impl Grant {
             (Some(octets), Some(limit)) if u64::try_from(octets).is_ok_and(|it| it <= limit.0) => Ok(()),
             (Some(_), Some(limit)) => Err(self.bad_input(&format!("must be at most {limit} long"))),
         }
+    }
+
+    /// Whether nobody need wait for it, where that is asked for.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn admits_detachment(&self, is_asked_for: bool) -> Result<(), Denial> {
+        if is_asked_for && self.terms.delivery.on_disconnect == OnDisconnect::Term {
+            let text = "is not possible: this command ends when its client is gone";
+            return Err(Denial::bad_argument("detach", text, self.rule.clone()));
+        }
+        Ok(())
     }
 
     /// The refusal of this grant for a demand that is not met. What is told is what the policy says; `why` is for the

@@ -10,6 +10,9 @@ use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::time::{Instant, sleep_until};
 
+/// What a pipe holds at most, for whoever is not root (`fs.pipe-max-size`, pipe(7)).
+const PIPE_MAX: usize = 1024 * 1024;
+
 /// How often a tail that somebody else keeps is looked at for more.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -191,7 +194,8 @@ impl Output {
 
     /// Keeps what there still is to read of a job that is over: as much as a pipe holds, and for nobody else.
     pub(super) fn keep_the_rest(&mut self, block: &mut [u8], room: &mut Option<u64>) {
-        while let Source::Pipe(pipe) = &self.source {
+        for _ in 0..PIPE_MAX / BLOCK {
+            let Source::Pipe(pipe) = &self.source else { return };
             // Not by the event loop, which may not have heard of it yet.
             match rustix::io::read(pipe, &mut *block) {
                 Ok(octets @ 1..) => self.keep(within(block.get(..octets).unwrap_or_default(), room)),

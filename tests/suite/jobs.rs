@@ -194,6 +194,7 @@ fn another_user_can_not_tell_a_run_from_none_and_an_administrator_sees_all_on_re
     for line in [format!("job {job}"), format!("cancel job={job}")] {
         let (his, none) = (ask(STRANGER, &line), ask(STRANGER, &line.replace(&job, "000000000000")));
         assert_eq!((his.code(), his.last.text), (422, none.last.text));
+        world.broker().line_with(&["denied", &line, "DECISION=deny"]);
     }
     assert_eq!((ask(STRANGER, "jobs").rows().len(), ask(STRANGER, "jobs all").code()), (0, 403));
     assert_eq!(ask(61_235, "jobs").rows().len(), 0);
@@ -373,4 +374,29 @@ fn a_token_whose_run_nobody_saw_the_end_of_is_unknown_and_runs_no_second() {
     assert_eq!((first.code(), again.code(), marks(&world)), (599, 599, 1));
     assert_eq!(first.field("job"), again.field("job"));
     world.gate().open();
+}
+
+#[test]
+fn a_command_that_ends_with_its_client_can_not_be_detached_from_it() {
+    let world = world();
+    let answer = world.client().ask("heed detach=yes");
+    assert_eq!((answer.code(), &*answer.field("name"), marks(&world)), (422, "detach", 0));
+}
+
+#[test]
+fn the_same_token_with_another_input_is_another_request() {
+    let world = world();
+    let ask = |input: &str| world.client().send(format!("cat id=t <3\n{input}")).answer();
+    assert_eq!(ask("AAA").output(), ["AAA"]);
+    assert_eq!((ask("AAA").output(), ask("BBB").code()), (vec!["AAA".to_owned()], 422));
+}
+
+#[test]
+fn a_request_of_any_length_is_listed_in_short() {
+    let world = world();
+    let longest = "\u{100000}".repeat(1000);
+    assert_eq!(world.client().ask(&format!("say {longest} {longest}")).code(), 200);
+    let listed = world.client().ask("jobs");
+    assert_eq!((listed.code(), listed.rows().len()), (200, 1));
+    assert!(fact(&listed, "request").len() < 2048);
 }

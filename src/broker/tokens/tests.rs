@@ -22,12 +22,16 @@ fn alice() -> Uid {
     Uid::new(1000).unwrap()
 }
 
+fn asked(spelling: &str) -> Asked {
+    Asked { spelling: spelling.to_owned(), digest: 1, has_more: false }
+}
+
 fn token(text: &str) -> Token {
     text.parse().unwrap()
 }
 
 async fn fresh(tokens: &Arc<Tokens>, text: &str) -> Claimed {
-    let claim = tokens.claim(alice(), &token(text), "backup daily").await;
+    let claim = tokens.claim(alice(), &token(text), &asked("backup daily")).await;
     let Claim::Fresh(claimed) = claim else { panic!("{claim:?}") };
     claimed
 }
@@ -39,7 +43,7 @@ async fn run(tokens: &Arc<Tokens>, text: &str) -> (JobId, Claimed) {
 }
 
 async fn again(tokens: &Arc<Tokens>, text: &str) -> (JobId, Option<Over>) {
-    let claim = tokens.claim(alice(), &token(text), "backup daily").await;
+    let claim = tokens.claim(alice(), &token(text), &asked("backup daily")).await;
     let Claim::Again(begun) = claim else { panic!("{claim:?}") };
     (begun.job, begun.over)
 }
@@ -69,8 +73,8 @@ async fn a_token_is_its_users_own_and_its_requests_own() {
     assert_eq!(again(&tokens, "a").await, (job.clone(), None));
     claimed.end(DONE).await;
     assert_eq!(again(&tokens, "a").await, (job, Some(DONE)));
-    assert!(matches!(tokens.claim(alice(), &token("a"), "backup weekly").await, Claim::Taken));
-    let bob = tokens.claim(Uid::new(1001).unwrap(), &token("a"), "backup daily").await;
+    assert!(matches!(tokens.claim(alice(), &token("a"), &asked("backup weekly")).await, Claim::Taken));
+    let bob = tokens.claim(Uid::new(1001).unwrap(), &token("a"), &asked("backup daily")).await;
     assert!(matches!(bob, Claim::Fresh(_)));
 }
 
@@ -131,5 +135,17 @@ async fn one_user_has_so_many_tokens_and_no_more() {
     for number in 0..PER_USER {
         held.push(run(&tokens, &number.to_string()).await);
     }
-    assert!(matches!(tokens.claim(alice(), &token("more"), "backup daily").await, Claim::TooMany));
+    assert!(matches!(tokens.claim(alice(), &token("more"), &asked("backup daily")).await, Claim::TooMany));
+}
+
+#[tokio::test]
+async fn what_is_asked_for_with_another_secret_or_input_is_another_request_and_so_is_what_can_not_be_told() {
+    let folder = Folder::new();
+    let tokens = folder.open();
+    let (_, claimed) = run(&tokens, "a").await;
+    claimed.end(DONE).await;
+    let more = |digest| Asked { has_more: true, digest, ..asked("backup daily") };
+    assert!(matches!(tokens.claim(alice(), &token("a"), &more(1)).await, Claim::Again(_)));
+    assert!(matches!(tokens.claim(alice(), &token("a"), &more(2)).await, Claim::Taken));
+    assert!(matches!(folder.open().claim(alice(), &token("a"), &more(1)).await, Claim::Taken));
 }

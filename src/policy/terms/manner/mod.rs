@@ -142,6 +142,12 @@ impl Reader<'_> {
             let message = "root has what bounding leaves to it; ambient is for other users: write bounding";
             self.error(&item.span(), message);
         }
+        if let Some(item) = inner(table, "limits", "nproc").filter(|_| run_as.uid == Uid::ROOT) {
+            self.error(
+                &item.span(),
+                "nproc does not bind root (setrlimit(2)); write tasks-max beside limits",
+            );
+        }
         self.variables_fit(table, arguments);
         let sealed = ["private-tmp", "read-only"].into_iter().filter_map(|key| table.get(key));
         let sealed = sealed.filter(|item| item.get_ref().as_bool() != Some(false)).map(toml::Spanned::span);

@@ -106,7 +106,7 @@ fn directories_are_absolute_and_have_one_spelling() {
 
 #[test]
 fn limits_have_the_units_of_their_kind() {
-    let keys = "limits = { nofile = 1024, cpu = \"2min\", fsize = \"1GiB\", as = \"512M\", core = 0, stack = \"8B\", nproc = { soft = 5, hard = \"infinity\" } }";
+    let keys = "run-as = \"postgres\"\nlimits = { nofile = 1024, cpu = \"2min\", fsize = \"1GiB\", as = \"512M\", core = 0, stack = \"8B\", nproc = { soft = 5, hard = \"infinity\" } }";
     let told: Vec<String> = manner(keys)
         .limits
         .iter()
@@ -130,8 +130,9 @@ fn limits_have_the_units_of_their_kind() {
     refused("limits = { fsize = \"99999999999TiB\" }", "\"512MiB\"");
     refused("limits = { nofile = \"1K\" }", "without quotes");
     refused("limits = { nofile = -1 }", "0 or more");
-    refused("limits = { nproc = { soft = 6, hard = 5 } }", "soft is at most hard");
-    refused("limits = { nproc = { soft = 6 } }", "both soft and hard");
+    refused("run-as = \"postgres\"\nlimits = { nproc = { soft = 6, hard = 5 } }", "soft is at most hard");
+    refused("run-as = \"postgres\"\nlimits = { nproc = { soft = 6 } }", "both soft and hard");
+    refused("limits = { nproc = 6 }", "does not bind root");
     refused("limits = { nofiles = 6 }", "did you mean \"nofile\"?");
 }
 

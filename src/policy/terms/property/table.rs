@@ -11,7 +11,7 @@ const RESOURCES: &str = "As in systemd.resource-control(5).";
 const SERVICE: &str = "As in systemd.service(5).";
 
 /// Every one of them was set in a started unit of systemd 252 and 257.
-pub(super) const KNOWN: [Known; 62] = [
+pub(super) const KNOWN: [Known; 61] = [
     exec("BindPaths", Binds),
     exec("BindReadOnlyPaths", Binds),
     exec("CacheDirectory", Directories),
@@ -30,7 +30,6 @@ pub(super) const KNOWN: [Known; 62] = [
     exec("PrivateMounts", Truth),
     exec("PrivateNetwork", Truth),
     exec("PrivateTmp", Truth),
-    exec("PrivateUsers", Truth),
     exec("ProcSubset", Word(&["all", "pid"])),
     exec("ProtectClock", Truth),
     exec("ProtectControlGroups", Truth),
@@ -77,7 +76,8 @@ pub(super) const KNOWN: [Known; 62] = [
 ];
 
 /// Names, of which one that ends with `*` is a beginning, and why a policy sets none of them.
-pub(super) const REFUSED: [(&[&str], &str); 9] = [
+pub(super) const REFUSED: [(&[&str], &str); 10] = [
+    (&["PrivateUsers"], "a user namespace would lack the ids that run-as gives"),
     (&["ExecStart*", "ExecStop*", "ExecReload*", "ExecCondition"], "exec says what runs"),
     (&["User", "Group", "SupplementaryGroups", "DynamicUser", "PAMName"], "run-as says as whom it runs"),
     (&["Standard*", "TTY*", "Utmp*"], "standard input, output and error are the client's"),
