@@ -3,7 +3,7 @@
 use super::force::Version;
 use super::wire::{Order, Report};
 use super::{Packet, Packets};
-use crate::request::{Request, Wanted, Wish};
+use crate::request::{JobId, Request, Wanted, Wish};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -81,6 +81,14 @@ impl Connection {
     /// Those of sending: nothing was done.
     pub async fn fulfil(&self, run: u32, wish: Wish) -> io::Result<()> {
         self.packets.send(&Order::Fulfil { run, wish }, &[]).await
+    }
+
+    /// Takes up a run again that an earlier broker has started.
+    ///
+    /// # Errors
+    /// Those of sending.
+    pub async fn rejoin(&self, run: u32, job: &JobId) -> io::Result<()> {
+        self.packets.send(&Order::Rejoin { run, job: job.clone() }, &[]).await
     }
 
     /// Asks for the end of a run. Whether the broker is still there to hear it, [`next`](Self::next) tells.

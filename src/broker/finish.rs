@@ -4,6 +4,7 @@ use super::drain::read_for_nobody;
 use super::jobs::{Known, Over, exit};
 use super::run::{Entry, UnderWay, report, report_with};
 use super::service::{Service, Session};
+use super::stop::Stop;
 use super::tokens::Begun;
 use super::units::is_unit;
 use super::wire::Report;
@@ -12,6 +13,7 @@ use crate::execution::{Ended, JobId};
 use crate::policy::Grant;
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 impl Service {
@@ -86,6 +88,25 @@ impl Service {
             None => begun.over,
         };
         report(entry.session, &ended(run, &id, over.unwrap_or(Over::UNKNOWN))).await;
+    }
+}
+
+impl Service {
+    /// Tells a session that has taken up a run again of its end.
+    pub(super) async fn rejoin(&self, session: &Arc<Session>, (run, stop): (u32, &Stop), id: &JobId) {
+        let known = self.jobs.find(id).filter(|job| job.facts.uid == session.peer.uid);
+        let Some(job) = known else {
+            return report(session, &ended(run, id, Over::UNKNOWN)).await;
+        };
+        job.is_read_by(session);
+        let over = tokio::select! {
+            over = tell_end(session, &job) => over,
+            _ = stop.heard() => {
+                job.stop.follow(stop);
+                tell_end(session, &job).await
+            }
+        };
+        report(session, &ended(run, id, over.unwrap_or(Over::UNKNOWN))).await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! The runs that there is something to tell of: those under way, and for a while those that are over. Starts and ends none.
 
+use super::service::Session;
 use super::stop::Stop;
 use super::wire::Row;
 use crate::execution::{JobId, Outcome, Tail};
@@ -65,6 +66,8 @@ pub(super) struct Known {
     pub(super) stop: Stop,
     since: Instant,
     over: watch::Sender<Option<Over>>,
+    /// The session that has taken it up again.
+    reader: watch::Sender<Option<Arc<Session>>>,
 }
 
 /// All runs that are known.
@@ -82,12 +85,31 @@ struct Kept {
 
 impl Known {
     pub(super) fn new(facts: Facts, tail: Tail, stop: Stop) -> Arc<Self> {
-        Arc::new(Self { facts, tail, stop, since: Instant::now(), over: watch::Sender::new(None) })
+        Arc::new(Self {
+            facts,
+            tail,
+            stop,
+            since: Instant::now(),
+            over: watch::Sender::new(None),
+            reader: watch::Sender::new(None),
+        })
     }
 
     /// What it came to, if it is over.
     pub(super) fn over(&self) -> Option<Over> {
         *self.over.borrow()
+    }
+
+    /// A session reads it again.
+    pub(super) fn is_read_by(&self, session: &Arc<Session>) {
+        self.reader.send_replace(Some(Arc::clone(session)));
+    }
+
+    /// Waits for a session that reads it again.
+    pub(super) async fn reader(&self) -> Option<Arc<Session>> {
+        let mut reader = self.reader.subscribe();
+        let come = reader.wait_for(Option::is_some).await;
+        come.ok().and_then(|reader| reader.clone())
     }
 
     /// Waits for its end.

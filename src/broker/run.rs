@@ -7,6 +7,7 @@ use super::quota::Share;
 use super::service::{Ordered, Service, Session};
 use super::stop::Stop;
 use super::tokens::{Asked, Begun, Claim, Claimed};
+use super::units::is_unit;
 use super::wire::{NotRun, Passing, Report};
 use crate::audit::{Event, Kind, Recorded};
 use crate::execution::{self, JobEnds, JobId, NotProven, Proven, Room, Running, Streams, Tail, plan, prove};
@@ -244,7 +245,7 @@ impl Service {
         let plan = plan(proven, &account, entry.peer, id);
         self.jobs.add(&known);
         let started = async {
-            self.note_unit(entry, &grant, &known.facts).await?;
+            self.note_unit(entry, &grant, (&known, &streams)).await?;
             announce(entry, &grant, &known, &streams).await?;
             execution::launch(plan, [input, stdout, stderr], (room, &self.surroundings), recorded).await
         };
@@ -355,6 +356,7 @@ async fn announce(entry: &Entry<'_>, grant: &Grant, known: &Known, streams: &Str
     let passing = Passing {
         output_limit: delivery.output_limit.map(|size| size.0),
         stall_timeout: delivery.stall_timeout,
+        outlives: is_unit(grant),
     };
     let starts = Report::Starts { run: entry.run, job: known.facts.id.clone(), passing };
     let read = [streams.stdout.as_fd(), streams.stderr.as_fd(), known.tail.as_fd()];

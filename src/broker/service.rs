@@ -2,17 +2,19 @@
 //! decides for itself; what the server says counts for nothing in that.
 
 use super::door::{Doors, Foreign, still_open};
+use super::finish::ended;
 use super::force::Version;
-use super::jobs::Jobs;
+use super::jobs::{Jobs, Over};
 use super::quota::Quotas;
 use super::run::report;
 use super::stop::Stop;
+use super::store::Store;
 use super::tokens::Tokens;
 use super::units::Units;
 use super::wire::{Answer, NotRun, Order, Report};
 use super::{Packet, Packets, Policies};
 use crate::audit::{Event, Kind, Trail};
-use crate::execution::Surroundings;
+use crate::execution::{JobId, Surroundings};
 use crate::files::Trust;
 use crate::identity::{Namespace, Peer, Uid};
 use crate::limits::Places;
@@ -56,6 +58,8 @@ pub struct Service {
     pub tokens: Arc<Tokens>,
     /// What is known of the runs that outlive this process.
     pub units: Units,
+    /// What systemd holds for the broker after this one.
+    pub store: Store,
     /// The tasks of the runs under way.
     pub tasks: TaskTracker,
     /// Cancelled when no further run may start.
@@ -175,6 +179,9 @@ impl Service {
                 Ok(Some(Packet { value: Order::Cancel { run }, .. })) => {
                     stops.get(&run).inspect(|stop| stop.cancel());
                 }
+                Ok(Some(Packet { value: Order::Rejoin { run, job }, .. })) => {
+                    self.see_rejoined(session, (run, job), &mut stops).await;
+                }
                 Ok(Some(Packet { value: Order::Cap { run }, .. })) => {
                     stops.get(&run).inspect(|stop| stop.cap());
                 }
@@ -199,6 +206,25 @@ impl Service {
         let (service, session) = (Arc::clone(self), Arc::clone(session));
         self.tasks.spawn(async move {
             service.run(&session, ordered, &stop).await;
+            stop.cancel();
+            drop(place);
+        });
+    }
+
+    /// Has a task of its own tell of the end of a run that an earlier broker has started, if there is a place for it.
+    async fn see_rejoined(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        (run, job): (u32, JobId),
+        stops: &mut Stops,
+    ) {
+        let Some(place) = self.orders.take(session.peer.uid) else {
+            return report(session, &ended(run, &job, Over::UNKNOWN)).await;
+        };
+        let stop = self.stop(run, stops);
+        let (service, session) = (Arc::clone(self), Arc::clone(session));
+        self.tasks.spawn(async move {
+            service.rejoin(&session, (run, &stop), &job).await;
             stop.cancel();
             drop(place);
         });

@@ -31,6 +31,11 @@ impl Stop {
         self.capped.cancel();
     }
 
+    /// The same word, where another has been given it.
+    pub(super) fn follow(&self, other: &Self) {
+        if other.is_capped() { self.cap() } else { self.cancel() }
+    }
+
     /// Waits for the word, and gives what its end is then to be called.
     pub(super) async fn heard(&self) -> Outcome {
         tokio::select! {

@@ -179,6 +179,16 @@ impl Tokens {
         });
     }
 
+    /// The run of this id, which an earlier broker has started, is over.
+    pub(super) async fn end(&self, job: &JobId, over: Over) {
+        let fact = self.known().values().find_map(|first| first.end(job, over, (self.clock)()));
+        if let Some(fact) = fact
+            && let Err(error) = self.put(fact).await
+        {
+            tracing::warn!("what became of job {job} will not be known after a restart: {error}");
+        }
+    }
+
     fn remove(&self, job: &JobId) {
         if let Some(Err(error)) = self.ledger.as_ref().map(|ledger| ledger.remove(job)) {
             tracing::warn!("the token of job {job} stays in the ledger: {error}");
@@ -193,6 +203,18 @@ impl Tokens {
 }
 
 impl First {
+    /// What is to be written of it, where it is of this run, which is over now.
+    fn end(&self, job: &JobId, over: Over, now: SystemTime) -> Option<Begun> {
+        let fact = match &*self.phase.borrow() {
+            Phase::Begun(begun) if begun.job == *job => {
+                Begun { over: Some(over), ended: Some(now), ..begun.clone() }
+            }
+            Phase::Begun(_) | Phase::Starting | Phase::Void => return None,
+        };
+        self.phase.send_replace(Phase::Begun(fact.clone()));
+        Some(fact)
+    }
+
     /// Whether this is what was asked for. What can't be told from another request is another.
     fn is_of(&self, asked: &Asked) -> bool {
         let is_same = self.digest.map_or(!asked.has_more, |digest| digest == asked.digest);

@@ -1,22 +1,28 @@
 //! The runs that are units of systemd, and so outlive the broker: what is known of each, and what the next broker does about it.
 
+use super::drain::read_for_nobody;
 use super::jobs::{Facts, Known, Over, exit};
 use super::ledger::Ledger;
 use super::run::Entry;
 use super::service::Service;
 use super::stop::Stop;
 use crate::audit::{Event, Kind};
-use crate::execution::{GRACE, JobId, Running, Tail};
+use crate::execution::{GRACE, JobId, Running, Streams, Tail};
 use crate::identity::Uid;
-use crate::policy::{Grant, Keep, Runner, Size};
+use crate::policy::{Delivery, Grant, Keep, OnDisconnect, Runner, Size};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 /// The folder of the facts, below that of all that outlives the broker.
 const FOLDER: &str = "units";
+
+/// How long a server that still reads a run's output has to say so, before it is read here.
+const REJOINING: Duration = Duration::from_secs(5);
 
 /// What is known of a run, from before its start until after the record of its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +38,9 @@ pub(super) struct Fact {
     timeout: Option<Duration>,
     /// How long it is told of after its end, and octets of each stream.
     keep: (Duration, u64),
+    /// Octets that it may write, if there is a limit.
+    output_limit: Option<u64>,
+    ends_with_its_client: bool,
 }
 
 /// Where the facts are; nowhere for a demonstration, which has no units.
@@ -76,11 +85,17 @@ pub(super) fn is_unit(grant: &Grant) -> bool {
 }
 
 impl Service {
-    /// Has the next broker know of a run, where there may be one before its end.
-    pub(super) async fn note_unit(&self, entry: &Entry<'_>, grant: &Grant, facts: &Facts) -> io::Result<()> {
+    /// Has the next broker know of a run, where there may be one before its end, and systemd hold for it what there is to read.
+    pub(super) async fn note_unit(
+        &self,
+        entry: &Entry<'_>,
+        grant: &Grant,
+        (known, streams): (&Known, &Streams),
+    ) -> io::Result<()> {
         if !is_unit(grant) {
             return Ok(());
         }
+        let (facts, delivery) = (&known.facts, &grant.terms().delivery);
         let fact = Fact {
             id: facts.id.clone(),
             uid: entry.peer.uid.raw(),
@@ -92,13 +107,17 @@ impl Service {
             began: facts.began,
             timeout: grant.terms().timeout,
             keep: (facts.keep.time, facts.keep.output.0),
+            output_limit: delivery.output_limit.map(|size| size.0),
+            ends_with_its_client: delivery.on_disconnect == OnDisconnect::Term,
         };
-        self.units.note(fact).await
+        self.units.note(fact).await?;
+        self.store.put(&facts.id, streams, &known.tail)
     }
 
     /// There is nothing more to do about a run of this grant.
     pub(super) async fn forget_unit(&self, grant: &Grant, id: &JobId) {
         if is_unit(grant) {
+            self.store.forget(id);
             self.units.strike(id).await;
         }
     }
@@ -110,39 +129,67 @@ impl Service {
     pub fn take_over(self: &Arc<Self>) -> io::Result<()> {
         for fact in self.units.all()? {
             let service = Arc::clone(self);
-            drop(self.tasks.spawn(async move { service.adopt(fact).await }));
+            match self.known_again(&fact) {
+                Ok(again) => drop(self.tasks.spawn(async move { service.adopt(fact, again).await })),
+                Err(error) => tracing::error!("job {}: nothing can be told of it: {error}", fact.id),
+            }
         }
+        self.store.forget_the_rest();
         Ok(())
     }
 
-    async fn adopt(&self, fact: Fact) {
-        let unit = self.surroundings.systemd.adopt(&fact.id, fact.timeout, GRACE).await;
-        let unit = match unit {
+    async fn adopt(&self, fact: Fact, (known, streams): (Arc<Known>, Option<Streams>)) {
+        let unit = match self.surroundings.systemd.adopt(&fact.id, fact.timeout, GRACE).await {
             Ok(unit) => unit,
             Err(error) => return tracing::error!("job {}: systemd does not tell of it: {error}", fact.id),
         };
         let invocation = unit.as_ref().and_then(|unit| unit.invocation().map(str::to_owned));
-        let known = match self.known_again(&fact) {
-            Ok(known) => known,
-            Err(error) => return tracing::error!("job {}: nothing can be told of it: {error}", fact.id),
-        };
         let over = match unit {
-            Some(unit) => tokio::select! {
-                // The broker after this one has it then.
-                () = self.draining.cancelled() => return,
-                ended = Running::Unit(Box::new(unit), Vec::new()).finish(known.stop.heard(), std::future::ready(())) => {
-                    Over::of(&fact.id, ended)
+            // The broker after this one has it then.
+            Some(unit) => {
+                match self.outlive(Running::Unit(Box::new(unit), Vec::new()), (&fact, &known), streams).await
+                {
+                    Some(over) => over,
+                    None => return,
                 }
-            },
+            }
             None => Over::UNKNOWN,
         };
         self.trail.note(&finished(&fact, over).optional("UDSADMIN_INVOCATION", invocation)).await;
         self.jobs.end(&known, over);
+        self.tokens.end(&fact.id, over).await;
+        self.store.forget(&fact.id);
         self.units.strike(&fact.id).await;
     }
 
-    /// Tells of it again: it can be asked for and cancelled. What it wrote, the broker that started it had in its hands.
-    fn known_again(&self, fact: &Fact) -> io::Result<Arc<Known>> {
+    /// Waits for the end of a run, and reads what it writes where no session takes it up again; `None` where the broker ends first.
+    async fn outlive(
+        &self,
+        running: Running,
+        (fact, known): (&Fact, &Arc<Known>),
+        streams: Option<Streams>,
+    ) -> Option<Over> {
+        let is_over = CancellationToken::new();
+        let Some(streams) = streams else {
+            let silent = std::future::ready(());
+            return tokio::select! {
+                () = self.draining.cancelled() => None,
+                ended = running.finish(known.stop.heard(), silent) => Some(Over::of(&fact.id, ended)),
+            };
+        };
+        let end = async {
+            let ended = tokio::select! {
+                () = self.draining.cancelled() => None,
+                ended = running.finish(known.stop.heard(), streams.hung_up()) => Some(ended),
+            };
+            is_over.cancel();
+            ended.map(|ended| Over::of(&fact.id, ended))
+        };
+        tokio::join!(end, read_again(fact, (known, &streams), &is_over)).0
+    }
+
+    /// Tells of it again: it can be asked for, followed and cancelled. With what systemd held of its output, if it did.
+    fn known_again(&self, fact: &Fact) -> io::Result<(Arc<Known>, Option<Streams>)> {
         let invalid = |error: &dyn std::fmt::Display| io::Error::other(error.to_string());
         let keep = Keep { time: fact.keep.0, output: Size(fact.keep.1) };
         let facts = Facts {
@@ -154,10 +201,31 @@ impl Service {
             began: fact.began,
             keep,
         };
-        let known = Known::new(facts, Tail::new(keep.output.0)?, Stop::default());
+        let (streams, tail) = match self.store.take(&fact.id) {
+            Some((streams, tail)) => (Some(streams), tail),
+            None => (None, Tail::new(keep.output.0)?),
+        };
+        let known = Known::new(facts, tail, Stop::default());
         self.jobs.add(&known);
-        Ok(known)
+        Ok((known, streams))
     }
+}
+
+/// Reads what the run writes, unless a session comes in time that does: then from when that one is gone.
+async fn read_again(fact: &Fact, (known, streams): (&Known, &Streams), is_over: &CancellationToken) {
+    let on_disconnect = if fact.ends_with_its_client { OnDisconnect::Term } else { OnDisconnect::Finish };
+    let delivery = Delivery {
+        output_limit: fact.output_limit.map(Size),
+        stall_timeout: None,
+        on_disconnect,
+        keep: known.facts.keep,
+    };
+    let session = tokio::select! {
+        session = known.reader() => session,
+        () = sleep(REJOINING) => None,
+        () = is_over.cancelled() => None,
+    };
+    read_for_nobody(session.as_deref(), (known, streams), &delivery, is_over).await;
 }
 
 /// The record of the end of a run that an earlier broker started.

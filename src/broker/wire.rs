@@ -36,6 +36,13 @@ pub enum Order {
         /// Its number.
         run: u32,
     },
+    /// Takes up a run again that an earlier broker has started, whose output the server still reads.
+    Rejoin {
+        /// The server's number for it, in the reports on it.
+        run: u32,
+        /// The run's id.
+        job: JobId,
+    },
     /// Asks for every policy that comes into force, the present one first. The first order, and the only one.
     Follow,
     /// Fulfils a wish of the client's.
@@ -127,6 +134,8 @@ pub struct Passing {
     pub output_limit: Option<u64>,
     /// How long its client may read nothing.
     pub stall_timeout: Option<Duration>,
+    /// Whether it outlives the broker, and can be [taken up again](Order::Rejoin).
+    pub outlives: bool,
 }
 
 /// Facts by name, in order.

@@ -13,6 +13,8 @@ pub struct Expected {
     pub name: &'static str,
     /// The type of socket.
     pub socket_type: SocketType,
+    /// What the names of descriptors begin with that an earlier process of this program has left with systemd, if it does.
+    pub left: Option<&'static str>,
 }
 
 /// Why the passed sockets can't be served.
@@ -48,15 +50,27 @@ impl fmt::Display for Unfit {
 
 impl std::error::Error for Unfit {}
 
-/// Takes the sockets that systemd passed to this process; every one must be of the expected kind.
+/// What systemd passed.
+#[derive(Debug)]
+pub struct Taken {
+    /// The sockets to serve.
+    pub sockets: Vec<OwnedFd>,
+    /// What an earlier process has left, by name.
+    pub left: Vec<(String, OwnedFd)>,
+}
+
+/// Takes what systemd passed to this process; every socket must be of the expected kind.
 ///
 /// # Errors
 /// [`Unfit`]: the program can't serve.
-pub fn take(expected: Expected) -> Result<Vec<OwnedFd>, Unfit> {
+pub fn take(expected: Expected) -> Result<Taken, Unfit> {
     #[expect(clippy::disallowed_methods, reason = "the environment is asked at the start alone")]
     let environment = |name: &str| std::env::var(name).ok();
     let passed = sys::take_passed_sockets(environment).map_err(Unfit::NotPassed)?;
-    check(passed, expected)
+    let is_left = |one: &Passed| expected.left.is_some_and(|prefix| one.name.starts_with(prefix));
+    let (left, sockets): (Vec<_>, Vec<_>) = passed.into_iter().partition(is_left);
+    let left = left.into_iter().map(|Passed { name, fd }| (name, fd)).collect();
+    Ok(Taken { sockets: check(sockets, expected)?, left })
 }
 
 fn check(passed: Vec<Passed>, expected: Expected) -> Result<Vec<OwnedFd>, Unfit> {
@@ -101,7 +115,7 @@ mod tests {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 
-    const LINE: Expected = Expected { name: "line", socket_type: SocketType::STREAM };
+    const LINE: Expected = Expected { name: "line", socket_type: SocketType::STREAM, left: None };
 
     fn passed(name: &str, fd: impl Into<OwnedFd>) -> Vec<Passed> {
         vec![Passed { name: name.to_owned(), fd: fd.into() }]
@@ -139,7 +153,7 @@ mod tests {
         let pair = || UnixStream::pair().unwrap().0;
         assert!(text(check(passed("web\n", pair()), LINE)).contains("FileDescriptorName=web\\n"));
         assert!(text(check(Vec::new(), LINE)).contains("FileDescriptorName=line"));
-        let broker = Expected { name: "line", socket_type: SocketType::SEQPACKET };
+        let broker = Expected { name: "line", socket_type: SocketType::SEQPACKET, left: None };
         assert!(text(check(passed("line", pair()), broker)).contains("wrong type"));
     }
 }

@@ -44,11 +44,12 @@ pub fn main() -> ExitCode {
 /// The whole program, with this command line.
 #[must_use]
 pub fn main_with(words: impl Iterator<Item = OsString>) -> ExitCode {
-    let expected = Expected { name: "broker", socket_type: SocketType::SEQPACKET };
+    let left = Some(broker::STORED);
+    let expected = Expected { name: "broker", socket_type: SocketType::SEQPACKET, left };
     start::main(&BROKER_PROGRAM, words, expected, serve)
 }
 
-async fn serve(beginning: Beginning) -> Result<(), Failure> {
+async fn serve(mut beginning: Beginning) -> Result<(), Failure> {
     let trail = Arc::new(beginning.trail(&BROKER_PROGRAM));
     let path = &beginning.options.policy;
     let mut fresh =
@@ -60,7 +61,8 @@ async fn serve(beginning: Beginning) -> Result<(), Failure> {
     };
     policy::look_for_limits(&mut fresh.loaded, &surroundings);
     let policies = policies(&beginning, fresh, (&trail, &surroundings)).await?;
-    let service = service(&beginning, surroundings, Arc::new(policies), trail)?;
+    let store = broker::Store::of(std::mem::take(&mut beginning.left));
+    let service = service(&beginning, (surroundings, store), Arc::new(policies), trail)?;
     Ok(serve_all(Arc::new(service), beginning.sockets).await?)
 }
 
@@ -91,7 +93,7 @@ async fn policies(
 
 fn service(
     beginning: &Beginning,
-    surroundings: Surroundings,
+    (surroundings, store): (Surroundings, broker::Store),
     policies: Arc<Policies>,
     trail: Arc<Trail>,
 ) -> io::Result<Service> {
@@ -110,6 +112,7 @@ fn service(
         jobs: broker::Jobs::default(),
         tokens: broker::Tokens::open(options.state().as_deref(), clock::now)?,
         units: broker::Units::open(options.state().as_deref())?,
+        store,
         tasks: TaskTracker::new(),
         draining: CancellationToken::new(),
         ending: CancellationToken::new(),

@@ -41,7 +41,7 @@ pub fn main() -> ExitCode {
 /// The whole program, with this command line.
 #[must_use]
 pub fn main_with(words: impl Iterator<Item = OsString>) -> ExitCode {
-    start::main(&SERVER, words, Expected { name: "line", socket_type: SocketType::STREAM }, serve)
+    start::main(&SERVER, words, Expected { name: "line", socket_type: SocketType::STREAM, left: None }, serve)
 }
 
 async fn serve(beginning: Beginning) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! How both daemons begin and end: options, sockets, logs, policy, signals. Knows neither program's work.
 
-use super::activation::{self, Expected};
+use super::activation::{self, Expected, Taken};
 use super::options::{Options, Parsed, Program};
 use super::{log, notify, policy};
 use crate::audit::{Journal, Terminal, Trail};
@@ -37,6 +37,8 @@ pub struct Beginning {
     pub options: Options,
     /// Its listening sockets.
     pub sockets: Vec<OwnedFd>,
+    /// What an earlier process of this program has left with systemd, by name.
+    pub left: Vec<(String, OwnedFd)>,
     /// The soft and hard limit of open descriptors that it was started with.
     pub descriptors: (u64, u64),
 }
@@ -110,14 +112,14 @@ fn begin<F: Future<Output = Result<(), Failure>>>(
 ) -> Result<(), Failure> {
     // Requests hold secrets: no process of the same user reads our memory, and no core dump has it (PR_SET_DUMPABLE(2const)).
     nix::sys::prctl::set_dumpable(false).map_err(io::Error::from)?;
-    let sockets = activation::take(expected).map_err(Failure::config)?;
+    let Taken { sockets, left } = activation::take(expected).map_err(Failure::config)?;
     let _log = log::start(goes_to_the_journal(), program.name);
     let descriptors = raise_descriptors()?;
     let runtime = Builder::new_current_thread().enable_all().thread_keep_alive(FOREVER).build()?;
     runtime.block_on(async {
         let first = spawn_blocking(|| ());
         first.await.map_err(io::Error::other)?;
-        serve(Beginning { options, sockets, descriptors }).await
+        serve(Beginning { options, sockets, left, descriptors }).await
     })
 }
 

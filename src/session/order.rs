@@ -78,6 +78,23 @@ impl From<NotRun> for Stopped {
     }
 }
 
+/// The way back to a run after the broker that started it has ended.
+pub(super) struct WayBack {
+    context: Arc<Context>,
+    client: OwnedFd,
+    number: u32,
+}
+
+impl WayBack {
+    /// Takes the run up again with the next broker, which systemd starts for it; `None` where there is none.
+    pub(super) async fn go(self, job: JobId) -> Option<Arc<Connection>> {
+        let connection = Connection::open(&self.context.broker, self.client.as_fd()).await;
+        let connection = connection.map_err(|error| tracing::warn!("job {job} is lost: {error}")).ok()?;
+        connection.rejoin(self.number, &job).await.ok()?;
+        Some(Arc::new(connection))
+    }
+}
+
 /// Everything that an order takes.
 pub(super) struct Ordering {
     context: Arc<Context>,
@@ -103,6 +120,12 @@ impl Ordering {
         number: u32,
     ) -> Self {
         Self { context: Arc::clone(context), judge, client, link, number }
+    }
+
+    /// The way back to the run that is ordered.
+    pub(super) fn way_back(&self) -> io::Result<WayBack> {
+        let (context, client) = (Arc::clone(&self.context), self.client.try_clone()?);
+        Ok(WayBack { context, client, number: self.number })
     }
 
     pub(super) const fn number(&self) -> u32 {

@@ -1,7 +1,7 @@
 //! A run as its client sees it: ordered from the broker, its output passed on, its end told once. Starts nothing itself.
 
 use super::ending::{End, View};
-use super::order::{Begun, Errand, Ordering, Stopped, Watch};
+use super::order::{Begun, Errand, Ordering, Stopped, Watch, WayBack};
 use super::pipes::{Output, block};
 use crate::broker::{Connection, Packet, Report, Row};
 use crate::execution::JobId;
@@ -28,6 +28,8 @@ enum Phase {
     Starting(Starting),
     /// The broker has the order.
     Ordered(Arc<Connection>),
+    /// The broker is gone, and the next one is to take the run up again.
+    Rejoining(Pin<Box<dyn Future<Output = Option<Arc<Connection>>> + Send>>),
     /// The broker has said its last word.
     Over(End),
 }
@@ -45,6 +47,7 @@ pub(super) enum Step {
     Begun(Result<Begun, Stopped>),
     Reported(io::Result<Option<Packet<Report>>>),
     Told,
+    Rejoined(Option<Arc<Connection>>),
     Output(Kind),
     FlushPartial,
     CutOutput,
@@ -58,6 +61,8 @@ pub(super) struct Running {
     phase: Phase,
     view: View,
     link: Option<Arc<Connection>>,
+    /// The way back to it, where it outlives the broker.
+    way_back: Option<WayBack>,
     stdout: Output,
     stderr: Output,
     job: Option<JobId>,
@@ -77,13 +82,13 @@ pub(super) struct Running {
 impl Running {
     /// Begins to order it.
     pub(super) fn begin(ordering: Ordering, tag: Option<Tag>, errand: Errand) -> Self {
-        let number = ordering.number();
+        let (number, way_back) = (ordering.number(), ordering.way_back().ok());
         let starting: Starting = match errand {
             Errand::Run(run) => Box::pin(ordering.run(run)),
             Errand::Wish(wish) => Box::pin(ordering.wish(wish)),
         };
         let streams = [Kind::Stdout, Kind::Stderr].map(|kind| Output::closed(kind, tag.as_ref()));
-        Self::new((number, tag), starting, streams)
+        Self { way_back, ..Self::new((number, tag), starting, streams) }
     }
 
     fn new((number, tag): (u32, Option<Tag>), starting: Starting, streams: [Output; 2]) -> Self {
@@ -95,6 +100,7 @@ impl Running {
             phase: Phase::Starting(starting),
             view: View::Run,
             link: None,
+            way_back: None,
             stdout,
             stderr,
             job: None,
@@ -161,7 +167,12 @@ impl Running {
                 self.job = job;
                 self.end(End::Unknown);
             }
-            Step::Reported(Ok(None) | Err(_)) => self.end(End::Unknown),
+            Step::Reported(Ok(None) | Err(_)) => self.lose_broker(),
+            Step::Rejoined(Some(connection)) => {
+                self.link = Some(Arc::clone(&connection));
+                self.phase = Phase::Ordered(connection);
+            }
+            Step::Rejoined(None) => self.end(End::Unknown),
             Step::Told => self.word = None,
             Step::Output(kind) => self.pass_on(kind, out),
             Step::FlushPartial => {
@@ -188,6 +199,7 @@ impl Running {
                 self.link = Some(Arc::clone(&connection));
                 (self.job, self.phase) = (Some(job), Phase::Ordered(connection));
                 (self.room, self.stall_timeout) = (passing.output_limit, passing.stall_timeout);
+                self.way_back = self.way_back.take().filter(|_| passing.outlives);
                 match outlet.into_outputs(self.tag.as_ref()) {
                     Ok([stdout, stderr]) => (self.stdout, self.stderr) = (stdout, stderr),
                     Err(error) => tracing::error!("the output of a job can't be watched: {error}"),
@@ -222,6 +234,16 @@ impl Running {
                 (self.job, self.phase) = (job, Phase::Ordered(connection));
             }
             View::Look => self.end_by(connection, End::Told(Final::ok())),
+        }
+    }
+
+    /// What outlives the broker is taken up again, once; of all else nobody knows the end.
+    fn lose_broker(&mut self) {
+        match (self.way_back.take(), self.job.clone()) {
+            (Some(way), Some(job)) if self.view == View::Run => {
+                self.phase = Phase::Rejoining(Box::pin(way.go(job)))
+            }
+            _ => self.end(End::Unknown),
         }
     }
 
@@ -290,6 +312,7 @@ impl Running {
         match (&self.phase, &self.link) {
             (Phase::Over(End::Unknown), _) => None,
             (_, Some(connection)) => Some(Arc::clone(connection)),
+            (Phase::Rejoining(_), _) => None,
             (Phase::Starting(_) | Phase::Ordered(_) | Phase::Over(_), None) => before,
         }
     }
@@ -306,7 +329,7 @@ impl Running {
     pub(super) fn last_line(&self) -> Final {
         let end = match &self.phase {
             Phase::Over(end) => end,
-            Phase::Starting(_) | Phase::Ordered(_) => &End::Unknown,
+            Phase::Starting(_) | Phase::Ordered(_) | Phase::Rejoining(_) => &End::Unknown,
         };
         let last = end.last_line(self.job.as_ref(), self.ms());
         let tells_of_its_end = matches!(end, End::Ended(..));
@@ -327,6 +350,7 @@ impl Phase {
                 Step::Told
             }
             (Self::Ordered(connection), None) => Step::Reported(connection.next().await),
+            (Self::Rejoining(way), _) => Step::Rejoined(way.await),
             (Self::Over(_), _) => pending().await,
         }
     }

@@ -82,6 +82,7 @@ impl Inside {
             quotas: broker::Quotas::new(ticks),
             jobs: broker::Jobs::default(),
             tokens: broker::Tokens::open(None, clock).unwrap(),
+            store: broker::Store::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             ending: CancellationToken::new(),

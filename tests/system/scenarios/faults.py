@@ -15,11 +15,12 @@ JOB_CALLS = ("close_range", "setsid", "keyctl", "umask", "chdir", "execve")
 
 
 def host_pids(rig, unit):
-    """The processes of a unit itself, as this machine numbers them; those of jobs are in cgroups of their own."""
+    """The processes of a unit itself, as this machine numbers them: the broker's is in a leaf, apart from those of jobs."""
     mounts = pathlib.Path("/proc/mounts").read_text().splitlines()
     unified = next(line.split()[1] for line in mounts if line.split()[2] == "cgroup2")
-    file = pathlib.Path(f"{unified}/udsadmin-rig-{rig.name}/payload/system.slice/{unit}/cgroup.procs")
-    return file.read_text().split() if file.exists() else []
+    own = pathlib.Path(f"{unified}/udsadmin-rig-{rig.name}/payload/system.slice/{unit}")
+    files = [own / "cgroup.procs", own / "broker/cgroup.procs"]
+    return [pid for file in files if file.exists() for pid in file.read_text().split()]
 
 
 class Killer:

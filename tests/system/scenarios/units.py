@@ -34,6 +34,8 @@ COMMANDS = {
               'args = [{ name = "code", integer = { max = 255 } }]', ""),
     "quiet": ('["/bin/sh", "-c", "sleep 3; touch /run/marks/quiet; exit 7"]', ""),
     "slow": ('["/bin/sh", "-c", "echo before; sleep 3; echo after; exit 7"]', ""),
+    "tide": ('["/bin/sh", "-c", "echo low; until [ -e /run/marks/go ]; do sleep 0.1; done; yes xxxxxxxxx | head -n 30000; '
+             'echo high; exit 7"]\nkeep = { output = "1MiB" }', ""),
     "vanishing": ('["/usr/libexec/udsadmin-tests/vanishing"]', ""),
     "no-such-place": ('["/usr/bin/touch", "/run/marks/no-such-place"]', 'ReadWritePaths = ["/nonexistent"]'),
     "no-such-slice": ('["/usr/bin/touch", "/run/marks/no-such-slice"]', 'Slice = "a--b.slice"'),
@@ -251,6 +253,47 @@ def every_property_that_a_policy_may_set_is_one_of_this_systemd(rig):
     nothing_left(rig)
 
 
+def end_broker(rig, how):
+    if how == "restart":
+        rig.systemctl("restart", "udsadmin-broker.service").well()
+    else:
+        rig.kill("udsadmin-broker.service", "KILL")
+
+
+@scenario
+def the_output_of_a_unit_goes_on_and_its_end_is_told_whatever_becomes_of_the_broker(rig):
+    with_units(rig)
+    for how in ("restart", "kill"):
+        rig.root("rm", "-f", "/run/marks/go").well()
+        with rig.session("alice") as session:
+            session.say("tide\n")
+            session.hear(lambda heard: b"low" in heard, "its first line")
+            end_broker(rig, how)
+            rig.root("touch", "/run/marks/go").well()
+            reply = session.final()
+        reply.must_be(210, "exit", code="7")
+        equal(reply.stdout, b"low\n" + b"xxxxxxxxx\n" * 30000 + b"high\n", "all that it wrote")
+        nothing_left(rig)
+
+
+@scenario
+def what_a_unit_writes_that_nobody_waits_for_is_kept_whatever_becomes_of_the_broker(rig):
+    with_units(rig)
+    for number, how in enumerate(("restart", "kill")):
+        rig.root("rm", "-f", "/run/marks/go").well()
+        request = f"tide detach=yes id=t{number}\n"
+        job = ask(rig, request).finals[0].fields["job"]
+        end_broker(rig, how)
+        rig.root("touch", "/run/marks/go").well()
+        reply = ask(rig, f"job {job} follow\n")
+        equal(reply.stdout, b"low\n" + b"xxxxxxxxx\n" * 30000 + b"high\n", "all that it wrote")
+        again = ask(rig, f"tide id=t{number}\n")
+        again.must_be(210, "exit", code="7")
+        equal(again.finals[0].fields["job"], job, "the same run")
+        nothing_left(rig)
+        equal(rig.show("udsadmin-broker.service", "NFileDescriptorStore"), "0", "descriptors that systemd still holds")
+
+
 @scenario
 def a_unit_outlives_a_restart_of_the_broker_and_its_end_is_recorded(rig):
     with_units(rig)
@@ -264,7 +307,7 @@ def a_unit_outlives_a_restart_of_the_broker_and_its_end_is_recorded(rig):
             else:
                 rig.kill("udsadmin-broker.service", "KILL")
                 rig.systemctl("start", "udsadmin-broker.service").well()
-            session.final().must_be(599, "unknown-outcome")
+            session.final().must_be(210, "exit", code="7")
         until(lambda: rig.marked("quiet"), "it ran on to its end")
         event = rig.events("finished")[-1]
         equal((event["UDSADMIN_EXIT"], event["UDSADMIN_USER"]), ("7", "alice"), "its end")
