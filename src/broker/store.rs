@@ -1,4 +1,4 @@
-//! Descriptors that systemd holds for the next broker (`FDSTORE=1` of sd_notify(3)): what there is to read of runs that outlive
+//! Descriptors that systemd holds for the next broker (`FDSTORE=1` of `sd_notify(3)`): what there is to read of runs that outlive
 //! this one. Reads none of them.
 
 use crate::execution::{JobId, Streams, Tail};
@@ -34,7 +34,7 @@ impl Store {
     ///
     /// # Errors
     /// Those of telling systemd so.
-    pub(super) fn put(&self, id: &JobId, streams: &Streams, tail: &Tail) -> io::Result<()> {
+    pub(super) fn put(id: &JobId, streams: &Streams, tail: &Tail) -> io::Result<()> {
         let all: [BorrowedFd<'_>; 3] = [streams.stdout.as_fd(), streams.stderr.as_fd(), tail.as_fd()];
         for (part, descriptor) in PARTS.iter().zip(all) {
             let name = name(id, part);
@@ -52,7 +52,7 @@ impl Store {
     }
 
     /// Has systemd let go of a run's descriptors.
-    pub(super) fn forget(&self, id: &JobId) {
+    pub(super) fn forget(id: &JobId) {
         PARTS.iter().for_each(|part| let_go(&name(id, part)));
     }
 

@@ -6,6 +6,7 @@ use super::ledger::Ledger;
 use super::run::Entry;
 use super::service::Service;
 use super::stop::Stop;
+use super::store::Store;
 use crate::audit::{Event, Kind};
 use crate::execution::{GRACE, JobId, Running, Streams, Tail};
 use crate::identity::Uid;
@@ -111,13 +112,13 @@ impl Service {
             ends_with_its_client: delivery.on_disconnect == OnDisconnect::Term,
         };
         self.units.note(fact).await?;
-        self.store.put(&facts.id, streams, &known.tail)
+        Store::put(&facts.id, streams, &known.tail)
     }
 
     /// There is nothing more to do about a run of this grant.
     pub(super) async fn forget_unit(&self, grant: &Grant, id: &JobId) {
         if is_unit(grant) {
-            self.store.forget(id);
+            Store::forget(id);
             self.units.strike(id).await;
         }
     }
@@ -158,7 +159,7 @@ impl Service {
         self.trail.note(&finished(&fact, over).optional("UDSADMIN_INVOCATION", invocation)).await;
         self.jobs.end(&known, over);
         self.tokens.end(&fact.id, over).await;
-        self.store.forget(&fact.id);
+        Store::forget(&fact.id);
         self.units.strike(&fact.id).await;
     }
 
