@@ -53,13 +53,17 @@ impl Store {
 
     /// Has systemd let go of a run's descriptors.
     pub(super) fn forget(id: &JobId) {
-        PARTS.iter().for_each(|part| let_go(&name(id, part)));
+        for part in PARTS {
+            let_go(&name(id, part));
+        }
     }
 
     /// Has systemd let go of what nobody has taken.
     pub(super) fn forget_the_rest(&self) {
         let left = std::mem::take(&mut *self.left.lock().unwrap_or_else(PoisonError::into_inner));
-        left.into_keys().for_each(|name| let_go(&name));
+        for name in left.into_keys() {
+            let_go(&name);
+        }
     }
 }
 

@@ -241,7 +241,7 @@ impl Running {
     fn lose_broker(&mut self) {
         match (self.way_back.take(), self.job.clone()) {
             (Some(way), Some(job)) if self.view == View::Run => {
-                self.phase = Phase::Rejoining(Box::pin(way.go(job)))
+                self.phase = Phase::Rejoining(Box::pin(way.go(job)));
             }
             _ => self.end(End::Unknown),
         }
