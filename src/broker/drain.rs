@@ -12,10 +12,12 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::task::consume_budget;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+
+/// What a pipe holds at most, for whoever is not root (`fs.pipe-max-size`, pipe(7)).
+const PIPE_MAX: usize = 1024 * 1024;
 
 /// Octets read at once.
 const AT_ONCE: usize = 16 * 1024;
@@ -54,6 +56,16 @@ pub(super) async fn read_for_nobody(
     tokio::select! { _ = all => {}, () = lingered => {} }
 }
 
+/// Keeps what a run that is over has left in its pipes: as much as they hold. What is past the limit was not read for that.
+pub(super) fn keep_the_rest(job: &Known, streams: &Streams) {
+    for (kind, pipe) in [(Kind::Stdout, &streams.stdout), (Kind::Stderr, &streams.stderr)] {
+        let keeping = Keeping { kind, tail: &job.tail, stop: &job.stop, limit: None };
+        if let Err(error) = reopened(pipe).and_then(|pipe| keeping.keep_what_is_there(&pipe)) {
+            tracing::warn!("the end of a job's output is lost: {error}");
+        }
+    }
+}
+
 /// The same pipe by a description of our own: whether reading it blocks is not for the server to say, who has the other one.
 fn reopened(pipe: &OwnedFd) -> io::Result<OwnedFd> {
     let path = format!("/proc/self/fd/{}", pipe.as_raw_fd());
@@ -81,7 +93,7 @@ impl Keeping<'_> {
             // However much one job writes, others have their turn.
             consume_budget().await;
             let mut ready = pipe.readable().await?;
-            match ready.try_io(|pipe| self.take(pipe)) {
+            match ready.try_io(|pipe| self.take(pipe.get_ref())) {
                 Ok(Ok(0)) => return Ok(()),
                 Ok(taken) => drop(taken?),
                 Err(_would_block) => {}
@@ -89,10 +101,21 @@ impl Keeping<'_> {
         }
     }
 
+    fn keep_what_is_there(&self, pipe: &OwnedFd) -> io::Result<()> {
+        for _ in 0..PIPE_MAX / AT_ONCE {
+            match self.take(pipe) {
+                Ok(0) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                taken => drop(taken?),
+            }
+        }
+        Ok(())
+    }
+
     /// Not a future: the room for reading is on the stack for this call alone.
-    fn take(&self, pipe: &AsyncFd<OwnedFd>) -> io::Result<usize> {
+    fn take(&self, pipe: &OwnedFd) -> io::Result<usize> {
         let mut block = [0; AT_ONCE];
-        let octets = rustix::io::read(pipe.get_ref(), &mut block)?;
+        let octets = rustix::io::read(pipe, &mut block)?;
         if !self.stop.is_capped() {
             self.tail.push(self.kind, block.get(..octets).unwrap_or_default())?;
             self.cap_where_it_is_too_much()?;

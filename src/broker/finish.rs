@@ -56,6 +56,9 @@ impl Service {
         if waits.is_some_and(|session| !session.is_lost()) {
             report(entry.session, &ended(entry.run, &known.facts.id, over)).await;
         }
+        if let Some(session) = waits {
+            session.may_leave(known, streams);
+        }
     }
 
     #[expect(clippy::unused_self, reason = "reads as one of the steps")]

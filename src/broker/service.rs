@@ -2,9 +2,10 @@
 //! decides for itself; what the server says counts for nothing in that.
 
 use super::door::{Doors, Foreign, still_open};
+use super::drain::keep_the_rest;
 use super::finish::ended;
 use super::force::Version;
-use super::jobs::{Jobs, Over};
+use super::jobs::{Jobs, Known, Over};
 use super::quota::Quotas;
 use super::run::report;
 use super::stop::Stop;
@@ -14,7 +15,7 @@ use super::units::Units;
 use super::wire::{Answer, NotRun, Order, Report};
 use super::{Packet, Packets, Policies};
 use crate::audit::{Event, Kind, Trail};
-use crate::execution::{JobId, Surroundings};
+use crate::execution::{JobId, Streams, Surroundings};
 use crate::files::Trust;
 use crate::identity::{Namespace, Peer, Uid};
 use crate::limits::Places;
@@ -76,6 +77,8 @@ pub(super) struct Session {
     /// The client's own socket, as long as the server serves it.
     client: Mutex<Option<OwnedFd>>,
     lost: CancellationToken,
+    /// The last run that was over while the server still read it.
+    last: Mutex<Option<(Arc<Known>, Streams)>>,
 }
 
 /// What ends each run that a session ordered, by its number.
@@ -128,6 +131,7 @@ impl Service {
                     peer,
                     client: Mutex::new(Some(client)),
                     lost: CancellationToken::new(),
+                    last: Mutex::default(),
                 }))
             }
             Err(event) => {
@@ -267,6 +271,22 @@ impl Session {
     fn lose(&self) {
         self.client.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.lost.cancel();
+        self.keep_the_rest();
+    }
+
+    /// A run is over, and the server may not have read all that it wrote. Of the run before it, it has.
+    pub(super) fn may_leave(&self, job: Arc<Known>, streams: Streams) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((job, streams));
+        if self.is_lost() {
+            self.keep_the_rest();
+        }
+    }
+
+    /// Keeps what the server has left unread.
+    fn keep_the_rest(&self) {
+        if let Some((job, streams)) = self.last.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            keep_the_rest(&job, &streams);
+        }
     }
 
     /// Waits until the server no longer serves the client.

@@ -8,7 +8,7 @@ use super::service::Service;
 use super::stop::Stop;
 use super::store::Store;
 use crate::audit::{Event, Kind};
-use crate::execution::{GRACE, JobId, Running, Streams, Tail};
+use crate::execution::{JobId, Running, Streams, Tail};
 use crate::identity::Uid;
 use crate::policy::{Delivery, Grant, Keep, OnDisconnect, Runner, Size};
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,8 @@ pub(super) struct Fact {
     rule: String,
     began: SystemTime,
     timeout: Option<Duration>,
+    /// From TERM to KILL.
+    kill_after: Duration,
     /// How long it is told of after its end, and octets of each stream.
     keep: (Duration, u64),
     /// Octets that it may write, if there is a limit.
@@ -107,6 +109,7 @@ impl Service {
             rule: grant.rule().to_string(),
             began: facts.began,
             timeout: grant.terms().timeout,
+            kill_after: grant.terms().ceilings.kill_after,
             keep: (facts.keep.time, facts.keep.output.0),
             output_limit: delivery.output_limit.map(|size| size.0),
             ends_with_its_client: delivery.on_disconnect == OnDisconnect::Term,
@@ -140,7 +143,7 @@ impl Service {
     }
 
     async fn adopt(&self, fact: Fact, (known, streams): (Arc<Known>, Option<Streams>)) {
-        let unit = match self.surroundings.systemd.adopt(&fact.id, fact.timeout, GRACE).await {
+        let unit = match self.surroundings.systemd.adopt(&fact.id, fact.timeout, fact.kill_after).await {
             Ok(unit) => unit,
             Err(error) => return tracing::error!("job {}: systemd does not tell of it: {error}", fact.id),
         };

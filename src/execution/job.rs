@@ -17,9 +17,6 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::spawn_blocking;
 
-/// How long a job of an earlier broker may take to end after TERM, before KILL.
-pub const GRACE: Duration = Duration::from_secs(5);
-
 /// How long what a job leaves behind may go on writing to its output.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
 

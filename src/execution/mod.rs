@@ -14,7 +14,7 @@ pub mod unit;
 pub use crate::request::JobId;
 pub use bounds::{Lacking, listed};
 pub use cgroup::Delegation;
-pub use job::{Ended, GRACE, Job};
+pub use job::{Ended, Job};
 pub use plan::{Plan, plan};
 pub use proof::{Gift, NotProven, Obstacle, Proven, look, prove};
 pub use room::{Room, Surroundings};

@@ -222,6 +222,21 @@ fn what_runs_goes_on_without_its_client_and_all_that_it_writes_can_be_read() {
 }
 
 #[test]
+fn what_nobody_has_read_of_a_run_that_is_over_is_kept_though_the_server_dies() {
+    let mut world = world();
+    let mut client = world.client();
+    client.send("full\n");
+    world.broker().line_with(&["finished", "full", "EXIT=0"]);
+    kill_server(&mut world);
+    world.start_server();
+    let mut next = world.client();
+    let job = fact(&next.ask("jobs"), "job");
+    // The broker may hear of the server's end after this client's request.
+    let mut is_whole = || next.ask(&format!("job {job}")).stdout().len() == 180_000;
+    assert!((0..1000).any(|_| is_whole()), "the end of its output is lost");
+}
+
+#[test]
 fn what_is_not_to_go_on_without_its_client_is_ended() {
     let world = world();
     let mut client = world.client();
