@@ -29,7 +29,7 @@ pub const POLICY: Section = Section {
         ),
         key("audit", "Nothing runs without its record in the journal.", Shape::Word(&["required"])),
         key(
-            "limits",
+            "cgroup-limits",
             "What becomes of a run whose memory-max, tasks-max or cpu-max can't be set: it does not start (if nothing else is \
              said), or it runs without and its record says so.",
             Shape::Word(&ENFORCEMENTS),

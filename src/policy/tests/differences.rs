@@ -431,7 +431,7 @@ fn more_runs_are_a_gain_and_fewer_a_loss() {
 
 #[test]
 fn limits_that_need_not_hold_are_a_gain_where_there_are_some() {
-    let loose = |text: &str| format!("limits = \"best-effort\"\n{text}");
+    let loose = |text: &str| format!("cgroup-limits = \"best-effort\"\n{text}");
     assert_eq!(lines(BASE, &loose(BASE)), Vec::<String>::new());
     let bounded = BASE.replace("exec", "tasks-max = 64\nexec");
     let gained = lines(&bounded, &loose(&bounded));
