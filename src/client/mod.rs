@@ -7,6 +7,7 @@ mod demo;
 mod demo_session;
 mod demo_trail;
 mod exit;
+mod interrupt;
 mod jobs;
 mod policy;
 mod reload;

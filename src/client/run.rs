@@ -1,6 +1,7 @@
 //! `udsadmin run`: one request, its output on our own streams, its end as our exit status. Decides and retries nothing.
 
 use super::exit;
+use super::interrupt;
 use super::secret::Source;
 use crate::protocol::decoder::{INPUT_MAX, LINE_MAX};
 use crate::protocol::reply::{Final, Kind, Part, parse_reply_line};
@@ -24,6 +25,9 @@ Examples:
   udsadmin run --secret token=key.txt register   reads the token from a file
   udsadmin run --detach --id=backup-2026-11-21 backup    prints the id of the run and does not wait for it
   udsadmin run restart -- --help                 -- ends our own options: what follows is the command's
+
+Ctrl-C ends udsadmin, not the command: what becomes of a command whose client goes away, its on-disconnect in the policy says:
+it goes on, unless that is term. udsadmin jobs lists what runs, and udsadmin cancel ends it.
 
 Exit status: the command's own; 128 and the signal's number where a signal ended it; 124 where its time limit did, 125 where
 somebody did. Where nothing was started: 64 the request is wrong, 69 the service can't be reached, 70 it failed, 75 try again
@@ -72,7 +76,10 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let outcome = request(arguments)
         .and_then(|line| connect(&arguments.socket).map(|stream| (line, stream)))
-        .and_then(|(line, stream)| hold(stream, &line, &mut io::stdout(), &mut io::stderr()))
+        .and_then(|(line, stream)| {
+            interrupt::tell_of_the_command();
+            hold(stream, &line, &mut io::stdout(), &mut io::stderr())
+        })
         .and_then(|last| {
             accepted(&last, &mut io::stdout())?;
             conclude(&last, &arguments.socket)
