@@ -1,8 +1,9 @@
 //! Exit statuses of the client, one for each kind of end. Those of sysexits.h where that has one.
 
+use super::run::{Failure, told};
 use crate::execution::signal_name;
 use crate::protocol::reply::Final;
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 /// Ran and failed, with a code that no process of ours can end with.
@@ -31,6 +32,9 @@ pub(super) const CANCELLED: u8 = 125;
 const NOT_STARTED: u8 = 126;
 /// A shell adds the signal's number to it.
 const SIGNALLED: u8 = 128;
+
+/// The reader of our output is gone: what a shell says of a program that SIGPIPE ended, as it does most.
+const READER_GONE: u8 = SIGNALLED + 13;
 
 /// Signals of the kernel (`_NSIG`, asm/signal.h).
 const SIGNALS: u8 = 64;
@@ -89,19 +93,17 @@ pub(super) fn shown(text: &str) -> String {
     safe
 }
 
-/// The exit status where an answer could not be written, which is told, unless its reader has gone: that one does not want
-/// the rest.
+/// The exit status where an answer could not be written, which is told.
 pub(super) fn unwritten(error: &io::Error) -> ExitCode {
-    if let Some(why) = why_unwritten(error) {
-        // Without a standard error there is nobody to tell.
-        drop(writeln!(io::stderr(), "{why}"));
-    }
-    ExitCode::from(IO)
+    told(Err(not_written("the answer", error)))
 }
 
-fn why_unwritten(error: &io::Error) -> Option<String> {
-    let has_gone = error.kind() == io::ErrorKind::BrokenPipe;
-    (!has_gone).then(|| format!("udsadmin: the answer can't be written: {error}"))
+/// That something could not be written, unless its reader has gone: that one does not want the rest, nor to hear of it.
+pub(super) fn not_written(what: &str, error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => (READER_GONE, String::new()),
+        _ => (IO, format!("{what} can't be written: {error}")),
+    }
 }
 
 fn field<'a>(last: &'a Final, name: &str) -> Option<&'a str> {
@@ -164,10 +166,10 @@ mod tests {
 
     #[test]
     fn an_answer_that_can_not_be_written_is_told_unless_its_reader_has_gone() {
-        let told = |kind: io::ErrorKind| why_unwritten(&io::Error::from(kind));
-        assert_eq!(told(io::ErrorKind::BrokenPipe), None);
-        let full = told(io::ErrorKind::StorageFull).unwrap();
-        assert_eq!(full, "udsadmin: the answer can't be written: no storage space");
+        let told = |kind: io::ErrorKind| not_written("the answer", &io::Error::from(kind));
+        assert_eq!(told(io::ErrorKind::BrokenPipe), (141, String::new()));
+        let full = (IO, "the answer can't be written: no storage space".to_owned());
+        assert_eq!(told(io::ErrorKind::StorageFull), full);
     }
 
     #[test]

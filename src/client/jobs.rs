@@ -185,7 +185,7 @@ fn json(value: &Value) -> String {
 
 fn write(text: &str, to: &mut dyn Write) -> Result<u8, Failure> {
     let written = to.write_all(text.as_bytes()).and_then(|()| to.flush());
-    written.map(|()| 0).map_err(|error| (exit::IO, format!("the answer: {error}")))
+    written.map(|()| 0).map_err(|error| exit::not_written("the answer", &error))
 }
 
 #[cfg(test)]

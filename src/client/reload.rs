@@ -62,7 +62,7 @@ impl Answer {
     /// Tells it; the exit status, and what is to be told as an error.
     fn tell(&self, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
         let text = if json { format!("{:#}\n", self.json()) } else { self.people() };
-        out.write_all(text.as_bytes()).map_err(|error| (exit::IO, format!("standard output: {error}")))?;
+        out.write_all(text.as_bytes()).map_err(|error| exit::not_written("the answer", &error))?;
         match self.status() {
             0 => Ok(0),
             status => Err((status, exit::words(&self.last))),

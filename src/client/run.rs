@@ -27,7 +27,8 @@ Examples:
   udsadmin run restart -- --help                 -- ends our own options: what follows is the command's
 
 Ctrl-C ends udsadmin, not the command: what becomes of a command whose client goes away, its on-disconnect in the policy says:
-it goes on, unless that is term. udsadmin jobs lists what runs, and udsadmin cancel ends it.
+it goes on, unless that is term. udsadmin jobs lists what runs, and udsadmin cancel ends it. So it is where the reader of
+our output goes away (udsadmin run ... | head -1), which we tell by 141, as by SIGPIPE.
 
 Exit status: the command's own; 128 and the signal's number where a signal ended it; 124 where its time limit did, 125 where
 somebody did. Where nothing was started: 64 the request is wrong, 69 the service can't be reached, 70 it failed, 75 try again
@@ -218,7 +219,7 @@ pub(super) fn pass_on(mut octets: Vec<u8>, partial: bool, to: &mut dyn Write) ->
     }
     to.write_all(&octets)
         .and_then(|()| if partial { to.flush() } else { Ok(()) })
-        .map_err(|error| (exit::IO, format!("the command's output: {error}")))
+        .map_err(|error| exit::not_written("the command's output", &error))
 }
 
 /// Prints the id of a run that nobody waits for.

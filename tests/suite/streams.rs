@@ -151,7 +151,8 @@ fn a_client_whose_reader_is_gone_ends_and_so_does_what_it_ran() {
     std::io::Read::read_exact(asked.stdout.as_mut().unwrap(), &mut octets).unwrap();
     drop(asked.stdout.take());
     let output = asked.wait_with_output().unwrap();
-    assert_eq!((&octets, output.status.code()), (b"y\n", Some(74)), "{output:?}");
+    assert_eq!((&octets, output.status.code()), (b"y\n", Some(141)), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
     world.broker().line_with(&["finished", "COMMAND=yes", "EXIT=cancelled"]);
     assert_eq!(run(&world, &["end", "3"]).status.code(), Some(3));
 }
