@@ -39,6 +39,9 @@ const READER_GONE: u8 = SIGNALLED + 13;
 /// Signals of the kernel (`_NSIG`, asm/signal.h).
 const SIGNALS: u8 = 64;
 
+/// How the refusal of what is not for the peer begins.
+pub(super) const NO_SUCH: &[u8] = b"no such command";
+
 /// The exit status of a final line.
 pub(super) fn status(last: &Final) -> u8 {
     match last.code {
@@ -78,7 +81,7 @@ pub(super) fn words(last: &Final) -> String {
 /// Whether it says that there is no such command for the peer: neither of the whole connection, which takes no time to tell, nor
 /// of one that is for other times.
 pub(super) fn is_about_the_command(last: &Final) -> bool {
-    last.code == 403 && field(last, "ms").is_some() && last.text.starts_with(b"no such command")
+    last.code == 403 && field(last, "ms").is_some() && last.text.starts_with(NO_SUCH)
 }
 
 /// Text for a terminal: what has no picture is escaped.

@@ -22,9 +22,10 @@ pub(super) fn tell_of_the_command() {
     if is_ignored() || interrupt.thread_block().is_err() {
         return;
     }
-    if thread::Builder::new().spawn(move || tell_and_end(interrupt)).is_err() {
-        // As if nobody had listened.
-        drop(interrupt.thread_unblock());
+    let told = thread::Builder::new().spawn(move || tell_and_end(interrupt)).map(drop);
+    // Without the thread, as if nobody had listened.
+    if let Err(error) = told.or_else(|_| Ok(interrupt.thread_unblock()?)) {
+        note(&error);
     }
 }
 
@@ -34,8 +35,15 @@ fn tell_and_end(interrupt: SigSet) {
         // Without a standard error there is nobody to tell.
         drop(writeln!(io::stderr(), "{GOES_ON}"));
     }
-    drop(interrupt.thread_unblock());
-    drop(kill_process(getpid(), rustix::process::Signal::INT));
+    let unblocked = interrupt.thread_unblock().map_err(io::Error::from);
+    let ended = unblocked.and_then(|()| Ok(kill_process(getpid(), rustix::process::Signal::INT)?));
+    if let Err(error) = ended {
+        note(&error);
+    }
+}
+
+fn note(error: &io::Error) {
+    tracing::debug!("interrupts end nothing: {error}");
 }
 
 fn is_ignored() -> bool {

@@ -1,5 +1,6 @@
 //! The command line, `udsadmin`. Asks the daemons, checks their policy, shows them at work; holds no privilege.
 
+mod about;
 mod activated;
 mod asking;
 pub mod check;
@@ -40,6 +41,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Task {
     Run(run::Arguments),
+    Commands(about::CommandsArgs),
+    Whoami(about::WhoamiArgs),
+    Status(about::StatusArgs),
     Jobs(jobs::JobsArgs),
     Job(jobs::JobArgs),
     Cancel(jobs::CancelArgs),
@@ -66,6 +70,9 @@ pub fn main() -> ExitCode {
                 .unwrap_or_else(|error| exit::unwritten(&error))
         }
         Ok(Cli { task: Task::Run(arguments) }) => run::run(&arguments),
+        Ok(Cli { task: Task::Commands(arguments) }) => about::commands(&arguments),
+        Ok(Cli { task: Task::Whoami(arguments) }) => about::whoami(&arguments),
+        Ok(Cli { task: Task::Status(arguments) }) => about::status(&arguments),
         Ok(Cli { task: Task::Jobs(arguments) }) => jobs::jobs(&arguments),
         Ok(Cli { task: Task::Job(arguments) }) => jobs::job(&arguments),
         Ok(Cli { task: Task::Cancel(arguments) }) => jobs::cancel(&arguments),

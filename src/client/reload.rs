@@ -1,10 +1,10 @@
 //! `udsadmin reload` and `udsadmin confirm`: a new policy, asked for through the socket. Reads no policy itself.
 
-use super::asking::{Answer, Common, ask};
+use super::asking::{Answer, Common, ask, pretty, words, write};
 use super::exit::{self, shown};
 use super::policy::aligned;
 use super::run::{Failure, connect, told};
-use crate::request::Wish;
+use crate::request::{Builtin, Wish};
 use crate::server::start::EX_CONFIG;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
@@ -55,17 +55,16 @@ pub(super) fn confirm(arguments: &ConfirmArgs) -> ExitCode {
 
 fn run(wish: &Wish, common: &Common) -> ExitCode {
     let answer = connect(&common.socket).and_then(|stream| ask(stream, &format!("{wish}\n")));
-    told(answer.and_then(|answer| answer.tell(common.json, &mut io::stdout())))
+    told(answer.and_then(|answer| answer.tell(wish.builtin(), common.json, &mut io::stdout())))
 }
 
 impl Answer {
     /// Tells it; the exit status, and what is to be told as an error.
-    fn tell(&self, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
-        let text = if json { format!("{:#}\n", self.json()) } else { self.people() };
-        out.write_all(text.as_bytes()).map_err(|error| exit::not_written("the answer", &error))?;
+    fn tell(&self, of: Builtin, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+        write(&if json { pretty(&self.json()) } else { self.people() }, out)?;
         match self.status() {
             0 => Ok(0),
-            status => Err((status, exit::words(&self.last))),
+            status => Err((status, words(&self.last, of))),
         }
     }
 
@@ -144,7 +143,7 @@ mod tests {
         theirs.write_all(reply.as_bytes()).unwrap();
         drop(theirs);
         let mut out = Vec::new();
-        let outcome = ask(ours, "reload\n").and_then(|answer| answer.tell(json, &mut out));
+        let outcome = ask(ours, "reload\n").and_then(|answer| answer.tell(Builtin::Reload, json, &mut out));
         (outcome, String::from_utf8(out).unwrap())
     }
 

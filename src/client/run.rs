@@ -6,7 +6,7 @@ use super::secret::Source;
 use crate::protocol::decoder::{INPUT_MAX, LINE_MAX};
 use crate::protocol::reply::{Final, Kind, Part, parse_reply_line};
 use crate::protocol::write_request;
-use crate::request::{Argument, ArgumentName, CommandName, Request, Token, Value};
+use crate::request::{Argument, ArgumentName, Builtin, CommandName, Request, Token, Value};
 use crate::server::options::DOOR;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -118,6 +118,9 @@ pub(super) fn request_of(name: &CommandName, words: &[OsString]) -> Result<Reque
 fn request(arguments: &Arguments) -> Result<Zeroizing<Vec<u8>>, Failure> {
     // Room for all of the line: what grows leaves copies of itself behind.
     let mut line = Zeroizing::new(Vec::with_capacity(ROOM));
+    if let Some(builtin) = Builtin::from_verb(arguments.name.as_str()) {
+        return Err(no_command(builtin));
+    }
     let mut asked = request_of(&arguments.name, &arguments.words)?;
     if arguments.input && arguments.secrets.iter().any(Source::is_standard_input) {
         return Err((
@@ -142,6 +145,27 @@ fn request(arguments: &Arguments) -> Result<Zeroizing<Vec<u8>>, Failure> {
         Some(octets) => Ok(Zeroizing::new([line.as_slice(), &octets].concat())),
         None => Ok(line),
     }
+}
+
+/// That a word of the protocol is no command, and what to write instead.
+fn no_command(builtin: Builtin) -> Failure {
+    let instead = match builtin {
+        Builtin::Whoami | Builtin::Jobs | Builtin::Status | Builtin::Reload | Builtin::Confirm => {
+            format!("write: udsadmin {}", builtin.verb())
+        }
+        Builtin::Job | Builtin::Cancel => format!("write: udsadmin {} ID", builtin.verb()),
+        Builtin::Why => "write: udsadmin policy why".to_owned(),
+        Builtin::Help
+        | Builtin::Commands
+        | Builtin::Run
+        | Builtin::Ping
+        | Builtin::Hello
+        | Builtin::Quit
+        | Builtin::Sessions
+        | Builtin::Kick
+        | Builtin::Drain => "udsadmin commands lists yours".to_owned(),
+    };
+    (exit::USAGE, format!("{} is a word of the protocol, and no command; {instead}", builtin.verb()))
 }
 
 /// How the run is wanted, behind the command's own arguments.
@@ -233,8 +257,10 @@ fn conclude(last: &Final, socket: &Path) -> Result<u8, Failure> {
     let code = exit::status(last);
     let mut told = exit::words(last);
     if exit::is_about_the_command(last) {
-        told.push_str("\nto see yours: echo commands | socat - UNIX-CONNECT:");
-        told.push_str(&exit::shown(&socket.to_string_lossy()));
+        told.push_str("\nto see yours: udsadmin commands");
+        if socket != Path::new(DOOR) {
+            told.push_str(&format!(" --socket {}", socket.display()));
+        }
     }
     if matches!(last.code, 200 | 202 | 210) { Ok(code) } else { Err((code, told)) }
 }
@@ -271,7 +297,7 @@ mod tests {
     #[test]
     fn whoever_is_denied_a_command_is_told_how_to_see_their_own() {
         let (outcome, ..) = held("403 denied ms=0 : no such command for you\n");
-        let hint = "to see yours: echo commands | socat - UNIX-CONNECT:/run/it.sock";
+        let hint = "to see yours: udsadmin commands --socket /run/it.sock";
         let told = format!("denied: no such command for you\n{hint}");
         assert_eq!(outcome, Err((77, told)));
         let (outcome, ..) = held("403 denied ms=0 : only during 08:00-18:00\n");

@@ -1,0 +1,82 @@
+//! The client's commands that ask: what they tell people and programs, and what they say of a refusal. Asks a real server.
+
+use crate::process::command;
+use crate::world::{UDSADMIN, World, user};
+use serde_json::Value;
+use std::process::Output;
+
+fn asked(world: &World, words: &[&str]) -> Output {
+    let (verb, rest) = words.split_first().unwrap();
+    let mut client = command(UDSADMIN);
+    client.arg(verb).arg("--socket").arg(world.folder.file("udsadmin.sock")).args(rest);
+    client.output().unwrap()
+}
+
+fn text(octets: &[u8]) -> String {
+    String::from_utf8(octets.to_vec()).unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn the_commands_of_the_caller_are_listed_with_what_they_are_for() {
+    let world = World::start();
+    let listed = text(&asked(&world, &["commands"]).stdout);
+    let echo = listed.lines().find(|line| line.starts_with("echo")).unwrap();
+    assert_eq!(echo.split_whitespace().collect::<Vec<_>>().join(" "), "echo [WORD] Say a word");
+    let listed = json(&asked(&world, &["commands", "--json"]));
+    assert!(listed.as_array().unwrap().iter().any(|row| row["name"] == "echo"));
+    let denied = asked(&world, &["run", "none"]);
+    let hint = format!("udsadmin commands --socket {}\n", world.folder.file("udsadmin.sock").display());
+    assert!(text(&denied.stderr).ends_with(&hint), "{denied:?}");
+}
+
+#[test]
+fn who_asks_is_told_with_numbers_as_such() {
+    let world = World::start();
+    assert!(text(&asked(&world, &["whoami"]).stdout).contains(&user()));
+    let told = json(&asked(&world, &["whoami", "--json"]));
+    assert_eq!(told["uid"], rustix::process::geteuid().as_raw());
+    assert!(told["groups"].is_array());
+}
+
+#[test]
+fn a_built_in_that_is_not_granted_names_the_section_that_is_lacking() {
+    let world = World::start();
+    for (words, lacking) in [
+        (&["jobs", "--all"][..], "[[builtins.jobs.allow]]"),
+        (&["reload"], "[[builtins.reload.allow]]"),
+        (&["confirm"], "[[builtins.confirm.allow]]"),
+        (&["status"], "[[builtins.status.allow]]"),
+    ] {
+        let output = asked(&world, words);
+        assert_eq!(output.status.code(), Some(77), "{output:?}");
+        let told = format!("udsadmin: denied: no {lacking} of the policy is for you\n");
+        assert_eq!(text(&output.stderr), told);
+    }
+}
+
+#[test]
+fn a_word_of_the_protocol_is_no_command_to_run() {
+    let world = World::start();
+    for (word, hint) in [("help", "udsadmin commands lists yours"), ("whoami", "write: udsadmin whoami")] {
+        let output = asked(&world, &["run", word]);
+        assert_eq!(output.status.code(), Some(64));
+        assert!(text(&output.stderr).contains(hint), "{output:?}");
+    }
+}
+
+#[test]
+fn runs_and_refusals_are_told_to_programs_with_numbers_as_such() {
+    let world = World::start();
+    assert_eq!(asked(&world, &["run", "end", "3"]).status.code(), Some(3));
+    let jobs = json(&asked(&world, &["jobs", "--json"]));
+    assert!(jobs[0]["ms"].is_u64() && jobs[0]["uid"] == rustix::process::geteuid().as_raw(), "{jobs}");
+    assert_eq!(jobs[0]["exit"], "3");
+    let table = text(&asked(&world, &["jobs"]).stdout);
+    assert!(table.contains("  exit 3  "), "{table}");
+    let refused = asked(&world, &["cancel", "--json", "0123456789ab"]);
+    assert_eq!((refused.status.code(), &json(&refused)["code"]), (Some(64), &422.into()));
+}
