@@ -72,10 +72,15 @@ pub(super) fn words(last: &Final) -> String {
         599 => "it was started, and how it ended is unknown".to_owned(),
         _ => shown(&last.name),
     };
-    let job = field(last, "job").map(|job| format!(" (job {})", shown(job)));
+    let job = field(last, "job").map(shown).unwrap_or_default();
     let text = String::from_utf8_lossy(&last.text);
-    let text = (!text.is_empty()).then(|| format!(": {}", shown(&text)));
-    fact + &job.unwrap_or_default() + &text.unwrap_or_default()
+    let text = if text.is_empty() { String::new() } else { format!(": {}", shown(&text)) };
+    match last.code {
+        _ if job.is_empty() => fact + &text,
+        // What never began is no job that could be asked for.
+        502 => format!("{fact}{text}; its record: journalctl UDSADMIN_JOB={job}"),
+        _ => format!("{fact} (job {job}){text}"),
+    }
 }
 
 /// Whether it says that there is no such command for the peer: neither of the whole connection, which takes no time to tell, nor
@@ -160,7 +165,7 @@ mod tests {
             (Final::denied().field("ms", "0").text("no such"), "denied: no such"),
             (Final::rate(12).text("try again in 12 s"), "rate: try again in 12 s"),
             (Final::bad_argument("unit").text("must be a or b"), "argument unit: must be a or b"),
-            (Final::exec_failed(2).field("job", "7f").text("could not"), "exec-failed (job 7f): could not"),
+            (Final::exec_failed(2).field("job", "7f").text("could not"), "exec-failed: could not; its record: journalctl UDSADMIN_JOB=7f"),
             (Final::unknown_outcome("7f"), "it was started, and how it ended is unknown (job 7f)"),
         ] {
             assert_eq!(words(&last), expected);
