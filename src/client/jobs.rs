@@ -26,7 +26,7 @@ Examples:
   udsadmin job 7f3a1b90c2d4 --follow    to its end
   id=$(udsadmin run --detach backup); udsadmin job --follow $id
 
-What the command wrote comes out of our own standard output and standard error; how it is stands on standard error, before it.
+What the command wrote comes out of our own standard output and standard error; how it is stands on standard error, after it.
 Exit status: 0 where the job was found, however it ended; --status makes it the command's own, as udsadmin run has it, and 75
 where it still runs.";
 
