@@ -203,8 +203,13 @@ fn argument(word: OsString) -> Result<Argument, Failure> {
 
 pub(super) fn connect(socket: &Path) -> Result<UnixStream, Failure> {
     UnixStream::connect(socket).map_err(|error| {
-        let why = format!("{}: {error}; is udsadmin.socket started?", socket.display());
-        (exit::UNAVAILABLE, why)
+        let path = socket.display();
+        let hint = if error.kind() == io::ErrorKind::PermissionDenied {
+            format!("its owner, group and mode decide who may connect: compare ls -l {path} with id")
+        } else {
+            "is udsadmin.socket started?".to_owned()
+        };
+        (exit::UNAVAILABLE, format!("{path}: {error}; {hint}"))
     })
 }
 

@@ -1,8 +1,10 @@
 //! The client's commands that ask: what they tell people and programs, and what they say of a refusal. Asks a real server.
 
-use crate::process::command;
+use crate::process::{command, is_root};
 use crate::world::{UDSADMIN, World, user};
 use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
 fn asked(world: &World, words: &[&str]) -> Output {
@@ -79,4 +81,22 @@ fn runs_and_refusals_are_told_to_programs_with_numbers_as_such() {
     assert!(table.contains("  exit 3  "), "{table}");
     let refused = asked(&world, &["cancel", "--json", "0123456789ab"]);
     assert_eq!((refused.status.code(), &json(&refused)["code"]), (Some(64), &422.into()));
+}
+
+#[test]
+fn whoever_may_not_connect_is_told_to_look_at_the_socket() {
+    if !is_root() {
+        return;
+    }
+    let world = World::start();
+    let socket = world.folder.file("udsadmin.sock");
+    fs::set_permissions(&socket, PermissionsExt::from_mode(0o600)).unwrap();
+    let program = world.folder.file("udsadmin");
+    assert!(command("install").args(["-m", "755", UDSADMIN]).arg(&program).status().unwrap().success());
+    let mut client = command("setpriv");
+    client.args(["--reuid=daemon", "--regid=daemon", "--clear-groups"]).arg(program);
+    let output = client.args(["commands", "--socket"]).arg(&socket).output().unwrap();
+    assert_eq!(output.status.code(), Some(69));
+    let hint = format!("compare ls -l {} with id\n", socket.display());
+    assert!(text(&output.stderr).ends_with(&hint), "{output:?}");
 }
