@@ -68,6 +68,8 @@ pub(super) fn words(last: &Final) -> String {
         213 => "cancelled before its end".to_owned(),
         214 => "ended by its output limit".to_owned(),
         400 => format!("the request is wrong at column {}", known("column")),
+        // It is asked at a wrong time, and no value of it is wrong.
+        422 if known("name") == "verb" => "refused".to_owned(),
         422 => format!("argument {}", known("name")),
         599 => "it was started, and how it ended is unknown".to_owned(),
         _ => shown(&last.name),
@@ -165,6 +167,7 @@ mod tests {
             (Final::denied().field("ms", "0").text("no such"), "denied: no such"),
             (Final::rate(12).text("try again in 12 s"), "rate: try again in 12 s"),
             (Final::bad_argument("unit").text("must be a or b"), "argument unit: must be a or b"),
+            (Final::bad_argument("verb").text("nothing waits"), "refused: nothing waits"),
             (Final::exec_failed(2).field("job", "7f").text("could not"), "exec-failed: could not; its record: journalctl UDSADMIN_JOB=7f"),
             (Final::unknown_outcome("7f"), "it was started, and how it ended is unknown (job 7f)"),
         ] {
