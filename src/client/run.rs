@@ -257,6 +257,9 @@ fn accepted(last: &Final, to: &mut dyn Write) -> Result<(), Failure> {
     job.map_or(Ok(()), |(_, id)| pass_on(id.clone(), false, to))
 }
 
+/// How the refusal of a name that no argument has begins.
+const NO_ARGUMENT: &[u8] = b"is no argument of";
+
 /// The exit status of a final line; what has to be told is an error.
 fn conclude(last: &Final, socket: &Path) -> Result<u8, Failure> {
     let code = exit::status(last);
@@ -266,6 +269,9 @@ fn conclude(last: &Final, socket: &Path) -> Result<u8, Failure> {
         if socket != Path::new(DOOR) {
             told.push_str(&format!(" --socket {}", socket.display()));
         }
+    }
+    if last.code == 422 && last.text.starts_with(NO_ARGUMENT) {
+        told.push_str("\na value with = in it has its argument's name before it: NAME=VALUE");
     }
     if matches!(last.code, 200 | 202 | 210) { Ok(code) } else { Err((code, told)) }
 }
@@ -309,6 +315,13 @@ mod tests {
         assert_eq!(outcome, Err((77, "denied: only during 08:00-18:00".to_owned())));
         let (outcome, ..) = held("403 denied : root may not connect\n");
         assert_eq!(outcome, Err((77, "denied: root may not connect".to_owned())));
+    }
+
+    #[test]
+    fn a_value_that_was_taken_for_a_named_one_is_told_how_to_be_written() {
+        let (outcome, ..) = held("422 bad-argument name=a ms=0 : is no argument of say WHO\n");
+        let hint = "a value with = in it has its argument's name before it: NAME=VALUE";
+        assert_eq!(outcome, Err((64, format!("argument a: is no argument of say WHO\n{hint}"))));
     }
 
     #[test]
