@@ -112,7 +112,9 @@ fn pointless(policy: &Policy, case: &Case) -> Option<Diagnostic> {
 fn program_fault(program: &Path, trust: Trust) -> Option<(Severity, String)> {
     let error = files::check_program(program, trust).err()?;
     Some(if error.is_missing() {
-        (Severity::Warning, format!("{error}; this command can't be run"))
+        let is_line = program.as_os_str().as_encoded_bytes().contains(&b' ');
+        let hint = if is_line { "; each argument is an element of exec of its own" } else { "" };
+        (Severity::Warning, format!("{error}; this command can't be run{hint}"))
     } else {
         (Severity::Error, error.to_string())
     })
