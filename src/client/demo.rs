@@ -279,7 +279,8 @@ fn start(mut command: Command, (name, socket): (&str, OwnedFd), written: &PipeWr
 }
 
 fn policy() -> io::Result<String> {
-    let uid = Uid::new(geteuid().as_raw()).map_err(io::Error::other)?;
+    let unfit = |why| io::Error::other(format!("no policy can be for the calling user: {why}"));
+    let uid = Uid::new(geteuid().as_raw()).map_err(unfit)?;
     let name = accounts::user_name(uid);
     if name == uid.to_string() {
         return Err(io::Error::other(format!(

@@ -165,3 +165,19 @@ fn a_program_that_does_not_start_is_not_waited_for_and_says_why() {
     expect_nothing_left(&temporary);
     assert_eq!(shown.read_to_string(&mut String::new()).unwrap(), 0);
 }
+
+#[test]
+fn nobody_is_told_why_there_is_no_demonstration_for_that_user() {
+    if !is_root() {
+        return;
+    }
+    let folder = Folder::new();
+    let program = folder.file("udsadmin");
+    assert!(command("install").args(["-m", "755", UDSADMIN]).arg(&program).status().unwrap().success());
+    let mut demo = command("setpriv");
+    demo.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program).args(["demo", "--once"]);
+    let output = demo.env("TMPDIR", temporary(&folder, 0o1777)).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    let why = "id 65534 names nobody: the kernel shows it for every id that isn't mapped; use another";
+    assert_eq!(told, format!("udsadmin demo: no policy can be for the calling user: {why}\n"));
+}
