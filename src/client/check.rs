@@ -41,6 +41,10 @@ pub struct CheckArgs {
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
+    /// The same as FILE, as the questions of `udsadmin policy` have it
+    #[arg(long, value_name = "FILE", conflicts_with = "files")]
+    pub policy: Option<PathBuf>,
+
     /// Print a JSON list of findings instead, each with level, file, line, column and message
     #[arg(long)]
     pub json: bool,
@@ -132,6 +136,11 @@ pub(super) fn tell<'a>(
 /// # Errors
 /// Writing failed.
 pub fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<ExitCode> {
+    status(args, out, err).map(ExitCode::from)
+}
+
+/// The same, with the exit status as a number.
+pub(super) fn status(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     run_with(args, &Database, out, err)
 }
 
@@ -140,13 +149,14 @@ fn run_with(
     names: &dyn Names,
     out: &mut dyn Write,
     err: &mut dyn Write,
-) -> io::Result<ExitCode> {
-    let outcome = check(&args.files, names, server::policy::check);
+) -> io::Result<u8> {
+    let files = if args.files.is_empty() { args.policy.as_slice() } else { &args.files };
+    let outcome = check(files, names, server::policy::check);
     tell([&outcome], args.json, out, err)?;
     if !args.json {
-        summarise(&args.files, &outcome, out, err)?;
+        summarise(files, &outcome, out, err)?;
     }
-    Ok(if outcome.loaded.is_some() { ExitCode::SUCCESS } else { ExitCode::from(EX_CONFIG) })
+    Ok(if outcome.loaded.is_some() { 0 } else { EX_CONFIG })
 }
 
 /// What makes a policy of its text, or tells what is wrong with it.

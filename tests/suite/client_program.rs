@@ -1,8 +1,9 @@
 //! The client's commands that ask: what they tell people and programs, and what they say of a refusal. Asks a real server.
 
 use crate::process::{command, is_root};
-use crate::world::{UDSADMIN, World, user};
+use crate::world::{Folder, UDSADMIN, World, user};
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
@@ -99,4 +100,21 @@ fn whoever_may_not_connect_is_told_to_look_at_the_socket() {
     assert_eq!(output.status.code(), Some(69));
     let hint = format!("compare ls -l {} with id\n", socket.display());
     assert!(text(&output.stderr).ends_with(&hint), "{output:?}");
+}
+
+#[test]
+fn every_question_takes_its_policy_in_either_way() {
+    let folder = Folder::new();
+    let policy = folder.write("policy.toml", "[allow]\nusers = [\"USER\"]\n");
+    let asked = |words: &[&str], named: &[&OsStr]| {
+        command(UDSADMIN).args(words).args(named).output().unwrap().status.code()
+    };
+    let (option, path) = (OsStr::new("--policy"), policy.as_os_str());
+    for words in [&["check"][..], &["policy", "check"], &["policy", "test"], &["policy", "show"], &["policy", "lint"]] {
+        let statuses = [asked(words, &[path]), asked(words, &[option, path])];
+        assert!(statuses == [Some(0); 2] || statuses == [Some(1); 2], "{words:?}: {statuses:?}");
+        assert_eq!(asked(words, &[option, path, path]), Some(64), "{words:?}");
+    }
+    assert_eq!(asked(&["policy", "test", "--elsewhere"], &[path]), Some(0));
+    assert_eq!(asked(&["policy", "test", "--elsewhere"], &[]), Some(64));
 }
