@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Output;
 
 fn asked(world: &World, words: &[&str]) -> Output {
@@ -117,4 +118,14 @@ fn every_question_takes_its_policy_in_either_way() {
     }
     assert_eq!(asked(&["policy", "test", "--elsewhere"], &[path]), Some(0));
     assert_eq!(asked(&["policy", "test", "--elsewhere"], &[]), Some(64));
+}
+
+#[test]
+fn each_example_passes_its_tests_on_a_machine_that_knows_none_of_its_users() {
+    let examples = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples")).unwrap();
+    for example in examples.map(|entry| entry.unwrap().path()) {
+        assert!(fs::read_to_string(&example).unwrap().contains("udsadmin policy test --elsewhere FILE"));
+        let output = command(UDSADMIN).args(["policy", "test", "--elsewhere"]).arg(&example).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
 }
