@@ -248,9 +248,12 @@ impl Service {
         let plan = plan(proven, &account, entry.peer, id);
         self.jobs.add(&known);
         let started = async {
-            self.note_unit(entry, &grant, (&known, &streams)).await?;
+            let fact = self.note_unit(entry, &grant, (&known, &streams)).await?;
             announce(entry, &grant, &known, &streams).await?;
-            execution::launch(plan, [input, stdout, stderr], (room, &self.surroundings), recorded).await
+            let stdio = [input, stdout, stderr];
+            let job = execution::launch(plan, stdio, (room, &self.surroundings), recorded).await?;
+            self.units.begun(fact.filter(|_| !matches!(job, Running::Unknown(_)))).await;
+            Ok(job)
         };
         match started.await {
             Ok(job) => Ok((job, known, streams)),
