@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 impl Service {
     /// Waits for the end of a run, reads what it writes where the server does not, and tells of the end.
     pub(super) async fn see_to_its_end(&self, under_way: UnderWay, entry: &Entry<'_>) {
-        let UnderWay { mut job, known, streams, grant, claimed, places } = under_way;
+        let UnderWay { mut job, known, streams, grant, claimed, places, busy: _busy } = under_way;
         let waits = (!entry.wanted.detach).then_some(entry.session);
         if waits.is_none() {
             report(entry.session, &accepted(entry, &known)).await;
@@ -48,16 +48,16 @@ impl Service {
         let finished = finished.optional("UDSADMIN_OOM", out_of_memory.then_some("yes"));
         self.trail.note(&finished.optional("UDSADMIN_INVOCATION", invocation)).await;
         self.jobs.end(&known, over);
-        self.forget_unit(&grant, &known.facts.id).await;
         if let Some(claimed) = claimed {
             claimed.end(over).await;
         }
+        self.close_unit(&grant, &known.facts.id, over).await;
         drop(places);
         if waits.is_some_and(|session| !session.is_lost()) {
             report(entry.session, &ended(entry.run, &known.facts.id, over)).await;
         }
         if let Some(session) = waits {
-            session.may_leave(known, streams);
+            session.may_leave(&known, streams);
         }
     }
 

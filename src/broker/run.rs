@@ -21,6 +21,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Runs at once, of all peers together.
 const RUNS_MAX: usize = 512;
@@ -92,6 +93,8 @@ pub(super) struct UnderWay {
     pub(super) claimed: Option<Claimed>,
     /// Of all runs, and of its command's.
     pub(super) places: (Place, Option<Place<CommandName>>),
+    /// Where it is this process's child.
+    pub(super) busy: Option<TaskTrackerToken>,
 }
 
 /// Where a run's output goes, before there is a run.
@@ -126,7 +129,9 @@ impl Service {
         }
         self.check_client(entry).await?;
         let grant = Arc::new(self.judge(entry).await?);
-        if let Err(denial) = grant.admits_detachment(entry.wanted.detach) {
+        // Before any of the input is read: it may be of any length.
+        let admitted = grant.admits_input(input.octets);
+        if let Err(denial) = admitted.and_then(|()| grant.admits_detachment(entry.wanted.detach)) {
             return Err(self.refuse(entry, &denial).await);
         }
         let claimed = match self.claim(entry, &input).await? {
@@ -135,14 +140,15 @@ impl Service {
             None | Some(Claim::Taken | Claim::TooMany) => None,
         };
         let place = self.runs.take(entry.peer.uid).ok_or(NotRun::Busy)?;
-        let proven = self.prove(entry, &grant, &input).await?;
+        let proven = self.prove(entry, &grant).await?;
         let share = self.share(entry, &grant).await?;
         let id = JobId::draw().map_err(|error| internal("an id for a run", &error))?;
         let claimed = begun(claimed, &id).await.map_err(|error| internal("the token of a run", &error))?;
         let (job, known, streams) = self.execute(entry, proven, id, input.file).await?;
         let places = (place, share.spend());
         let claimed = claimed.map(Claimed::started);
-        Ok(Start::UnderWay(Box::new(UnderWay { job, known, streams, grant, claimed, places })))
+        let busy = (!is_unit(&grant)).then(|| self.busy.token());
+        Ok(Start::UnderWay(Box::new(UnderWay { job, known, streams, grant, claimed, places, busy })))
     }
 
     /// Whoever asks must still be there.
@@ -184,10 +190,7 @@ impl Service {
     }
 
     /// What the grant demands of the world outside, proven. What is not so is refused like any other value.
-    async fn prove(&self, entry: &Entry<'_>, grant: &Arc<Grant>, input: &Stdin) -> Result<Proven, NotRun> {
-        if let Err(denial) = grant.admits_input(input.octets) {
-            return Err(self.refuse(entry, &denial).await);
-        }
+    async fn prove(&self, entry: &Entry<'_>, grant: &Arc<Grant>) -> Result<Proven, NotRun> {
         let demanding = Arc::clone(grant);
         let proven = if grant.demands().is_empty() {
             prove(demanding)
@@ -245,9 +248,12 @@ impl Service {
         let plan = plan(proven, &account, entry.peer, id);
         self.jobs.add(&known);
         let started = async {
-            self.note_unit(entry, &grant, (&known, &streams)).await?;
+            let fact = self.note_unit(entry, &grant, (&known, &streams)).await?;
             announce(entry, &grant, &known, &streams).await?;
-            execution::launch(plan, [input, stdout, stderr], (room, &self.surroundings), recorded).await
+            let stdio = [input, stdout, stderr];
+            let job = execution::launch(plan, stdio, (room, &self.surroundings), recorded).await?;
+            self.units.begun(fact.filter(|_| !matches!(job, Running::Unknown(_)))).await;
+            Ok(job)
         };
         match started.await {
             Ok(job) => Ok((job, known, streams)),

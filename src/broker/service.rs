@@ -25,10 +25,11 @@ use crate::transport::{self, NoPeer};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// What the broker works with.
 #[derive(Debug)]
@@ -63,6 +64,8 @@ pub struct Service {
     pub store: Store,
     /// The tasks of the runs under way.
     pub tasks: TaskTracker,
+    /// Held by whatever would be lost with this process: the sessions of clients, and the runs that are its children.
+    pub busy: TaskTracker,
     /// Cancelled when no further run may start.
     pub draining: CancellationToken,
     /// Cancelled when the runs under way must end.
@@ -77,8 +80,8 @@ pub(super) struct Session {
     /// The client's own socket, as long as the server serves it.
     client: Mutex<Option<OwnedFd>>,
     lost: CancellationToken,
-    /// The last run that was over while the server still read it.
-    last: Mutex<Option<(Arc<Known>, Streams)>>,
+    /// The last run that was over while the server still read it, as long as it is known.
+    last: Mutex<Option<(Weak<Known>, Streams)>>,
 }
 
 /// What ends each run that a session ordered, by its number.
@@ -97,19 +100,26 @@ pub(super) struct Ordered {
 
 impl Service {
     /// Serves one connection of the server to its end. Runs that it ordered go on after that.
-    pub async fn session(self: Arc<Self>, connection: OwnedFd) {
-        match self.open(connection).await {
-            Ok(Some(session)) => {
-                let session = Arc::new(session);
-                self.follow_orders(&session).await;
-                session.lose();
+    pub fn session(self: Arc<Self>, connection: OwnedFd) -> impl Future<Output = ()> {
+        let busy = self.busy.token();
+        async move {
+            match self.open(connection, busy).await {
+                Ok(Some((session, _busy))) => {
+                    let session = Arc::new(session);
+                    self.follow_orders(&session).await;
+                    session.lose();
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!("a connection of the server ended before its session: {error}"),
             }
-            Ok(None) => {}
-            Err(error) => tracing::warn!("a connection of the server ended before its session: {error}"),
         }
     }
 
-    async fn open(&self, connection: OwnedFd) -> io::Result<Option<Session>> {
+    async fn open(
+        &self,
+        connection: OwnedFd,
+        busy: TaskTrackerToken,
+    ) -> io::Result<Option<(Session, TaskTrackerToken)>> {
         if let Some(why) = self.not_the_server(&connection) {
             self.trail.note(&refused(&why)).await;
             return Ok(None);
@@ -117,6 +127,8 @@ impl Service {
         let packets = Packets::new(connection)?;
         let first = packets.receive().await?;
         if matches!(&first, Some(Packet { value: Order::Follow, .. })) {
+            // Whoever follows will follow the next broker.
+            drop(busy);
             return self.keep_told(&packets).await.map(|()| None);
         }
         let Some(client) = opened_for(first) else {
@@ -126,13 +138,14 @@ impl Service {
         match self.recognise(&client).await {
             Ok(peer) => {
                 packets.send(&Report::Opened, &[]).await?;
-                Ok(Some(Session {
+                let session = Session {
                     packets,
                     peer,
                     client: Mutex::new(Some(client)),
                     lost: CancellationToken::new(),
                     last: Mutex::default(),
-                }))
+                };
+                Ok(Some((session, busy)))
             }
             Err(event) => {
                 self.trail.note(&event).await;
@@ -242,12 +255,16 @@ impl Service {
         stop
     }
 
-    /// Has a task of its own fulfil a wish, if there is a place for it.
+    /// Has a task of its own fulfil a wish, if there is a place for it. Ending a run takes none: it makes one.
     async fn hear(self: &Arc<Self>, session: &Arc<Session>, (run, wish): (u32, Wish), stops: &mut Stops) {
-        let Some(place) = self.orders.take(session.peer.uid) else {
-            return report(session, &Report::Answered { run, answer: Answer::Busy }).await;
-        };
         let stop = self.stop(run, stops);
+        if matches!(wish, Wish::Cancel(_)) {
+            return self.fulfil(session, (run, &stop), wish).await;
+        }
+        let Some(place) = self.orders.take(session.peer.uid) else {
+            let answer = Answer::NotDone(NotRun::Busy);
+            return report(session, &Report::Answered { run, answer }).await;
+        };
         let (service, session) = (Arc::clone(self), Arc::clone(session));
         self.tasks.spawn(async move {
             service.fulfil(&session, (run, &stop), wish).await;
@@ -275,8 +292,8 @@ impl Session {
     }
 
     /// A run is over, and the server may not have read all that it wrote. Of the run before it, it has.
-    pub(super) fn may_leave(&self, job: Arc<Known>, streams: Streams) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((job, streams));
+    pub(super) fn may_leave(&self, job: &Arc<Known>, streams: Streams) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::downgrade(job), streams));
         if self.is_lost() {
             self.keep_the_rest();
         }
@@ -284,7 +301,8 @@ impl Session {
 
     /// Keeps what the server has left unread.
     fn keep_the_rest(&self) {
-        if let Some((job, streams)) = self.last.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((job, streams)) = last.and_then(|(job, streams)| Some((job.upgrade()?, streams))) {
             keep_the_rest(&job, &streams);
         }
     }

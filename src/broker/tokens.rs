@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-/// How long a token is known after the end of its run (udsadmin-protocol(7) promises so long from its start).
+/// How long a token is known after the end of its run (udsadmin-protocol(7), `id=`).
 const KNOWN: Duration = Duration::from_secs(10 * 60);
 
 /// Tokens of one user that are known at once.
@@ -133,6 +133,7 @@ impl Tokens {
     /// What this token of this user is. Waits where its run is just being started.
     pub(super) async fn claim(self: &Arc<Self>, uid: Uid, token: &Token, asked: &Asked) -> Claim {
         loop {
+            self.forget_old().await;
             let first = match self.look(&(uid, token.clone()), asked) {
                 Ok(first) => first,
                 Err(claim) => return *claim,
@@ -151,7 +152,6 @@ impl Tokens {
     /// The first run of a token; where there is none, the token is now claimed.
     fn look(self: &Arc<Self>, named: &Named, asked: &Asked) -> Result<Arc<First>, Box<Claim>> {
         let mut known = self.known();
-        self.forget_old(&mut known);
         if let Some(first) = known.get(named) {
             return Ok(Arc::clone(first));
         }
@@ -165,15 +165,25 @@ impl Tokens {
         Err(Box::new(Claim::Fresh(Claimed { tokens, first, named, begun: None, has_started: false })))
     }
 
-    fn forget_old(&self, known: &mut HashMap<Named, Arc<First>>) {
+    async fn forget_old(&self) {
+        let old = self.take_old();
+        let Some(ledger) = self.ledger.clone().filter(|_| !old.is_empty()) else { return };
+        let removed = spawn_blocking(move || old.iter().for_each(|job| remove(&ledger, job))).await;
+        drop(removed.inspect_err(|error| tracing::error!("tokens stay in the ledger: {error}")));
+    }
+
+    /// No longer knows what it need not, and gives the runs of that.
+    fn take_old(&self) -> Vec<JobId> {
         let is_old = |begun: &Begun| self.uptime.since(begun.ended.as_ref().unwrap_or(&begun.began)) >= KNOWN;
-        known.retain(|_, first| match &*first.phase.borrow() {
+        let mut old = Vec::new();
+        self.known().retain(|_, first| match &*first.phase.borrow() {
             Phase::Begun(begun) if is_old(begun) && !first.is_under_way(begun) => {
-                self.remove(&begun.job);
+                old.push(begun.job.clone());
                 false
             }
             Phase::Begun(_) | Phase::Starting | Phase::Void => true,
         });
+        old
     }
 
     /// Sees to it that the token of this run, which an earlier broker has started, is known as long as the value that comes back.
@@ -191,16 +201,16 @@ impl Tokens {
         }
     }
 
-    fn remove(&self, job: &JobId) {
-        if let Some(Err(error)) = self.ledger.as_ref().map(|ledger| ledger.remove(job)) {
-            tracing::warn!("the token of job {job} stays in the ledger: {error}");
-        }
-    }
-
     async fn put(&self, begun: Begun) -> io::Result<()> {
         let Some(ledger) = self.ledger.clone() else { return Ok(()) };
         let put = move || ledger.put(&begun.job, &begun);
         spawn_blocking(put).await.map_err(io::Error::other)?
+    }
+}
+
+fn remove(ledger: &Ledger, job: &JobId) {
+    if let Err(error) = ledger.remove(job) {
+        tracing::warn!("the token of job {job} stays in the ledger: {error}");
     }
 }
 
@@ -274,7 +284,7 @@ impl Drop for Claimed {
         }
         self.tokens.known().remove(&self.named);
         if let Some(begun) = &self.begun {
-            self.tokens.remove(&begun.job);
+            self.tokens.ledger.iter().for_each(|ledger| remove(ledger, &begun.job));
         }
         self.first.phase.send_replace(Phase::Void);
     }

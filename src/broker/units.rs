@@ -44,6 +44,8 @@ pub(super) struct Fact {
     /// Octets that it may write, if there is a limit.
     output_limit: Option<u64>,
     ends_with_its_client: bool,
+    /// Its process has become the program. Until this is noted, no end of the process is known to be the program's.
+    has_begun: bool,
 }
 
 /// Where the facts are; nowhere for a demonstration, which has no units.
@@ -62,6 +64,15 @@ impl Units {
     /// Notes a run that is about to start. When this returns, the next broker knows of it, even after a loss of power.
     async fn note(&self, fact: Fact) -> io::Result<()> {
         self.aside(move |ledger| ledger.put(&fact.id, &fact)).await
+    }
+
+    /// Notes that a run has begun.
+    pub(super) async fn begun(&self, fact: Option<Fact>) {
+        let Some(fact) = fact else { return };
+        let id = fact.id.clone();
+        if let Err(error) = self.note(Fact { has_begun: true, ..fact }).await {
+            tracing::warn!("the next broker will not know the end of job {id}: {error}");
+        }
     }
 
     async fn aside(&self, work: impl FnOnce(&Ledger) -> io::Result<()> + Send + 'static) -> io::Result<()> {
@@ -94,9 +105,9 @@ impl Service {
         entry: &Entry<'_>,
         grant: &Grant,
         (known, streams): (&Known, &Streams),
-    ) -> io::Result<()> {
+    ) -> io::Result<Option<Fact>> {
         if !is_unit(grant) {
-            return Ok(());
+            return Ok(None);
         }
         let (facts, delivery) = (&known.facts, &grant.terms().delivery);
         let fact = Fact {
@@ -112,13 +123,24 @@ impl Service {
             kill_after: grant.terms().ceilings.kill_after,
             keep: (facts.keep.time, facts.keep.output.0),
             output_limit: delivery.output_limit.map(|size| size.0),
-            ends_with_its_client: delivery.on_disconnect == OnDisconnect::Term,
+            ends_with_its_client: delivery.on_disconnect == OnDisconnect::Term && !entry.wanted.detach,
+            has_begun: false,
         };
-        self.units.note(fact).await?;
-        Store::put(&facts.id, streams, &known.tail)
+        self.units.note(fact.clone()).await?;
+        Store::put(&facts.id, streams, &known.tail)?;
+        Ok(Some(fact))
     }
 
-    /// There is nothing more to do about a run of this grant.
+    /// The end of a run of this grant is on the record: nothing more is kept of it. Where it could not be learnt, the next broker
+    /// asks again.
+    pub(super) async fn close_unit(&self, grant: &Grant, id: &JobId, over: Over) {
+        if is_unit(grant) && over.outcome.is_some() {
+            self.surroundings.systemd.remove(id).await;
+            self.forget_unit(grant, id).await;
+        }
+    }
+
+    /// A run of this grant has not begun after all.
     pub(super) async fn forget_unit(&self, grant: &Grant, id: &JobId) {
         if is_unit(grant) {
             Store::forget(id);
@@ -134,7 +156,14 @@ impl Service {
         for fact in self.units.all()? {
             let service = Arc::clone(self);
             match self.known_again(&fact) {
-                Ok(again) => drop(self.tasks.spawn(async move { service.adopt(fact, again).await })),
+                Ok(again) => {
+                    let places =
+                        (self.runs.take(again.0.facts.uid), self.quotas.keep(&again.0.facts.command));
+                    self.tasks.spawn(async move {
+                        service.adopt(fact, again).await;
+                        drop(places);
+                    });
+                }
                 Err(error) => tracing::error!("job {}: nothing can be told of it: {error}", fact.id),
             }
         }
@@ -149,20 +178,19 @@ impl Service {
             Err(error) => return tracing::error!("job {}: systemd does not tell of it: {error}", fact.id),
         };
         let invocation = unit.as_ref().and_then(|unit| unit.invocation().map(str::to_owned));
-        let over = match unit {
-            // The broker after this one has it then.
+        let ended = match unit {
             Some(unit) => {
-                match self.outlive(Running::Unit(Box::new(unit), Vec::new()), (&fact, &known), streams).await
-                {
-                    Some(over) => over,
-                    None => return,
-                }
+                self.outlive(Running::Unit(Box::new(unit), Vec::new()), (&fact, &known), streams).await
             }
-            None => Over::UNKNOWN,
+            None => Some(Over::UNKNOWN),
         };
+        // Where there is none, the broker after this one has it.
+        let Some(ended) = ended else { return };
+        let over = if fact.has_begun { ended } else { Over::UNKNOWN };
         self.trail.note(&finished(&fact, over).optional("UDSADMIN_INVOCATION", invocation)).await;
         self.jobs.end(&known, over);
         self.tokens.end(&fact.id, over).await;
+        self.surroundings.systemd.remove(&fact.id).await;
         Store::forget(&fact.id);
         self.units.strike(&fact.id).await;
     }
@@ -227,7 +255,12 @@ async fn read_again(fact: &Fact, (known, streams): (&Known, &Streams), is_over: 
     };
     let session = tokio::select! {
         session = known.reader() => session,
-        () = sleep(REJOINING) => None,
+        () = sleep(REJOINING) => {
+            if fact.ends_with_its_client {
+                known.stop.cancel();
+            }
+            None
+        }
         () = is_over.cancelled() => None,
     };
     read_for_nobody(session.as_deref(), (known, streams), &delivery, is_over).await;

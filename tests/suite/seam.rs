@@ -7,10 +7,10 @@ use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketT
 use std::fs::File;
 use std::io::Read;
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use udsadmin::broker::{NotRun, Order, Packet, Packets, Report, Version};
+use udsadmin::broker::{FORM, NotRun, Order, Packet, Packets, Report, Version};
 use udsadmin::execution::Outcome;
 use udsadmin::request::{Argument, Request, Value, Wanted};
 
@@ -242,9 +242,13 @@ async fn a_job_reads_a_sealed_file_in_memory_and_nothing_else() {
 async fn a_packet_that_is_no_order_ends_its_connection_alone() {
     let seam = Seam::new();
     let large = vec![0; 64 * 1024];
-    for octets in
-        [&b"\xff\xff\xff\xff"[..], b"\x01", b"\x00\x00\x00", &large, b"\x01\xff\xff\xff\xff\x0f\x7f"]
-    {
+    for octets in [
+        &b"\x01\xff\xff\xff\xff"[..],
+        b"\x01\x01",
+        b"\x01\x00\x00\x00",
+        &large,
+        b"\x01\x01\xff\xff\xff\xff\x0f\x7f",
+    ] {
         for is_open in [false, true] {
             let packets = if is_open { seam.open().await } else { seam.connect() };
             rustix::net::send(packets.as_fd(), octets, SendFlags::NOSIGNAL).unwrap();
@@ -255,6 +259,19 @@ async fn a_packet_that_is_no_order_ends_its_connection_alone() {
 }
 
 #[tokio::test]
+async fn a_server_of_another_version_is_not_misunderstood() {
+    let seam = Seam::new();
+    let packets = seam.connect();
+    let follow = [FORM + 1, 5];
+    rustix::net::send(packets.as_fd(), &follow, SendFlags::NOSIGNAL).unwrap();
+    assert_eq!(report(&packets).await, None);
+    seam.world.broker().line_with(&["of another version of udsadmin"]);
+    let packets = seam.connect();
+    rustix::net::send(packets.as_fd(), &[FORM, 5], SendFlags::NOSIGNAL).unwrap();
+    assert!(matches!(report(&packets).await, Some(Report::InForce(_))));
+}
+
+#[tokio::test]
 async fn a_packet_with_too_many_descriptors_ends_its_connection_and_leaves_none_open() {
     use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
     use std::os::fd::AsRawFd;
@@ -262,7 +279,7 @@ async fn a_packet_with_too_many_descriptors_ends_its_connection_and_leaves_none_
     let packets = seam.open().await;
     let (mut reader, writer) = std::io::pipe().unwrap();
     let passed = [writer.as_raw_fd(); 200];
-    let (parts, rights) = ([std::io::IoSlice::new(b"\x00")], [ControlMessage::ScmRights(&passed)]);
+    let (parts, rights) = ([std::io::IoSlice::new(b"\x01\x00")], [ControlMessage::ScmRights(&passed)]);
     sendmsg::<()>(packets.as_fd().as_raw_fd(), &parts, &rights, MsgFlags::empty(), None).unwrap();
     assert_eq!(report(&packets).await, None);
     drop(writer);
@@ -372,5 +389,21 @@ async fn an_input_that_the_policy_does_not_take_is_refused_by_the_broker_too() {
     packets.send(&seam.order(2, "cat"), &[long.as_fd()]).await.unwrap();
     let answer = report(&packets).await;
     assert!(matches!(answer, Some(Report::NotRun { why: NotRun::BadArgument { .. }, .. })), "{answer:?}");
+    let endless = endless();
+    let Order::Run { run, version, request, .. } = seam.order(3, "cat") else { unreachable!() };
+    let wanted = Wanted { token: Some("again".parse().unwrap()), ..Wanted::default() };
+    packets.send(&Order::Run { run, version, request, wanted }, &[endless.as_fd()]).await.unwrap();
+    let answer = report(&packets).await;
+    assert!(matches!(answer, Some(Report::NotRun { why: NotRun::BadArgument { .. }, .. })), "{answer:?}");
     assert!(!seam.world.broker().lines().iter().any(|line| line.contains("started")));
+    seam.is_well().await;
+}
+
+/// A sealed file in memory that claims to be longer than there is memory, and has none.
+fn endless() -> OwnedFd {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+    let endless = memfd_create("input", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
+    ftruncate(&endless, 1 << 42).unwrap();
+    fcntl_add_seals(&endless, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK).unwrap();
+    endless
 }
