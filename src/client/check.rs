@@ -17,10 +17,17 @@ const EXAMPLES: &str = "\
 Examples:
   udsadmin check                              the installed policy with its policy.d
   udsadmin check policy.toml policy.d         one policy of a file and a directory
+  sed s/web1/web2/ policy.toml | udsadmin check -    standard input; <(...) of a shell will do, too
   udsadmin check --json web.toml | jq '.[0]'  the first finding, for a program
 
 Exit status: 0 the policy can be used, 78 it can't, 64 a mistake on the command line.
 Warnings change nothing: they tell of lines without effect, such as a user who doesn't exist.";
+
+/// Where descriptors of the calling process have names (fd(4)), which a shell makes of `<(...)`.
+const OPENED: &str = "/dev/fd";
+
+/// The name of standard input, which is also written `-`.
+const STANDARD_INPUT: &str = "/dev/stdin";
 
 /// Follows "does not exist" where no file was named.
 const NOT_INSTALLED: &str = "; install udsadmin, or name a file: udsadmin check FILE";
@@ -167,7 +174,7 @@ pub(super) fn check(files: &[PathBuf], names: &dyn Names, load: Load) -> Outcome
     if files.is_empty() {
         return check_installed(Path::new(POLICY), server().as_ref(), names, load);
     }
-    match gathered(files, |path| files::read_named(path, Trust::CallingUser)) {
+    match gathered(files, read) {
         Ok(sources) => check_text(&sources, None, names, load),
         Err(error) => Outcome::unusable([&error]),
     }
@@ -176,7 +183,7 @@ pub(super) fn check(files: &[PathBuf], names: &dyn Names, load: Load) -> Outcome
 /// Reads the policy of these files for what its text says alone: it is for another machine, or to be compared with another.
 /// Who can change the files does not matter to that, nor what programs are here.
 pub(super) fn review(files: &[PathBuf], names: &dyn Names) -> Outcome {
-    let sources = match gathered(files, files::read_unchecked) {
+    let sources = match gathered(files, |path| files::read_unchecked(place(path))) {
         Ok(sources) => sources,
         Err(error) => return Outcome::unusable([&error]),
     };
@@ -184,6 +191,20 @@ pub(super) fn review(files: &[PathBuf], names: &dyn Names) -> Outcome {
         Ok(loaded) => Outcome { findings: Vec::new(), loaded: Some(loaded), sources },
         Err(found) => Outcome::unusable(&found),
     }
+}
+
+/// Reads what is named. What the caller hands over opened is the caller's own, whatever it is.
+fn read(path: &Path) -> Result<Vec<Source>, FileError> {
+    let path = place(path);
+    if path.starts_with(OPENED) || path == Path::new(STANDARD_INPUT) {
+        return files::read_unchecked(path);
+    }
+    files::read_named(path, Trust::CallingUser)
+}
+
+/// The path of what is named.
+fn place(named: &Path) -> &Path {
+    if named == Path::new("-") { Path::new(STANDARD_INPUT) } else { named }
 }
 
 /// The files together. One of several directories may be empty, as policy.d is at first; all of them together may not.

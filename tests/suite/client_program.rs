@@ -5,9 +5,10 @@ use crate::world::{Folder, UDSADMIN, World, user};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 fn asked(world: &World, words: &[&str]) -> Output {
     let (verb, rest) = words.split_first().unwrap();
@@ -127,5 +128,18 @@ fn each_example_passes_its_tests_on_a_machine_that_knows_none_of_its_users() {
         assert!(fs::read_to_string(&example).unwrap().contains("udsadmin policy test --elsewhere FILE"));
         let output = command(UDSADMIN).args(["policy", "test", "--elsewhere"]).arg(&example).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+}
+
+#[test]
+fn a_policy_may_come_by_standard_input_or_out_of_a_pipe() {
+    let policy = format!("[allow]\nusers = [\"{}\"]\n", user());
+    for name in ["-", "/dev/stdin", "/dev/fd/0"] {
+        for words in [&["check"][..], &["policy", "test", "--elsewhere"]] {
+            let mut client = command(UDSADMIN);
+            let mut client = client.args(words).arg(name).stdin(Stdio::piped()).spawn().unwrap();
+            client.stdin.take().unwrap().write_all(policy.as_bytes()).unwrap();
+            assert!(client.wait().unwrap().success(), "{words:?} {name}");
+        }
     }
 }
