@@ -181,3 +181,17 @@ fn nobody_is_told_why_there_is_no_demonstration_for_that_user() {
     let why = "id 65534 names nobody: the kernel shows it for every id that isn't mapped; use another";
     assert_eq!(told, format!("udsadmin demo: no policy can be for the calling user: {why}\n"));
 }
+
+#[test]
+fn a_policy_of_ones_own_is_served_in_place_of_the_demonstrations() {
+    let folder = Folder::new();
+    let policy = "[allow]\nusers = [\"USER\"]\n[commands.mine]\nexec = [\"/bin/true\"]\nrun-as = \"USER\"\n\
+                  [[commands.mine.allow]]\nusers = [\"USER\"]\n";
+    let mut demo = command(UDSADMIN);
+    demo.args(["demo", "--once", "--policy"]).arg(folder.write("mine.toml", policy));
+    let shown = String::from_utf8(demonstrate(demo, &folder).stdout).unwrap();
+    assert!(shown.contains("* name=mine ") && !shown.contains("nginx"), "{shown}");
+    let missing = command(UDSADMIN).args(["demo", "--policy"]).arg(folder.file("none")).output().unwrap();
+    let told = format!("udsadmin demo: {}: No such file", folder.file("none").display());
+    assert!(String::from_utf8(missing.stderr).unwrap().starts_with(&told));
+}
