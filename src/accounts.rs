@@ -258,7 +258,8 @@ mod tests {
         let nobody = User::from_uid(unistd::Uid::from_raw(65_534)).unwrap();
         let answer = nobody.map(|user| Database.uid_of(&user.name));
         let told = |answer: Result<_, LookupFailed>| answer.unwrap_err().0;
-        let expected = "id 65534 names nobody: the kernel shows it for every id that isn't mapped; use another";
+        let expected =
+            "id 65534 names nobody: the kernel shows it for every id that isn't mapped; use another";
         assert!(answer.is_none_or(|answer| told(answer) == expected));
     }
 

@@ -21,7 +21,10 @@ impl fmt::Display for UnusableId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(id) = self;
         match *id {
-            OVERFLOW => write!(f, "id {id} names nobody: the kernel shows it for every id that isn't mapped; use another"),
+            OVERFLOW => write!(
+                f,
+                "id {id} names nobody: the kernel shows it for every id that isn't mapped; use another"
+            ),
             _ => write!(f, "id {id} names nobody"),
         }
     }

@@ -151,12 +151,7 @@ pub(super) fn status(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write)
     run_with(args, &Database, out, err)
 }
 
-fn run_with(
-    args: &CheckArgs,
-    names: &dyn Names,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<u8> {
+fn run_with(args: &CheckArgs, names: &dyn Names, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let files = if args.files.is_empty() { args.policy.as_slice() } else { &args.files };
     let outcome = check(files, names, server::policy::check);
     tell([&outcome], args.json, out, err)?;

@@ -110,10 +110,10 @@ pub(super) fn unwritten(error: &io::Error) -> ExitCode {
 
 /// That something could not be written, unless its reader has gone: that one does not want the rest, nor to hear of it.
 pub(super) fn not_written(what: &str, error: &io::Error) -> Failure {
-    match error.kind() {
-        io::ErrorKind::BrokenPipe => (READER_GONE, String::new()),
-        _ => (IO, format!("{what} can't be written: {error}")),
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return (READER_GONE, String::new());
     }
+    (IO, format!("{what} can't be written: {error}"))
 }
 
 fn field<'a>(last: &'a Final, name: &str) -> Option<&'a str> {
@@ -168,7 +168,10 @@ mod tests {
             (Final::rate(12).text("try again in 12 s"), "rate: try again in 12 s"),
             (Final::bad_argument("unit").text("must be a or b"), "argument unit: must be a or b"),
             (Final::bad_argument("verb").text("nothing waits"), "refused: nothing waits"),
-            (Final::exec_failed(2).field("job", "7f").text("could not"), "exec-failed: could not; its record: journalctl UDSADMIN_JOB=7f"),
+            (
+                Final::exec_failed(2).field("job", "7f").text("could not"),
+                "exec-failed: could not; its record: journalctl UDSADMIN_JOB=7f",
+            ),
             (Final::unknown_outcome("7f"), "it was started, and how it ended is unknown (job 7f)"),
         ] {
             assert_eq!(words(&last), expected);

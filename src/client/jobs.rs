@@ -136,8 +136,15 @@ fn text<'r>(row: &'r Row, name: &str) -> &'r str {
 fn table(rows: &[Row]) -> String {
     let heads = ["JOB", "STATE", "USER", "BEGAN", "TOOK", "REQUEST"].map(str::to_owned);
     let cells = |row: &Row| {
-        [text(row, "job"), &state(row), text(row, "user"), text(row, "began"), &took(row), text(row, "request")]
-            .map(str::to_owned)
+        [
+            text(row, "job"),
+            &state(row),
+            text(row, "user"),
+            text(row, "began"),
+            &took(row),
+            text(row, "request"),
+        ]
+        .map(str::to_owned)
     };
     aligned(&std::iter::once(heads).chain(rows.iter().map(cells)).collect::<Vec<_>>())
 }

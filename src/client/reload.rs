@@ -106,7 +106,8 @@ impl Answer {
             let [command, values, times, note] = names;
             [sign.to_owned(), more.unwrap_or_else(|| text(row, "peer")), command, values, times, note]
         });
-        let errors = self.errors().map(|row| format!("{}: error: {}\n", text(row, "at"), text(row, "message")));
+        let errors =
+            self.errors().map(|row| format!("{}: error: {}\n", text(row, "at"), text(row, "message")));
         let errors: String = errors.map(|line| shown(line.trim_end()) + "\n").collect();
         aligned(&changes.collect::<Vec<_>>()) + &errors + &self.summary(of)
     }

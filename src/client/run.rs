@@ -267,7 +267,8 @@ fn conclude(last: &Final, socket: &Path) -> Result<u8, Failure> {
     if exit::is_about_the_command(last) {
         told.push_str("\nto see yours: udsadmin commands");
         if socket != Path::new(DOOR) {
-            told.push_str(&format!(" --socket {}", socket.display()));
+            told.push_str(" --socket ");
+            told.push_str(&socket.to_string_lossy());
         }
     }
     if last.code == 422 && last.text.starts_with(NO_ARGUMENT) {

@@ -102,7 +102,10 @@ impl Reader<'_> {
             return None;
         };
         if let Some(line) = item.get_ref().as_str() {
-            self.error(&item.span(), &format!("exec is a list, each argument an element of its own: {}", split(line)));
+            self.error(
+                &item.span(),
+                &format!("exec is a list, each argument an element of its own: {}", split(line)),
+            );
             return None;
         }
         let list = self.list(item);

@@ -56,7 +56,8 @@ impl Reader<'_> {
     /// Notes every key that the section doesn't have, with the one that was meant or all there are.
     pub(super) fn known_keys(&mut self, table: &DeTable<'_>, section: &Section) {
         for key in table.keys().filter(|key| !section.has(key.get_ref())) {
-            let meant = elsewhere(key.get_ref(), section).unwrap_or_else(|| meant(key.get_ref(), &section.names()));
+            let meant =
+                elsewhere(key.get_ref(), section).unwrap_or_else(|| meant(key.get_ref(), &section.names()));
             self.error(&key.span(), &format!("unknown key {:?} in {}{meant}", key.get_ref(), section.of));
         }
     }

@@ -112,7 +112,9 @@ fn every_question_takes_its_policy_in_either_way() {
         command(UDSADMIN).args(words).args(named).output().unwrap().status.code()
     };
     let (option, path) = (OsStr::new("--policy"), policy.as_os_str());
-    for words in [&["check"][..], &["policy", "check"], &["policy", "test"], &["policy", "show"], &["policy", "lint"]] {
+    for words in
+        [&["check"][..], &["policy", "check"], &["policy", "test"], &["policy", "show"], &["policy", "lint"]]
+    {
         let statuses = [asked(words, &[path]), asked(words, &[option, path])];
         assert!(statuses == [Some(0); 2] || statuses == [Some(1); 2], "{words:?}: {statuses:?}");
         assert_eq!(asked(words, &[option, path, path]), Some(64), "{words:?}");
@@ -126,7 +128,8 @@ fn each_example_passes_its_tests_on_a_machine_that_knows_none_of_its_users() {
     let examples = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples")).unwrap();
     for example in examples.map(|entry| entry.unwrap().path()) {
         assert!(fs::read_to_string(&example).unwrap().contains("udsadmin policy test --elsewhere FILE"));
-        let output = command(UDSADMIN).args(["policy", "test", "--elsewhere"]).arg(&example).output().unwrap();
+        let output =
+            command(UDSADMIN).args(["policy", "test", "--elsewhere"]).arg(&example).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{output:?}");
     }
 }

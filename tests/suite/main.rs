@@ -10,6 +10,7 @@ mod broken;
 mod cases;
 #[cfg(test)]
 mod client;
+#[cfg(test)]
 mod client_program;
 #[cfg(test)]
 mod demo;

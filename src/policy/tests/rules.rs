@@ -213,7 +213,8 @@ fn of_several_values_the_wrong_one_is_told_by_its_place() {
          args = [{ name = \"n\", one-of = [\"a\", \"b\"], repeat = true }]\n\
          [[commands.many.allow]]\nusers = [\"alice\"]\n",
     );
-    let told = |line: &str| match decide(&policy, &peer("alice", &[]), &request(line), SystemTime::UNIX_EPOCH) {
+    let told = |line: &str| match decide(&policy, &peer("alice", &[]), &request(line), SystemTime::UNIX_EPOCH)
+    {
         Decision::Deny(denial) => denial.reason().to_string(),
         Decision::Permit(_) => panic!("{line} is permitted"),
     };
