@@ -8,6 +8,7 @@ mod demo_session;
 mod demo_trail;
 mod exit;
 mod jobs;
+mod pages;
 mod policy;
 mod reload;
 mod run;
@@ -51,6 +52,8 @@ enum Task {
     /// Start one of the demonstration's programs with its socket, as systemd would
     #[command(hide = true)]
     Activated(activated::Arguments),
+    #[command(hide = true)]
+    Pages(pages::Arguments),
 }
 
 /// The whole program.
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
         Ok(Cli { task: Task::Confirm(arguments) }) => reload::confirm(&arguments),
         Ok(Cli { task: Task::Demo(arguments) }) => demo::run(&arguments),
         Ok(Cli { task: Task::Activated(arguments) }) => activated::run(&arguments),
+        Ok(Cli { task: Task::Pages(arguments) }) => pages::run(&arguments),
         Err(error) => {
             complain(&error);
             if error.use_stderr() {
