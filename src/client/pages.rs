@@ -18,6 +18,12 @@ const PROGRAM: &str = "udsadmin";
 /// What the footer of each page names.
 const SOURCE: &str = concat!("udsadmin ", env!("CARGO_PKG_VERSION"));
 
+/// What stands above the examples of a command.
+const EXAMPLES: &str = "Examples:";
+
+/// What stands before the meanings of its exit statuses.
+const STATUS: &str = "Exit status: ";
+
 /// Write the manual pages and the shells' completions, for a package
 #[derive(clap::Args, Clone, Debug)]
 pub(super) struct Arguments {
@@ -93,15 +99,15 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
 /// What follows the options in `--help`: examples line by line, everything else in paragraphs.
 fn after_help(text: &str) -> Roff {
     let mut roff = Roff::new();
-    let (mut is_headed, mut is_literal) = (false, false);
+    let (mut under, mut is_literal) = (None, false);
     for line in text.lines() {
         if is_literal != line.starts_with("  ") {
             is_literal = !is_literal;
             roff.control(if is_literal { "nf" } else { "fi" }, []);
         }
-        let (heading, rest) = split_heading(line, is_headed);
-        is_headed = true;
+        let (heading, rest) = split_heading(line, under);
         roff.extend([heading.map(section).unwrap_or_default()]);
+        under = heading.or(under);
         match rest.trim_end() {
             "" if heading.is_none() => roff.control("PP", []),
             "" => &mut roff,
@@ -114,15 +120,16 @@ fn after_help(text: &str) -> Roff {
     roff
 }
 
-/// The section that a line begins, and what else it says.
-fn split_heading(line: &str, is_headed: bool) -> (Option<&'static str>, &str) {
-    if line == "Examples:" {
+/// The section that a line begins, and what else it says. Text that is no example is not left under the examples.
+fn split_heading<'a>(line: &'a str, under: Option<&str>) -> (Option<&'static str>, &'a str) {
+    if line == EXAMPLES {
         return (Some("EXAMPLES"), "");
     }
-    match line.strip_prefix("Exit status: ") {
+    let is_text = !line.is_empty() && !line.starts_with("  ");
+    match line.strip_prefix(STATUS) {
         Some(rest) => (Some("EXIT STATUS"), rest),
-        None if is_headed => (None, line),
-        None => (Some("NOTES"), line),
+        None if is_text && matches!(under, None | Some("EXAMPLES")) => (Some("NOTES"), line),
+        None => (None, line),
     }
 }
 
@@ -173,7 +180,8 @@ mod tests {
         for piece in [
             "\\-\\-detach",
             "\n.SH EXAMPLES\n.nf\n  udsadmin run restart nginx.service\n",
-            "\n.fi\n.PP\n.SH \"EXIT STATUS\"\nthe command",
+            "\n.fi\n.PP\n.SH NOTES\nCtrl\\-C ends",
+            "\n.PP\n.SH \"EXIT STATUS\"\nthe command",
             "\n.SH \"SEE ALSO\"\nudsadmin(1), ",
         ] {
             assert!(run.contains(piece), "{piece:?} is not in {run}");
