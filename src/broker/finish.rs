@@ -57,7 +57,7 @@ impl Service {
             report(entry.session, &ended(entry.run, &known.facts.id, over)).await;
         }
         if let Some(session) = waits {
-            session.may_leave(known, streams);
+            session.may_leave(&known, streams);
         }
     }
 

@@ -4,6 +4,7 @@ use crate::request::JobId;
 use rustix::fs::{Mode, OFlags, fsync, open};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::fmt::Display;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -11,6 +12,9 @@ use std::path::{Path, PathBuf};
 
 /// Octets of one file at most: more than a fact can have.
 const FILE_MAX: u64 = 64 * 1024;
+
+/// The form in which facts are written, their first octet: another one is another version's, and is left alone.
+const FORM: u8 = 1;
 
 /// What is added to a name while its file is being written.
 const UNFINISHED: &str = "new";
@@ -36,7 +40,7 @@ impl Ledger {
     /// # Errors
     /// Those of writing; the fact before is then still there.
     pub(super) fn put(&self, id: &JobId, fact: &impl Serialize) -> io::Result<()> {
-        let octets = postcard::to_stdvec(fact).map_err(io::Error::other)?;
+        let octets = postcard::to_extend(fact, vec![FORM]).map_err(io::Error::other)?;
         let path = self.folder.join(id.as_str());
         let unfinished = path.with_extension(UNFINISHED);
         let mut file =
@@ -56,7 +60,8 @@ impl Ledger {
         fs::remove_file(self.folder.join(id.as_str()))
     }
 
-    /// All facts, but for those of folders in the folder. What is none, half-written ones among them, is removed.
+    /// All facts, but for those of folders in the folder. What is none, half-written ones among them, is removed; what may be one
+    /// of another version is not.
     ///
     /// # Errors
     /// Those of `readdir(3)`.
@@ -86,7 +91,12 @@ impl Ledger {
 fn read<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
     let mut octets = Vec::new();
     File::open(path)?.take(FILE_MAX).read_to_end(&mut octets)?;
-    postcard::from_bytes(&octets).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    let invalid = |why: &dyn Display| io::Error::new(io::ErrorKind::InvalidData, why.to_string());
+    match octets.split_first() {
+        Some((&FORM, fact)) => postcard::from_bytes(fact).map_err(|error| invalid(&error)),
+        Some(_) if path.extension().is_none() => Err(io::Error::other("is of another version")),
+        Some(_) | None => Err(invalid(&"is cut off")),
+    }
 }
 
 #[cfg(test)]
@@ -103,7 +113,18 @@ mod tests {
         ledger.put(&second, &"c".to_owned()).unwrap();
         ledger.remove(&second).unwrap();
         fs::write(folder.join("0123456789ab.new"), [0xff]).unwrap();
+        fs::write(folder.join("0123456789ac"), [FORM, 0xff]).unwrap();
         assert_eq!(Ledger::open(&folder).unwrap().all::<String>().unwrap(), ["b"]);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_fact_of_another_version_is_left_to_it() {
+        let folder = std::env::temp_dir().join(format!("udsadmin-ledger-{}", JobId::draw().unwrap()));
+        let ledger = Ledger::open(&folder).unwrap();
+        fs::write(folder.join("0123456789ab"), [FORM + 1, 1, b'a']).unwrap();
+        assert_eq!(ledger.all::<String>().unwrap(), Vec::<String>::new());
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
         fs::remove_dir_all(&folder).unwrap();
     }

@@ -25,6 +25,7 @@ mod store;
 mod texts;
 mod tokens;
 mod units;
+mod uptime;
 mod wire;
 mod wish;
 
@@ -44,4 +45,5 @@ pub use service::Service;
 pub use store::{PREFIX as STORED, Store};
 pub use tokens::Tokens;
 pub use units::Units;
+pub use uptime::Uptime;
 pub use wire::{Answer, NotRun, Order, Passing, Report, Row};

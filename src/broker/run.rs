@@ -128,7 +128,9 @@ impl Service {
         }
         self.check_client(entry).await?;
         let grant = Arc::new(self.judge(entry).await?);
-        if let Err(denial) = grant.admits_detachment(entry.wanted.detach) {
+        // Before any of the input is read: it may be of any length.
+        let admitted = grant.admits_input(input.octets);
+        if let Err(denial) = admitted.and_then(|()| grant.admits_detachment(entry.wanted.detach)) {
             return Err(self.refuse(entry, &denial).await);
         }
         let claimed = match self.claim(entry, &input).await? {
@@ -137,7 +139,7 @@ impl Service {
             None | Some(Claim::Taken | Claim::TooMany) => None,
         };
         let place = self.runs.take(entry.peer.uid).ok_or(NotRun::Busy)?;
-        let proven = self.prove(entry, &grant, &input).await?;
+        let proven = self.prove(entry, &grant).await?;
         let share = self.share(entry, &grant).await?;
         let id = JobId::draw().map_err(|error| internal("an id for a run", &error))?;
         let claimed = begun(claimed, &id).await.map_err(|error| internal("the token of a run", &error))?;
@@ -186,10 +188,7 @@ impl Service {
     }
 
     /// What the grant demands of the world outside, proven. What is not so is refused like any other value.
-    async fn prove(&self, entry: &Entry<'_>, grant: &Arc<Grant>, input: &Stdin) -> Result<Proven, NotRun> {
-        if let Err(denial) = grant.admits_input(input.octets) {
-            return Err(self.refuse(entry, &denial).await);
-        }
+    async fn prove(&self, entry: &Entry<'_>, grant: &Arc<Grant>) -> Result<Proven, NotRun> {
         let demanding = Arc::clone(grant);
         let proven = if grant.demands().is_empty() {
             prove(demanding)

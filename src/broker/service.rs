@@ -25,7 +25,7 @@ use crate::transport::{self, NoPeer};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -77,8 +77,8 @@ pub(super) struct Session {
     /// The client's own socket, as long as the server serves it.
     client: Mutex<Option<OwnedFd>>,
     lost: CancellationToken,
-    /// The last run that was over while the server still read it.
-    last: Mutex<Option<(Arc<Known>, Streams)>>,
+    /// The last run that was over while the server still read it, as long as it is known.
+    last: Mutex<Option<(Weak<Known>, Streams)>>,
 }
 
 /// What ends each run that a session ordered, by its number.
@@ -242,12 +242,16 @@ impl Service {
         stop
     }
 
-    /// Has a task of its own fulfil a wish, if there is a place for it.
+    /// Has a task of its own fulfil a wish, if there is a place for it. Ending a run takes none: it makes one.
     async fn hear(self: &Arc<Self>, session: &Arc<Session>, (run, wish): (u32, Wish), stops: &mut Stops) {
-        let Some(place) = self.orders.take(session.peer.uid) else {
-            return report(session, &Report::Answered { run, answer: Answer::Busy }).await;
-        };
         let stop = self.stop(run, stops);
+        if matches!(wish, Wish::Cancel(_)) {
+            return self.fulfil(session, (run, &stop), wish).await;
+        }
+        let Some(place) = self.orders.take(session.peer.uid) else {
+            let answer = Answer::NotDone(NotRun::Busy);
+            return report(session, &Report::Answered { run, answer }).await;
+        };
         let (service, session) = (Arc::clone(self), Arc::clone(session));
         self.tasks.spawn(async move {
             service.fulfil(&session, (run, &stop), wish).await;
@@ -275,8 +279,8 @@ impl Session {
     }
 
     /// A run is over, and the server may not have read all that it wrote. Of the run before it, it has.
-    pub(super) fn may_leave(&self, job: Arc<Known>, streams: Streams) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((job, streams));
+    pub(super) fn may_leave(&self, job: &Arc<Known>, streams: Streams) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::downgrade(job), streams));
         if self.is_lost() {
             self.keep_the_rest();
         }
@@ -284,7 +288,8 @@ impl Session {
 
     /// Keeps what the server has left unread.
     fn keep_the_rest(&self) {
-        if let Some((job, streams)) = self.last.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((job, streams)) = last.and_then(|(job, streams)| Some((job.upgrade()?, streams))) {
             keep_the_rest(&job, &streams);
         }
     }

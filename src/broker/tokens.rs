@@ -2,6 +2,7 @@
 
 use super::jobs::Over;
 use super::ledger::Ledger;
+use super::uptime::{Point, Uptime};
 use crate::execution::JobId;
 use crate::identity::Uid;
 use crate::request::{Request, Token};
@@ -11,7 +12,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
@@ -31,7 +32,7 @@ type Named = (Uid, Token);
 pub struct Tokens {
     known: Mutex<HashMap<Named, Arc<First>>>,
     ledger: Option<Ledger>,
-    clock: fn() -> SystemTime,
+    uptime: Uptime,
     /// The key of digests: this process's own.
     key: RandomState,
 }
@@ -72,8 +73,8 @@ pub(super) struct Begun {
     uid: u32,
     token: Token,
     request: String,
-    began: SystemTime,
-    ended: Option<SystemTime>,
+    began: Point,
+    ended: Option<Point>,
     /// Its id.
     pub(super) job: JobId,
     /// What it came to; `None` as long as that is not known.
@@ -108,7 +109,7 @@ impl Tokens {
     ///
     /// # Errors
     /// Those of reading the folder.
-    pub fn open(folder: Option<&Path>, clock: fn() -> SystemTime) -> io::Result<Arc<Self>> {
+    pub fn open(folder: Option<&Path>, uptime: Uptime) -> io::Result<Arc<Self>> {
         let ledger = folder.map(Ledger::open).transpose()?;
         let facts: Vec<Begun> = ledger.as_ref().map_or(Ok(Vec::new()), Ledger::all)?;
         let known = facts.into_iter().filter_map(|begun| {
@@ -117,7 +118,7 @@ impl Tokens {
             Some((named, Arc::new(First { request, digest: None, phase })))
         });
         let known = Mutex::new(known.collect());
-        Ok(Arc::new(Self { known, ledger, clock, key: RandomState::new() }))
+        Ok(Arc::new(Self { known, ledger, uptime, key: RandomState::new() }))
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<Named, Arc<First>>> {
@@ -132,6 +133,7 @@ impl Tokens {
     /// What this token of this user is. Waits where its run is just being started.
     pub(super) async fn claim(self: &Arc<Self>, uid: Uid, token: &Token, asked: &Asked) -> Claim {
         loop {
+            self.forget_old().await;
             let first = match self.look(&(uid, token.clone()), asked) {
                 Ok(first) => first,
                 Err(claim) => return *claim,
@@ -150,7 +152,6 @@ impl Tokens {
     /// The first run of a token; where there is none, the token is now claimed.
     fn look(self: &Arc<Self>, named: &Named, asked: &Asked) -> Result<Arc<First>, Box<Claim>> {
         let mut known = self.known();
-        self.forget_old(&mut known);
         if let Some(first) = known.get(named) {
             return Ok(Arc::clone(first));
         }
@@ -164,34 +165,39 @@ impl Tokens {
         Err(Box::new(Claim::Fresh(Claimed { tokens, first, named, begun: None, has_started: false })))
     }
 
-    fn forget_old(&self, known: &mut HashMap<Named, Arc<First>>) {
-        let now = (self.clock)();
-        let is_old = |begun: &Begun| {
-            let since = begun.over.map_or(begun.began, |_| begun.ended.unwrap_or(begun.began));
-            now.duration_since(since).is_ok_and(|age| age >= KNOWN)
-        };
-        known.retain(|_, first| match &*first.phase.borrow() {
+    async fn forget_old(&self) {
+        let old = self.take_old();
+        let Some(ledger) = self.ledger.clone().filter(|_| !old.is_empty()) else { return };
+        let removed = spawn_blocking(move || old.iter().for_each(|job| remove(&ledger, job))).await;
+        drop(removed.inspect_err(|error| tracing::error!("tokens stay in the ledger: {error}")));
+    }
+
+    /// No longer knows what it need not, and gives the runs of that.
+    fn take_old(&self) -> Vec<JobId> {
+        let is_old = |begun: &Begun| self.uptime.since(begun.ended.as_ref().unwrap_or(&begun.began)) >= KNOWN;
+        let mut old = Vec::new();
+        self.known().retain(|_, first| match &*first.phase.borrow() {
             Phase::Begun(begun) if is_old(begun) && !first.is_under_way(begun) => {
-                self.remove(&begun.job);
+                old.push(begun.job.clone());
                 false
             }
             Phase::Begun(_) | Phase::Starting | Phase::Void => true,
         });
+        old
+    }
+
+    /// Sees to it that the token of this run, which an earlier broker has started, is known as long as the value that comes back.
+    pub(super) fn hold(&self, job: &JobId) -> Option<impl Send + use<>> {
+        self.known().values().find(|first| first.is_named(job)).map(Arc::clone)
     }
 
     /// The run of this id, which an earlier broker has started, is over.
     pub(super) async fn end(&self, job: &JobId, over: Over) {
-        let fact = self.known().values().find_map(|first| first.end(job, over, (self.clock)()));
+        let fact = self.known().values().find_map(|first| first.end(job, over, self.uptime.now()));
         if let Some(fact) = fact
             && let Err(error) = self.put(fact).await
         {
             tracing::warn!("what became of job {job} will not be known after a restart: {error}");
-        }
-    }
-
-    fn remove(&self, job: &JobId) {
-        if let Some(Err(error)) = self.ledger.as_ref().map(|ledger| ledger.remove(job)) {
-            tracing::warn!("the token of job {job} stays in the ledger: {error}");
         }
     }
 
@@ -202,9 +208,19 @@ impl Tokens {
     }
 }
 
+fn remove(ledger: &Ledger, job: &JobId) {
+    if let Err(error) = ledger.remove(job) {
+        tracing::warn!("the token of job {job} stays in the ledger: {error}");
+    }
+}
+
 impl First {
+    fn is_named(&self, job: &JobId) -> bool {
+        matches!(&*self.phase.borrow(), Phase::Begun(begun) if begun.job == *job)
+    }
+
     /// What is to be written of it, where it is of this run, which is over now.
-    fn end(&self, job: &JobId, over: Over, now: SystemTime) -> Option<Begun> {
+    fn end(&self, job: &JobId, over: Over, now: Point) -> Option<Begun> {
         let fact = match &*self.phase.borrow() {
             Phase::Begun(begun) if begun.job == *job => {
                 Begun { over: Some(over), ended: Some(now), ..begun.clone() }
@@ -234,7 +250,7 @@ impl Claimed {
     /// Those of writing the ledger.
     pub(super) async fn begin(&mut self, job: &JobId) -> io::Result<()> {
         let (uid, token) = (self.named.0.raw(), self.named.1.clone());
-        let (request, began) = (self.first.request.clone(), (self.tokens.clock)());
+        let (request, began) = (self.first.request.clone(), self.tokens.uptime.now());
         let fact = Begun { uid, token, request, began, ended: None, job: job.clone(), over: None };
         self.begun = Some(fact.clone());
         self.tokens.put(fact).await
@@ -252,7 +268,7 @@ impl Claimed {
     /// Its run is over.
     pub(super) async fn end(mut self, over: Over) {
         let Some(begun) = self.begun.take() else { return };
-        let begun = Begun { over: Some(over), ended: Some((self.tokens.clock)()), ..begun };
+        let begun = Begun { over: Some(over), ended: Some(self.tokens.uptime.now()), ..begun };
         self.first.phase.send_replace(Phase::Begun(begun.clone()));
         let job = begun.job.clone();
         if let Err(error) = self.tokens.put(begun).await {
@@ -268,7 +284,7 @@ impl Drop for Claimed {
         }
         self.tokens.known().remove(&self.named);
         if let Some(begun) = &self.begun {
-            self.tokens.remove(&begun.job);
+            self.tokens.ledger.iter().for_each(|ledger| remove(ledger, &begun.job));
         }
         self.first.phase.send_replace(Phase::Void);
     }

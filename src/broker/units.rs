@@ -142,6 +142,7 @@ impl Service {
     }
 
     async fn adopt(&self, fact: Fact, (known, streams): (Arc<Known>, Option<Streams>)) {
+        let _token = self.tokens.hold(&fact.id);
         let unit = match self.surroundings.systemd.adopt(&fact.id, fact.timeout, fact.kill_after).await {
             Ok(unit) => unit,
             Err(error) => return tracing::error!("job {}: systemd does not tell of it: {error}", fact.id),

@@ -50,10 +50,17 @@ pub(super) fn ask_and_watch(mut stream: UnixStream, line: &str, watch: Watch<'_>
             Part::Row(fields) => rows.push(fields.into_iter().map(field).collect()),
             Part::Final(end) => return Ok(Answer { rows, last: end }),
             Part::Stream { kind, partial, octets } => watch(kind, octets, partial)?,
-            Part::Info(_) => {}
+            Part::Info(text) => note(&text),
         }
     }
     Err((exit::IO, "the connection ended without an answer; it may have happened".to_owned()))
+}
+
+/// What else there is to know: beside the answer, as it is no part of it.
+fn note(text: &[u8]) {
+    let text = exit::shown(&String::from_utf8_lossy(text));
+    // Without a standard error there is nobody to tell.
+    drop(writeln!(std::io::stderr(), "udsadmin: {text}"));
 }
 
 fn field((name, octets): (String, Vec<u8>)) -> (String, Value) {

@@ -50,7 +50,7 @@ pub(super) fn load(sources: &[Source], names: &dyn Names) -> Result<Loaded, Vec<
     if broken {
         return Err(findings);
     }
-    draft.spread_limits();
+    draft.spread_enforcement();
     draft.policy.settle();
     Ok(Loaded { policy: draft.policy, warnings: findings, tests: draft.tests })
 }
@@ -85,8 +85,8 @@ struct Draft {
     tests: Vec<Case>,
     /// Every name that some file defines, also where the definition has errors.
     defined: BTreeMap<CommandName, Place>,
-    /// What some file says of limits, and where.
-    limits: Option<(Enforcement, Place)>,
+    /// What some file says of cgroup-limits, and where.
+    enforcement: Option<(Enforcement, Place)>,
 }
 
 impl Draft {
@@ -102,8 +102,8 @@ impl Draft {
         if let Some(item) = table.get("audit") {
             audit(reader, item);
         }
-        if let Some(item) = table.get("limits") {
-            self.limits(reader, item);
+        if let Some(item) = table.get("cgroup-limits") {
+            self.enforcement(reader, item);
         }
         if let Some(item) = table.get("test") {
             self.tests.extend(reader.cases(item));
@@ -116,20 +116,23 @@ impl Draft {
         }
     }
 
-    /// Takes what counts for the limits of all commands: a file may say it, and another may not say otherwise.
-    fn limits(&mut self, reader: &mut Reader<'_>, item: &Item<'_>) {
+    /// Takes what counts for the cgroup limits of all commands: a file may say it, and another may not say otherwise.
+    fn enforcement(&mut self, reader: &mut Reader<'_>, item: &Item<'_>) {
         let Some(said) = reader.enforcement(item) else { return };
-        let (first, place) = self.limits.get_or_insert_with(|| (said, reader.place(&item.span())));
+        let (first, place) = self.enforcement.get_or_insert_with(|| (said, reader.place(&item.span())));
         if *first != said {
-            reader.error(&item.span(), &format!("limits are said to be otherwise at {}", place.origin()));
+            reader.error(
+                &item.span(),
+                &format!("cgroup-limits are said to be otherwise at {}", place.origin()),
+            );
         }
     }
 
-    /// Tells every command what counts for its limits.
-    fn spread_limits(&mut self) {
-        let Some((limits, _)) = self.limits else { return };
+    /// Tells every command what counts for its cgroup limits.
+    fn spread_enforcement(&mut self) {
+        let Some((enforcement, _)) = self.enforcement else { return };
         for command in self.policy.commands.values_mut() {
-            Arc::make_mut(&mut command.terms).ceilings.enforcement = limits;
+            Arc::make_mut(&mut command.terms).ceilings.enforcement = enforcement;
         }
     }
 

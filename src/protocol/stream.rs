@@ -1,7 +1,7 @@
 //! A job's output into lines of a reply. Adds and loses no octet, and holds back no more than one piece.
 
 use super::tag::Tag;
-use super::{printable, text};
+use super::{printable, reply, text};
 
 /// Octets of output in one line of a reply at most, before they are escaped (udsadmin-protocol(7)).
 pub const PIECE_MAX: usize = 4096;
@@ -29,6 +29,7 @@ impl Kind {
 /// Writes one stream of one job.
 #[derive(Debug)]
 pub struct StreamWriter {
+    tag: Option<Tag>,
     whole: Vec<u8>,
     partial: Vec<u8>,
     held: Vec<u8>,
@@ -44,7 +45,7 @@ impl StreamWriter {
             prefix.extend_from_slice(&[kind.mark(), end]);
             prefix
         };
-        Self { whole: prefix(b' '), partial: prefix(b'~'), held: Vec::new() }
+        Self { tag: tag.cloned(), whole: prefix(b' '), partial: prefix(b'~'), held: Vec::new() }
     }
 
     /// Writes the lines that these octets end, and the pieces of a line that grows too long; keeps the rest back.
@@ -71,6 +72,12 @@ impl StreamWriter {
             write(&self.partial, &self.held, out);
             self.held.clear();
         }
+    }
+
+    /// Writes what is kept back, and then something that is to be known of the stream.
+    pub fn note(&mut self, text: &str, out: &mut Vec<u8>) {
+        self.flush(out);
+        reply::info(self.tag.as_ref(), text, out);
     }
 
     fn end_line(&mut self, line: &[u8], out: &mut Vec<u8>) {

@@ -110,7 +110,7 @@ fn service(
         orders: broker::order_places(),
         quotas: broker::Quotas::new(Instant::now),
         jobs: broker::Jobs::default(),
-        tokens: broker::Tokens::open(options.state().as_deref(), clock::now)?,
+        tokens: broker::Tokens::open(options.state().as_deref(), broker::Uptime::of_this_machine()?)?,
         units: broker::Units::open(options.state().as_deref())?,
         store,
         tasks: TaskTracker::new(),

@@ -300,7 +300,7 @@ fn told(answer: Answer) -> Final {
         Answer::JobIsOver => Final::bad_argument("job").text("is over already; job ID tells how it ended"),
         Answer::NotDone(NotRun::Denied) => Final::denied().text(NO_SUCH),
         Answer::NotDone(NotRun::AuditUnavailable) => {
-            Final::audit_unavailable().text("no policy comes into force without its audit record")
+            Final::audit_unavailable().text("this is not done without its audit record")
         }
         Answer::NotDone(why) => not_run(&why),
     }

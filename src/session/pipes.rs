@@ -2,7 +2,7 @@
 
 use crate::execution::{BLOCK, Piece, Tail};
 use crate::protocol::Tag;
-use crate::protocol::reply::{self, Kind, StreamWriter};
+use crate::protocol::reply::{Kind, StreamWriter};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -174,9 +174,8 @@ impl Output {
 
     fn tell(&mut self, piece: &Piece, out: &mut Vec<u8>) {
         if piece.left_out > 0 {
-            self.writer.flush(out);
             let stream = if self.kind == Kind::Stdout { "stdout" } else { "stderr" };
-            reply::info(None, &format!("{} octets of {stream} are not kept", piece.left_out), out);
+            self.writer.note(&format!("{} octets of {stream} are not kept", piece.left_out), out);
         }
         self.writer.push(&piece.octets, out);
     }

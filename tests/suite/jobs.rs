@@ -285,9 +285,9 @@ fn of_much_output_the_end_is_kept_and_the_rest_is_counted() {
     let job = answer.field("job");
     let mut client = world.client();
     followed(&mut client, &job);
-    client.send(format!("job {job}\nquit\n"));
+    client.send(format!("@t job {job}\nquit\n"));
     let text = client.rest();
-    assert!(text.contains("# 98976 octets of stdout are not kept\n"), "{text}");
+    assert!(text.contains("@t # 98976 octets of stdout are not kept\n"), "{text}");
     assert_eq!(text.matches("\\x00").count(), 1024);
 }
 

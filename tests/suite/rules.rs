@@ -179,7 +179,8 @@ fn nothing_runs_without_its_limits() {
 
 #[test]
 fn what_may_run_without_its_limits_does_and_the_record_says_so() {
-    let policy = format!("limits = \"best-effort\"\n{}", with("echo", "tasks-max = 8\ncpu-max = \"50%\""));
+    let policy =
+        format!("cgroup-limits = \"best-effort\"\n{}", with("echo", "tasks-max = 8\ncpu-max = \"50%\""));
     let world = World::with(&policy);
     assert_eq!(world.client().ask("echo").code(), 200);
     world.broker().line_with(&[

@@ -7,7 +7,7 @@ use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketT
 use std::fs::File;
 use std::io::Read;
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use udsadmin::broker::{NotRun, Order, Packet, Packets, Report, Version};
@@ -372,5 +372,21 @@ async fn an_input_that_the_policy_does_not_take_is_refused_by_the_broker_too() {
     packets.send(&seam.order(2, "cat"), &[long.as_fd()]).await.unwrap();
     let answer = report(&packets).await;
     assert!(matches!(answer, Some(Report::NotRun { why: NotRun::BadArgument { .. }, .. })), "{answer:?}");
+    let endless = endless();
+    let Order::Run { run, version, request, .. } = seam.order(3, "cat") else { unreachable!() };
+    let wanted = Wanted { token: Some("again".parse().unwrap()), ..Wanted::default() };
+    packets.send(&Order::Run { run, version, request, wanted }, &[endless.as_fd()]).await.unwrap();
+    let answer = report(&packets).await;
+    assert!(matches!(answer, Some(Report::NotRun { why: NotRun::BadArgument { .. }, .. })), "{answer:?}");
     assert!(!seam.world.broker().lines().iter().any(|line| line.contains("started")));
+    seam.is_well().await;
+}
+
+/// A sealed file in memory that claims to be longer than there is memory, and has none.
+fn endless() -> OwnedFd {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+    let endless = memfd_create("input", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).unwrap();
+    ftruncate(&endless, 1 << 42).unwrap();
+    fcntl_add_seals(&endless, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK).unwrap();
+    endless
 }

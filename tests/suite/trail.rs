@@ -81,7 +81,7 @@ impl Inside {
             orders: broker::order_places(),
             quotas: broker::Quotas::new(ticks),
             jobs: broker::Jobs::default(),
-            tokens: broker::Tokens::open(None, clock).unwrap(),
+            tokens: broker::Tokens::open(None, broker::Uptime::of_this_machine().unwrap()).unwrap(),
             store: broker::Store::default(),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),

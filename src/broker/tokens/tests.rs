@@ -10,12 +10,12 @@ const DONE: Over = Over { outcome: Some(Outcome::Exited(3)), ms: 7, cut: false }
 /// The tests' clock, in seconds: each test that moves it has one of its own.
 static LATER: AtomicU64 = AtomicU64::new(0);
 
-fn still() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000)
+fn still() -> Uptime {
+    Uptime::of("a boot", || Duration::ZERO)
 }
 
-fn moving() -> SystemTime {
-    still() + Duration::from_secs(LATER.load(Ordering::SeqCst))
+fn moving() -> Uptime {
+    Uptime::of("a boot", || Duration::from_secs(LATER.load(Ordering::SeqCst)))
 }
 
 fn alice() -> Uid {
@@ -56,7 +56,7 @@ impl Folder {
     }
 
     fn open(&self) -> Arc<Tokens> {
-        Tokens::open(Some(&self.0), still).unwrap()
+        Tokens::open(Some(&self.0), still()).unwrap()
     }
 }
 
@@ -68,7 +68,7 @@ impl Drop for Folder {
 
 #[tokio::test]
 async fn a_token_is_its_users_own_and_its_requests_own() {
-    let tokens = Tokens::open(None, still).unwrap();
+    let tokens = Tokens::open(None, still()).unwrap();
     let (job, claimed) = run(&tokens, "a").await;
     assert_eq!(again(&tokens, "a").await, (job.clone(), None));
     claimed.end(DONE).await;
@@ -91,7 +91,7 @@ async fn what_was_not_started_leaves_its_token_free() {
 
 #[tokio::test]
 async fn whoever_asks_again_while_the_first_starts_waits_for_it() {
-    let tokens = Tokens::open(None, still).unwrap();
+    let tokens = Tokens::open(None, still()).unwrap();
     let (mut first, job) = (fresh(&tokens, "a").await, JobId::draw().unwrap());
     let waiting = tokio::spawn({
         let tokens = Arc::clone(&tokens);
@@ -117,7 +117,7 @@ async fn a_restart_forgets_neither_what_was_over_nor_what_was_not() {
 
 #[tokio::test]
 async fn a_token_is_known_for_ten_minutes_after_its_run_and_as_long_as_it_runs() {
-    let tokens = Tokens::open(None, moving).unwrap();
+    let tokens = Tokens::open(None, moving()).unwrap();
     let (job, running) = run(&tokens, "a").await;
     LATER.store(3600, Ordering::SeqCst);
     assert_eq!(again(&tokens, "a").await, (job.clone(), None));
@@ -129,8 +129,28 @@ async fn a_token_is_known_for_ten_minutes_after_its_run_and_as_long_as_it_runs()
 }
 
 #[tokio::test]
+async fn a_token_is_known_as_long_as_a_run_that_the_next_broker_took_over() {
+    let folder = Folder::new();
+    let (job, _running) = run(&folder.open(), "a").await;
+    let next = Tokens::open(Some(&folder.0), Uptime::of("a boot", || Duration::from_secs(3600))).unwrap();
+    let held = next.hold(&job);
+    assert_eq!(again(&next, "a").await, (job, None));
+    drop(held);
+    drop(fresh(&next, "a").await);
+}
+
+#[tokio::test]
+async fn a_token_of_before_a_reboot_is_known_for_ten_minutes_of_the_boot_after_it() {
+    let folder = Folder::new();
+    run(&folder.open(), "a").await.1.end(DONE).await;
+    let next = |clock| Tokens::open(Some(&folder.0), Uptime::of("the next boot", clock)).unwrap();
+    again(&next(|| Duration::from_secs(599)), "a").await;
+    drop(fresh(&next(|| Duration::from_secs(600)), "a").await);
+}
+
+#[tokio::test]
 async fn one_user_has_so_many_tokens_and_no_more() {
-    let tokens = Tokens::open(None, still).unwrap();
+    let tokens = Tokens::open(None, still()).unwrap();
     let mut held = Vec::new();
     for number in 0..PER_USER {
         held.push(run(&tokens, &number.to_string()).await);

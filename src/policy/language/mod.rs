@@ -1,13 +1,16 @@
 //! The policy language: which keys there are, what each holds and what it is for. Reads nothing; the reader, its errors and the
 //! JSON schema all follow it.
 
+mod argument;
 mod manner;
 mod tables;
 
+pub(super) use argument::{
+    ARGUMENT, ARGUMENT_TYPES, DURATION, INTEGER, PATH, REPEAT, SECRET, TEXT, UNIT, USER,
+};
 pub(super) use manner::{BOUNDS, CAPABILITIES, ENVIRONMENT, LIMITS, READ_ONLY, RUN_AS_TABLE};
 pub(super) use tables::{
-    ARGUMENT, ARGUMENT_TYPES, BUILTIN, BUILTIN_RULE, COMMAND, COMMAND_RULE, DENY, DURATION, GATE, INTEGER,
-    KEEP, PATH, REPEAT, ROLE, SECRET, TEST, TEST_PEER, TEXT, UNIT, USER,
+    BUILTIN, BUILTIN_RULE, COMMAND, COMMAND_RULE, DENY, GATE, KEEP, ROLE, TEST, TEST_PEER,
 };
 
 use super::kind::UNIT_TYPES;

@@ -59,7 +59,7 @@ pub struct Ceilings {
     pub tasks_max: Option<u32>,
     /// All its time of the processors.
     pub cpu_max: Option<Percent>,
-    /// What `limits` says for the whole policy.
+    /// What `cgroup-limits` says for the whole policy.
     pub enforcement: Enforcement,
 }
 
@@ -131,14 +131,17 @@ impl Reader<'_> {
         percent.map(Percent)
     }
 
-    /// Reads `limits` of a policy.
+    /// Reads `cgroup-limits` of a policy.
     pub(in crate::policy) fn enforcement(&mut self, item: &Item<'_>) -> Option<Enforcement> {
         let word = self.word(item)?;
         match &*word.text {
             "required" => Some(Enforcement::Required),
             "best-effort" => Some(Enforcement::BestEffort),
             other => {
-                self.error(&word.span, &format!("limits are \"required\" or \"best-effort\", not {other:?}"));
+                self.error(
+                    &word.span,
+                    &format!("cgroup-limits are \"required\" or \"best-effort\", not {other:?}"),
+                );
                 None
             }
         }

@@ -34,11 +34,11 @@ fn a_second_definition_counts_also_when_the_first_has_an_error() {
 
 #[test]
 fn one_file_says_nothing_else_of_limits_than_another() {
-    let (required, best_effort) = ("limits = \"required\"\n", "limits = \"best-effort\"\n");
+    let (required, best_effort) = ("cgroup-limits = \"required\"\n", "cgroup-limits = \"best-effort\"\n");
     assert_eq!(findings_of(&[("one.toml", best_effort), ("two.toml", best_effort)]), Vec::<String>::new());
     assert_eq!(
         findings_of(&[("one.toml", required), ("two.toml", best_effort)]),
-        ["two.toml:1:10: error: limits are said to be otherwise at one.toml:1"]
+        ["two.toml:1:17: error: cgroup-limits are said to be otherwise at one.toml:1"]
     );
 }
 

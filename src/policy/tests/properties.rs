@@ -162,7 +162,7 @@ fn almost_a_policy() -> impl Strategy<Value = String> {
             "[[allow]]\n",
             "when.x = [\"b\"]\n",
             "audit = \"required\"\n",
-            "limits = \"best-effort\"\n",
+            "cgroup-limits = \"best-effort\"\n",
             "kill-after = \"0s\"\n",
             "memory-max = \"1MiB\"\n",
             "tasks-max = 64\n",

@@ -17,7 +17,7 @@ MEMORY = 24 << 10
 
 def policy(*commands, limits="required"):
     """A policy of commands, each a name and the lines of its table."""
-    text = [f'limits = "{limits}"\n[allow]\ngroups = ["webops"]\n']
+    text = [f'cgroup-limits = "{limits}"\n[allow]\ngroups = ["webops"]\n']
     for name, lines in commands:
         text.append(f'[commands.{name}]\n{lines}\n[[commands.{name}.allow]]\ngroups = ["webops"]\n')
     return "".join(text)
