@@ -48,10 +48,10 @@ impl Service {
         let finished = finished.optional("UDSADMIN_OOM", out_of_memory.then_some("yes"));
         self.trail.note(&finished.optional("UDSADMIN_INVOCATION", invocation)).await;
         self.jobs.end(&known, over);
-        self.forget_unit(&grant, &known.facts.id).await;
         if let Some(claimed) = claimed {
             claimed.end(over).await;
         }
+        self.close_unit(&grant, &known.facts.id, over).await;
         drop(places);
         if waits.is_some_and(|session| !session.is_lost()) {
             report(entry.session, &ended(entry.run, &known.facts.id, over)).await;

@@ -54,6 +54,11 @@ impl Quotas {
         });
         Ok(Share { place, turn: turn.transpose()? })
     }
+
+    /// The place of a run that an earlier broker has started, however many of its command there may be by now.
+    pub(super) fn keep(&self, command: &CommandName) -> Option<Place<CommandName>> {
+        self.running.take_of(command.clone(), usize::MAX)
+    }
 }
 
 /// Whole seconds after which it is surely over: one at least.

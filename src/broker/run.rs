@@ -266,7 +266,9 @@ impl Service {
         self.note_unit(entry, grant, (known, streams)).await?;
         announce(entry, grant, known, streams).await?;
         let job = execution::launch(plan, stdio, (room, &self.surroundings), recorded).await?;
-        self.note_begun(entry, grant, &known.facts).await;
+        if !matches!(job, Running::Unknown(_)) {
+            self.note_begun(entry, grant, &known.facts).await;
+        }
         Ok(job)
     }
 

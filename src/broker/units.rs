@@ -117,7 +117,16 @@ impl Service {
         }
     }
 
-    /// There is nothing more to do about a run of this grant.
+    /// The end of a run of this grant is on the record: nothing more is kept of it. Where it could not be learnt, the next broker
+    /// asks again.
+    pub(super) async fn close_unit(&self, grant: &Grant, id: &JobId, over: Over) {
+        if is_unit(grant) && over.outcome.is_some() {
+            self.surroundings.systemd.remove(id).await;
+            self.forget_unit(grant, id).await;
+        }
+    }
+
+    /// A run of this grant has not begun after all.
     pub(super) async fn forget_unit(&self, grant: &Grant, id: &JobId) {
         if is_unit(grant) {
             Store::forget(id);
@@ -133,7 +142,14 @@ impl Service {
         for fact in self.units.all()? {
             let service = Arc::clone(self);
             match self.known_again(&fact) {
-                Ok(again) => drop(self.tasks.spawn(async move { service.adopt(fact, again).await })),
+                Ok(again) => {
+                    let places =
+                        (self.runs.take(again.0.facts.uid), self.quotas.keep(&again.0.facts.command));
+                    self.tasks.spawn(async move {
+                        service.adopt(fact, again).await;
+                        drop(places);
+                    });
+                }
                 Err(error) => tracing::error!("job {}: nothing can be told of it: {error}", fact.id),
             }
         }
@@ -165,6 +181,7 @@ impl Service {
         self.trail.note(&event.optional("UDSADMIN_INVOCATION", invocation)).await;
         self.jobs.end(&known, over);
         self.tokens.end(&fact.id, over).await;
+        self.surroundings.systemd.remove(&fact.id).await;
         Store::forget(&fact.id);
         self.units.strike(&fact.id).await;
     }
@@ -227,7 +244,7 @@ fn fact(entry: &Entry<'_>, grant: &Grant, facts: &Facts) -> Fact {
         kill_after: grant.terms().ceilings.kill_after,
         keep: (facts.keep.time, facts.keep.output.0),
         output_limit: delivery.output_limit.map(|size| size.0),
-        ends_with_its_client: delivery.on_disconnect == OnDisconnect::Term,
+        ends_with_its_client: delivery.on_disconnect == OnDisconnect::Term && !entry.wanted.detach,
         has_begun: false,
     }
 }

@@ -54,6 +54,14 @@ impl NotStarted {
     fn failed(errno: i32, why: impl fmt::Display) -> Self {
         Self::Failed { errno, why: why.to_string() }
     }
+
+    /// The same, where it has turned out that nothing of the program has run.
+    fn surely(self) -> Self {
+        match self {
+            Self::Unknown(why) => Self::failed(libc::EIO, why),
+            failed @ Self::Failed { .. } => failed,
+        }
+    }
 }
 
 impl fmt::Display for NotStarted {

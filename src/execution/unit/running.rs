@@ -14,7 +14,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// How long a killed unit may take to be gone.
-const VANISHING: Duration = Duration::from_secs(15);
+pub(super) const VANISHING: Duration = Duration::from_secs(15);
+
+/// How often a unit is looked at without any news of it, which a line that broke may have kept back.
+const LOOKING: Duration = Duration::from_secs(30);
 
 /// `CLD_EXITED` of waitid(2), in `ExecMainCode`.
 const EXITED: i32 = 1;
@@ -23,7 +26,7 @@ const EXITED: i32 = 1;
 const LATE: &str = "timeout";
 const OUT_OF_MEMORY: &str = "oom-kill";
 
-/// A unit under way, or ended and not yet removed. Dropped, it stays as it is, to be adopted.
+/// A unit under way, or ended. It stays as it is, to be adopted, until it is removed.
 #[derive(Debug)]
 pub struct RunningUnit {
     pub(super) systemd: Systemd,
@@ -43,6 +46,14 @@ pub(super) enum State {
     Ended(Exit),
     /// It is not there, or nobody knows of a process.
     Gone,
+}
+
+/// What ended a unit.
+enum Last {
+    /// Its process ended, in this way if systemd still knew.
+    Own(Option<Exit>),
+    /// It was told to, and its end is to be called so.
+    Forced(Outcome),
 }
 
 /// How a unit's process ended.
@@ -77,11 +88,7 @@ impl Exit {
     }
 
     pub(super) fn outcome(self) -> Outcome {
-        match self.exited() {
-            _ if self.is_late => Outcome::TimedOut,
-            Some(status) => Outcome::Exited(status),
-            None => Outcome::Signalled(self.status),
-        }
+        self.exited().map_or(Outcome::Signalled(self.status), Outcome::Exited)
     }
 }
 
@@ -97,11 +104,21 @@ impl RunningUnit {
 
     /// The same, with what the record says of it.
     pub(super) async fn known(mut self) -> Self {
+        self.invocation = self.present_invocation().await;
+        self
+    }
+
+    async fn present_invocation(&self) -> Option<String> {
         let id = self.systemd.get::<Vec<u8>>(&self.job, UNIT, "InvocationID").await;
         let digits = |octet: &u8| [octet >> 4, octet & 15].map(|digit| char::from_digit(digit.into(), 16));
         let hexadecimal = |id: Vec<u8>| id.iter().flat_map(digits).flatten().collect::<String>();
-        self.invocation = id.ok().map(hexadecimal).filter(|id| !id.is_empty());
-        self
+        id.ok().map(hexadecimal).filter(|id| !id.is_empty())
+    }
+
+    /// Whether somebody has started the unit again. What was to become the program is used up, so nothing runs then.
+    async fn is_another(&self) -> bool {
+        let present = self.present_invocation().await;
+        self.invocation.is_some() && present.is_some() && present != self.invocation
     }
 
     /// The run's id.
@@ -117,8 +134,8 @@ impl RunningUnit {
     }
 
     /// Waits for the end; brings it about at the time limit, or when `stopped` resolves, and then calls it so. What is left behind
-    /// may go on writing for a moment, until `silent` resolves. When this returns, neither a process of the job nor its unit is
-    /// left, as far as systemd says.
+    /// may go on writing for a moment, until `silent` resolves. When this returns, no process of the job is left, as far as systemd
+    /// says; its unit is, for whoever asks before the end is on the record.
     ///
     /// # Errors
     /// systemd does not answer; the end is then unknown.
@@ -127,22 +144,40 @@ impl RunningUnit {
         stopped: impl Future<Output = Outcome>,
         silent: impl Future<Output = ()>,
     ) -> io::Result<Ended> {
-        let forced = self.last(stopped).await?;
+        let last = self.last(stopped).await?;
         let took = self.took().await;
-        let cut = forced.is_none() && timeout(LINGER, silent).await.is_err();
+        let cut = matches!(last, Last::Own(_)) && timeout(LINGER, silent).await.is_err();
         self.signal(Signal::KILL).await?;
-        let ended = timeout(VANISHING, self.ended()).await.map_err(|_| io::ErrorKind::TimedOut)??;
-        self.remove().await;
-        let own = ended.map_or(Outcome::Cancelled, Exit::outcome);
+        let ended = match timeout(VANISHING, self.ended()).await {
+            Ok(ended) => ended?,
+            Err(_) => {
+                tracing::warn!("{} is killed, and not gone yet", unit_name(&self.job));
+                None
+            }
+        };
+        let outcome = match last {
+            Last::Forced(outcome) => outcome,
+            Last::Own(exit) => self.own(exit, ended, took),
+        };
         let out_of_memory = ended.is_some_and(Exit::ran_out_of_memory);
-        Ok(Ended { outcome: forced.unwrap_or(own), took, cut, out_of_memory })
+        Ok(Ended { outcome, took, cut, out_of_memory })
+    }
+
+    /// How it ended that was seen to end like this, and by now is like that. A unit that is gone, or that was killed for want of
+    /// an end before its time, was stopped by somebody else.
+    fn own(&self, exit: Option<Exit>, now: Option<Exit>, took: Duration) -> Outcome {
+        match exit {
+            Some(exit) if exit.is_late && self.limit.is_some_and(|limit| took >= limit) => Outcome::TimedOut,
+            Some(exit) if !exit.is_late && (exit.exited().is_some() || now.is_some()) => exit.outcome(),
+            Some(_) | None => Outcome::Cancelled,
+        }
     }
 
     /// Waits for the end of the process, or for what is to end it: then tells it so, and gives it a grace.
-    async fn last(&self, stopped: impl Future<Output = Outcome>) -> Result<Option<Outcome>, Failed> {
+    async fn last(&self, stopped: impl Future<Output = Outcome>) -> Result<Last, Failed> {
         let left = self.left().await;
         let forced = tokio::select! {
-            ended = self.ended() => return ended.map(|_| None),
+            ended = self.ended() => return ended.map(Last::Own),
             () = passed(left) => Outcome::TimedOut,
             outcome = stopped => outcome,
         };
@@ -150,7 +185,7 @@ impl RunningUnit {
         if let Ok(ended) = timeout(self.grace, self.ended()).await {
             ended?;
         }
-        Ok(Some(forced))
+        Ok(Last::Forced(forced))
     }
 
     /// What is left of its time: it may have run under an earlier broker.
@@ -173,7 +208,7 @@ impl RunningUnit {
     async fn ended(&self) -> Result<Option<Exit>, Failed> {
         loop {
             match self.state().await? {
-                State::UnderWay => self.watch.came().await,
+                State::UnderWay => drop(timeout(LOOKING, self.watch.came()).await),
                 State::Ended(ended) => return Ok(Some(ended)),
                 State::Gone => return Ok(None),
             }
@@ -189,6 +224,9 @@ impl RunningUnit {
             let is_over = matches!(&*active, "inactive" | "failed");
             return Ok(if is_over { State::Gone } else { State::UnderWay });
         }
+        if self.is_another().await {
+            return Ok(State::Gone);
+        }
         let result: String = systemd.get(job, SERVICE, "Result").await?;
         let code = systemd.get(job, SERVICE, "ExecMainCode").await?;
         let status = systemd.get(job, SERVICE, "ExecMainStatus").await?;
@@ -196,24 +234,27 @@ impl RunningUnit {
     }
 
     /// Sends a signal to every process of the unit. That there is none is no failure.
-    async fn signal(&self, signal: Signal) -> Result<(), Failed> {
+    pub(super) async fn signal(&self, signal: Signal) -> Result<(), Failed> {
         let sent = self.systemd.ask::<()>("KillUnit", &(unit_name(&self.job), "all", signal.as_raw())).await;
         match sent {
             Err(Failed::Broken(error)) => Err(Failed::Broken(error)),
             Ok(()) | Err(Failed::Refused(..)) => Ok(()),
         }
     }
+}
 
-    /// Stops the unit, and has systemd forget it: only then it lets go of the descriptors that the job was given.
-    pub(super) async fn remove(&self) {
-        let unit = unit_name(&self.job);
+impl Systemd {
+    /// Stops the unit of a job, and has systemd forget it: only then it lets go of the descriptors that the job was given. To be
+    /// done when the end is on the record: until then, whoever comes after this process can ask for it.
+    pub async fn remove(&self, job: &JobId) {
+        let (unit, watch) = (unit_name(job), self.watched.watch(job));
         let removed = async {
             // There may be nothing to stop, or to forget; what counts is that it is gone.
-            drop(self.systemd.call("StopUnit", &(&unit, "replace")).await);
-            while self.systemd.has(&self.job).await? {
-                drop(self.systemd.call("ResetFailedUnit", &(&unit,)).await);
-                if self.systemd.has(&self.job).await? {
-                    self.watch.came().await;
+            drop(self.call("StopUnit", &(&unit, "replace")).await);
+            while self.has(job).await? {
+                drop(self.call("ResetFailedUnit", &(&unit,)).await);
+                if self.has(job).await? {
+                    watch.came().await;
                 }
             }
             Ok::<_, Failed>(())

@@ -1,12 +1,13 @@
 //! From a service to a running unit, or to why it is none. Leaves no unit behind that did not start.
 
 use super::cause::cause;
-use super::running::{RunningUnit, State};
+use super::running::{RunningUnit, State, VANISHING};
 use super::service::Service;
 use super::systemd::{Assigned, Failed, Systemd};
 use super::{JobId, NotStarted, unit_name};
 use crate::sys::{self, READY, TOLD};
 use rustix::io::Errno;
+use rustix::process::Signal;
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -50,6 +51,25 @@ impl Line {
         }
     }
 
+    /// What it says to its end, and what that makes of this reason not to have started: nobody who could still begin holds the
+    /// line then.
+    async fn confirm(mut self, why: NotStarted) -> NotStarted {
+        match timeout(VANISHING, self.to_its_end()).await {
+            Ok(Ok(Said::Nothing | Said::Why(_))) => why.surely(),
+            Ok(Ok(Said::Program)) => NotStarted::Unknown(format!("it began all the same: {why}")),
+            Ok(Err(_)) | Err(_) => NotStarted::Unknown(format!("it may yet have begun: {why}")),
+        }
+    }
+
+    async fn to_its_end(&mut self) -> io::Result<Said> {
+        loop {
+            if let Some(said) = self.said()? {
+                return Ok(said);
+            }
+            self.more().await?;
+        }
+    }
+
     /// Resolves when there is more to hear.
     async fn more(&self) -> io::Result<()> {
         self.end.readable().await?.clear_ready();
@@ -76,21 +96,20 @@ impl Systemd {
         let end = rustix::io::ioctl_fionbio(&line, true)
             .map_err(io::Error::from)
             .and_then(|()| sys::watch(line, Interest::READABLE));
-        let line = Line { end: end.map_err(|error| told(&error))?, heard: Vec::new() };
+        let mut line = Line { end: end.map_err(|error| told(&error))?, heard: Vec::new() };
         // Where there is no line, nothing has been said yet.
         drop(self.line().await.map_err(|error| told(&error))?);
-        self.order(&service, service.told(&self.program, &input)?).await?;
+        let ordered = self.order(&service, service.told(&self.program, &input)?).await;
         let (job, limit, grace) = (service.job.clone(), service.timeout, service.grace);
         // What the process was given is its own: the ends of its output, above all.
         drop((service, input));
+        if let Err(why) = ordered {
+            return Err(line.confirm(why).await);
+        }
         let unit = RunningUnit::new(self, job, watch, (limit, grace));
-        // One that takes too long was stopped by the user that it runs as, and counts as started: nobody can say that it was not.
-        match timeout(STARTING, unit.verdict(line)).await.unwrap_or(Ok(())) {
+        match timeout(STARTING, unit.verdict(&mut line)).await.unwrap_or_else(|_| Err(too_late())) {
             Ok(()) => Ok(unit.known().await),
-            Err(why) => {
-                unit.remove().await;
-                Err(why)
-            }
+            Err(why) => Err(unit.give_up(line, why).await),
         }
     }
 
@@ -140,6 +159,14 @@ impl Systemd {
     }
 }
 
+/// One that is not its program in time was stopped by the user that it runs as, or waits for something that systemd waits for.
+fn too_late() -> NotStarted {
+    NotStarted::failed(
+        libc::ETIMEDOUT,
+        format!("it was not its program within {} seconds", STARTING.as_secs()),
+    )
+}
+
 fn told(error: &io::Error) -> NotStarted {
     let numbers = [(ErrorKind::PermissionDenied, libc::EACCES), (ErrorKind::NotConnected, libc::ENOTCONN)];
     let errno = numbers.iter().find(|(kind, _)| *kind == error.kind()).map_or(libc::EIO, |(_, errno)| *errno);
@@ -149,7 +176,7 @@ fn told(error: &io::Error) -> NotStarted {
 impl RunningUnit {
     /// Waits until the process is the program, or will never be. Only the line itself says that it is; where the unit is over and
     /// the line says nothing, nobody was there to take what was posted.
-    async fn verdict(&self, mut line: Line) -> Result<(), NotStarted> {
+    async fn verdict(&self, line: &mut Line) -> Result<(), NotStarted> {
         let mut is_silent = false;
         loop {
             let over = self.over().await;
@@ -167,6 +194,16 @@ impl RunningUnit {
                 () = self.watch.came() => {}
             }
         }
+    }
+
+    /// Ends and removes what has not begun. It may do so at the last moment: only when nothing is left of it, the line has said
+    /// all.
+    async fn give_up(self, line: Line, why: NotStarted) -> NotStarted {
+        if let Err(error) = self.signal(Signal::KILL).await {
+            tracing::warn!("{} may still be there: {error:?}", unit_name(&self.job));
+        }
+        self.systemd.remove(&self.job).await;
+        line.confirm(why).await
     }
 
     /// Why there will be no process, or is none any more.

@@ -14,16 +14,23 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep, timeout};
 use zbus::connection::Builder;
+use zbus::connection::socket::BoxedSplit;
 use zbus::message::Type as Kind;
-use zbus::{Connection, DynamicType, MatchRule, Message, MessageStream, ObjectPath, OwnedVariant, Type};
+use zbus::{Connection, DynamicType, MatchRule, Message, MessageStream, ObjectPath, OwnedVariant, Type, fdo};
 
 /// How long systemd may take for one answer.
 const ANSWERING: Duration = Duration::from_secs(25);
 
-/// How often, and after which pause, a line that broke is laid again: systemd lets go of all of them when it executes itself anew.
-const ATTEMPTS: u32 = 20;
+/// For how long, and after which pauses, a line that broke is laid again: systemd lets go of all of them when it executes itself
+/// anew, and has many units to take along.
+const INSISTING: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// For how long a private socket that refuses is tried: as it does while systemd executes itself anew. The bus has then lost
+/// systemd, too.
+const REFUSING: Duration = Duration::from_secs(5);
 
 /// The name, the object and the interfaces of org.freedesktop.systemd1(5).
 const SYSTEMD: &str = "org.freedesktop.systemd1";
@@ -135,18 +142,17 @@ impl Systemd {
         method: &str,
         arguments: &(impl Serialize + DynamicType),
     ) -> Result<A, Failed> {
-        let mut attempt = 1;
+        let began = Instant::now();
         loop {
             let answer = match self.line().await {
                 Ok(line) => on(&line, object, interface, method, arguments).await,
                 Err(error) => Err(Failed::Broken(error)),
             };
             match answer {
-                Err(Failed::Broken(_)) if attempt < ATTEMPTS => tokio::time::sleep(PAUSE).await,
+                Err(Failed::Broken(_)) if began.elapsed() < INSISTING => sleep(PAUSE).await,
                 Ok(answer) => return answer.body().deserialize().map_err(broken),
                 Err(failed) => return Err(failed),
             }
-            attempt += 1;
         }
     }
 
@@ -159,7 +165,7 @@ impl Systemd {
         if let Some(line) = line.as_ref().filter(|line| !line.is_closed()) {
             return Ok(line.clone());
         }
-        let fresh = lay().await?;
+        let fresh = timeout(ANSWERING, lay()).await??;
         let rule = MatchRule::builder().msg_type(Kind::Signal).path_namespace(OBJECT).build();
         let signals =
             MessageStream::for_match_rule(rule.map_err(io_error)?, &fresh, None).await.map_err(io_error)?;
@@ -179,7 +185,7 @@ async fn lay() -> io::Result<Connection> {
         let why = "only root can have systemd run a command (runner = \"unit\")";
         return Err(io::Error::new(ErrorKind::PermissionDenied, why));
     }
-    let without_bus = match private::connect().await {
+    let without_bus = match private_socket().await {
         Ok((socket, id)) => {
             let line = Builder::authenticated_socket(socket, id.as_str()).p2p().method_timeout(ANSWERING);
             return line.build().await.map_err(io_error);
@@ -191,6 +197,28 @@ async fn lay() -> io::Result<Connection> {
             format!("systemd can't be reached: {}: {without_bus}; the system bus: {error}", private::PATH);
         io::Error::new(ErrorKind::NotConnected, why)
     })
+}
+
+/// systemd's own socket, which may be gone for a moment.
+async fn private_socket() -> io::Result<(BoxedSplit, String)> {
+    let began = Instant::now();
+    loop {
+        match private::connect().await {
+            Err(error) if is_passing(&error) && began.elapsed() < REFUSING => sleep(PAUSE).await,
+            connected => return connected,
+        }
+    }
+}
+
+/// Whether it is what systemd's own socket answers with while systemd executes itself anew.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::BrokenPipe
+            | ErrorKind::UnexpectedEof
+    )
 }
 
 async fn on(
@@ -205,11 +233,29 @@ async fn on(
         Err(zbus::Error::MethodError(name, words, _)) => {
             Err(Failed::Refused(name.to_string(), words.unwrap_or_default()))
         }
-        Err(zbus::Error::FDO(error)) if !line.is_closed() => {
+        Err(zbus::Error::FDO(error)) if !line.is_closed() && !is_the_buss(&error) => {
             Err(Failed::Refused("org.freedesktop.DBus.Error".to_owned(), error.to_string()))
         }
         Err(error) => Err(broken(error)),
     }
+}
+
+/// Whether it is the bus that says no, and not systemd: what became of the call is then not known.
+const fn is_the_buss(error: &fdo::Error) -> bool {
+    matches!(
+        error,
+        fdo::Error::NoReply(_)
+            | fdo::Error::NameHasNoOwner(_)
+            | fdo::Error::ServiceUnknown(_)
+            | fdo::Error::SpawnChildExited(_)
+            | fdo::Error::SpawnFailed(_)
+            | fdo::Error::Disconnected(_)
+            | fdo::Error::NoServer(_)
+            | fdo::Error::Timeout(_)
+            | fdo::Error::TimedOut(_)
+            | fdo::Error::LimitsExceeded(_)
+            | fdo::Error::ZBus(_)
+    )
 }
 
 fn broken(error: zbus::Error) -> Failed {

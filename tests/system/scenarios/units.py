@@ -37,6 +37,11 @@ COMMANDS = {
     "tide": ('["/bin/sh", "-c", "echo low; until [ -e /run/marks/go ]; do sleep 0.1; done; yes xxxxxxxxx | head -n 30000; '
              'echo high; exit 7"]\nkeep = { output = "1MiB" }', ""),
     "vanishing": ('["/usr/libexec/udsadmin-tests/vanishing"]', ""),
+    "left": ('["/bin/sh", "-c", "sleep 86422 & exit 0"]', ""),
+    "deaf": ('["/usr/libexec/udsadmin-tests/stubborn"]\nkill-after = "1s"\ntimeout = "10m"', ""),
+    "mark": ('["/usr/bin/touch", "/run/marks/began"]', ""),
+    "alone": ('["/usr/bin/sleep", "86420"]\nmax-running = 1', ""),
+    "bound": ('["/usr/bin/sleep", "86421"]\non-disconnect = "term"', ""),
     "no-such-place": ('["/usr/bin/touch", "/run/marks/no-such-place"]', 'ReadWritePaths = ["/nonexistent"]'),
     "no-such-slice": ('["/usr/bin/touch", "/run/marks/no-such-slice"]', 'Slice = "a--b.slice"'),
     "sandboxed": ('["/usr/bin/touch", "{path}"]\nargs = [{ name = "path", one-of = ["/etc/x", "/var/lib/x"] }]',
@@ -348,6 +353,122 @@ def a_unit_is_not_lost_when_systemd_executes_itself_anew(rig):
         reply = session.final()
     reply.must_be(210, "exit", code="7")
     equal(reply.stdout, b"before\nafter\n", "its output")
+    nothing_left(rig)
+
+
+@scenario
+def a_unit_is_not_lost_however_often_systemd_executes_itself_anew(rig):
+    with_units(rig)
+    for _ in range(2):
+        with rig.session("alice") as session:
+            session.say("slow\n")
+            until(lambda: rig.processes("sleep 3"), "the program runs")
+            for _ in range(3):
+                rig.systemctl("daemon-reexec")
+            reply = session.final()
+        reply.must_be(210, "exit", code="7")
+        equal(reply.stdout, b"before\nafter\n", "its output")
+        nothing_left(rig)
+
+
+def before_each(rig, section, line):
+    """Has every unit of a job begin with this."""
+    folder = "/run/systemd/system/udsadmin-job-.service.d"
+    rig.shell(f"mkdir -p {folder}; printf '[{section}]\\n{line}\\n' >{folder}/test.conf; systemctl daemon-reload").well()
+
+
+def no_more_before(rig):
+    rig.shell("rm -rf /run/systemd/system/udsadmin-job-.service.d /run/systemd/system/hold.service; systemctl daemon-reload").well()
+
+
+@scenario
+def a_unit_whose_broker_died_before_it_was_its_program_is_unknown_and_never_runs(rig):
+    with_units(rig)
+    before_each(rig, "Service", "ExecStartPre=/bin/sleep 3")
+    try:
+        with rig.session("alice") as session:
+            session.say("mark\n")
+            until(lambda: rig.processes("sleep 3"), "it is about to start")
+            rig.kill("udsadmin-broker.service", "KILL")
+            session.final().must_be(599)
+    finally:
+        no_more_before(rig)
+    rig.no_mark("began")
+    equal(rig.events("finished")[-1]["UDSADMIN_EXIT"], "unknown", "its end")
+    nothing_left(rig)
+
+
+@scenario
+def a_unit_that_systemd_has_wait_for_too_long_was_not_started_and_never_is(rig):
+    with_units(rig)
+    rig.put("/run/systemd/system/hold.service", "[Service]\nType=oneshot\nExecStart=/bin/sleep 86423\n")
+    for section, line in (("Unit", "After=hold.service"), ("Service", "ExecStartPre=/bin/sleep 86424")):
+        before_each(rig, section, line)
+        rig.systemctl("start", "--no-block", "hold.service").well()
+        try:
+            rig.ask("alice", "mark\n", patience=80).must_be(502, "exec-failed", errno="110")
+        finally:
+            rig.systemctl("stop", "hold.service").well()
+            no_more_before(rig)
+        rig.no_mark("began")
+        nothing_left(rig)
+
+
+@scenario
+def runs_of_an_earlier_broker_count_among_those_at_once(rig):
+    with_units(rig)
+    ask(rig, "run alone detach=yes\n").must_be(202)
+    rig.systemctl("restart", "udsadmin-broker.service").well()
+    ask(rig, "alone\n").must_be(409, "busy")
+    rig.systemctl("stop", "udsadmin-job-*").well()
+    nothing_left(rig)
+    ask(rig, "run alone detach=yes\n").must_be(202)
+    rig.systemctl("stop", "udsadmin-job-*").well()
+    nothing_left(rig)
+
+
+@scenario
+def a_unit_that_ends_with_its_client_does_so_though_the_client_goes_with_both_daemons(rig):
+    with_units(rig)
+    with rig.session("alice") as session:
+        session.say("bound\n")
+        until(lambda: rig.processes("sleep 86421"), "the program runs")
+        rig.systemctl("restart", "udsadmin-broker.service", "udsadmin.service").well()
+    until(lambda: not rig.processes("sleep 86421"), "it is gone")
+    equal(rig.events("finished")[-1]["UDSADMIN_EXIT"], "cancelled", "its end")
+    nothing_left(rig)
+
+
+@scenario
+def a_unit_that_somebody_else_starts_again_was_cancelled(rig):
+    with_units(rig)
+    with rig.session("alice") as session:
+        session.say("pause\n")
+        until(lambda: rig.processes("sleep 86414"), "the program runs")
+        rig.shell("systemctl restart $(systemctl list-units --plain --no-legend 'udsadmin-job-*' | cut -d' ' -f1)").well()
+        session.final().must_be(213, "cancelled")
+    nothing_left(rig)
+
+
+@scenario
+def an_end_that_was_seen_is_told_though_somebody_else_stops_the_unit_after_it(rig):
+    with_units(rig)
+    with rig.session("alice") as session:
+        session.say("left\n")
+        until(lambda: rig.processes("sleep 86422"), "what it leaves is there")
+        rig.systemctl("stop", "udsadmin-job-*").well()
+        session.final().must_be(200, "exit", code="0")
+    nothing_left(rig)
+
+
+@scenario
+def a_unit_that_somebody_else_has_to_kill_was_cancelled_and_not_late(rig):
+    with_units(rig)
+    with rig.session("alice") as session:
+        session.say("deaf\n")
+        until(lambda: rig.marked("stubborn"), "it is deaf")
+        rig.systemctl("stop", "udsadmin-job-*").well()
+        session.final().must_be(213, "cancelled")
     nothing_left(rig)
 
 
