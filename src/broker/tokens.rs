@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-/// How long a token is known after the end of its run (udsadmin-protocol(7) promises so long from its start).
+/// How long a token is known after the end of its run (udsadmin-protocol(7), `id=`).
 const KNOWN: Duration = Duration::from_secs(10 * 60);
 
 /// Tokens of one user that are known at once.

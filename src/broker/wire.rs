@@ -141,7 +141,7 @@ pub struct Passing {
 /// Facts by name, in order.
 pub type Row = Vec<(String, String)>;
 
-/// What came of an order to reload or to confirm.
+/// What came of a wish.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     /// The policy was read, and is in force.

@@ -119,12 +119,6 @@ impl Tail {
             Kind::Stderr => HEADER + self.ring,
         }
     }
-
-    /// Octets of memory that it takes at most.
-    #[must_use]
-    pub const fn room(&self) -> u64 {
-        self.ring * 2 + HEADER
-    }
 }
 
 impl AsFd for Tail {

@@ -147,20 +147,22 @@ impl RunningUnit {
         let last = self.last(stopped).await?;
         let took = self.took().await;
         let cut = matches!(last, Last::Own(_)) && timeout(LINGER, silent).await.is_err();
-        self.signal(Signal::KILL).await?;
-        let ended = match timeout(VANISHING, self.ended()).await {
-            Ok(ended) => ended?,
-            Err(_) => {
-                tracing::warn!("{} is killed, and not gone yet", unit_name(&self.job));
-                None
-            }
-        };
+        let ended = self.kill().await?;
         let outcome = match last {
             Last::Forced(outcome) => outcome,
             Last::Own(exit) => self.own(exit, ended, took),
         };
         let out_of_memory = ended.is_some_and(Exit::ran_out_of_memory);
         Ok(Ended { outcome, took, cut, out_of_memory })
+    }
+
+    /// Ends all of it; `None` also where the kernel can't yet.
+    async fn kill(&self) -> Result<Option<Exit>, Failed> {
+        self.signal(Signal::KILL).await?;
+        timeout(VANISHING, self.ended()).await.unwrap_or_else(|_| {
+            tracing::warn!("{} is killed, and not gone yet", unit_name(&self.job));
+            Ok(None)
+        })
     }
 
     /// How it ended that was seen to end like this, and by now is like that. A unit that is gone, or that was killed for want of

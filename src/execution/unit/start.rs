@@ -54,14 +54,14 @@ impl Line {
     /// What it says to its end, and what that makes of this reason not to have started: nobody who could still begin holds the
     /// line then.
     async fn confirm(mut self, why: NotStarted) -> NotStarted {
-        match timeout(VANISHING, self.to_its_end()).await {
+        match timeout(VANISHING, self.last_word()).await {
             Ok(Ok(Said::Nothing | Said::Why(_))) => why.surely(),
             Ok(Ok(Said::Program)) => NotStarted::Unknown(format!("it began all the same: {why}")),
             Ok(Err(_)) | Err(_) => NotStarted::Unknown(format!("it may yet have begun: {why}")),
         }
     }
 
-    async fn to_its_end(&mut self) -> io::Result<Said> {
+    async fn last_word(&mut self) -> io::Result<Said> {
         loop {
             if let Some(said) = self.said()? {
                 return Ok(said);
@@ -226,5 +226,42 @@ impl RunningUnit {
             Ok(State::Gone | State::UnderWay) => None,
             Err(error) => Some(NotStarted::Unknown(io::Error::from(error).to_string())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::Write;
+
+    fn line() -> (Line, File) {
+        let (ours, theirs) = io::pipe().unwrap();
+        let ours = OwnedFd::from(ours);
+        rustix::io::ioctl_fionbio(&ours, true).unwrap();
+        let line = Line { end: sys::watch(ours, Interest::READABLE).unwrap(), heard: Vec::new() };
+        (line, OwnedFd::from(theirs).into())
+    }
+
+    #[tokio::test]
+    async fn what_was_given_up_was_not_started_only_if_the_line_ends_without_a_word() {
+        let (silent, _) = line();
+        assert!(matches!(
+            silent.confirm(too_late()).await,
+            NotStarted::Failed { errno: libc::ETIMEDOUT, .. }
+        ));
+        let (silent, _) = line();
+        let unknown = NotStarted::Unknown("no answer".to_owned());
+        assert!(matches!(silent.confirm(unknown).await, NotStarted::Failed { .. }));
+        let (begun, mut process) = line();
+        process.write_all(&[READY]).unwrap();
+        drop(process);
+        assert!(matches!(begun.confirm(too_late()).await, NotStarted::Unknown(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_that_somebody_still_holds_tells_nothing() {
+        let (held, _process) = line();
+        assert!(matches!(held.confirm(too_late()).await, NotStarted::Unknown(_)));
     }
 }

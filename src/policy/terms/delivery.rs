@@ -32,18 +32,18 @@ pub enum OnDisconnect {
 }
 
 impl OnDisconnect {
-    /// Each with its word.
-    const ALL: [(Self, &'static str); 2] = [(Self::Finish, "finish"), (Self::Term, "term")];
-
     /// As the policy writes it.
     #[must_use]
-    pub fn word(self) -> &'static str {
-        Self::ALL.iter().find(|(way, _)| *way == self).map_or("", |(_, word)| *word)
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Finish => "finish",
+            Self::Term => "term",
+        }
     }
 }
 
 /// The words for [`OnDisconnect`].
-pub(in crate::policy) const WAYS: [&str; 2] = ["finish", "term"];
+pub(in crate::policy) const WAYS: [&str; 2] = [OnDisconnect::Finish.word(), OnDisconnect::Term.word()];
 
 /// How much is kept of a run that is over, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,11 +104,12 @@ impl Reader<'_> {
 
     fn on_disconnect(&mut self, item: &Item<'_>) -> Option<OnDisconnect> {
         let word = self.word(item)?;
-        let way = OnDisconnect::ALL.into_iter().find(|(_, name)| *name == word.text);
+        let ways = [OnDisconnect::Finish, OnDisconnect::Term];
+        let way = ways.into_iter().find(|way| way.word() == word.text);
         if way.is_none() {
             self.error(&word.span, &format!("{:?} must be \"finish\" or \"term\"", word.text));
         }
-        way.map(|(way, _)| way)
+        way
     }
 
     fn keep(&mut self, item: &Item<'_>) -> Option<Keep> {

@@ -25,6 +25,10 @@ impl Runner {
     }
 }
 
+/// Keys of a command, and the properties that set the same.
+const SAME: [(&str, &str); 3] =
+    [("memory-max", "MemoryMax"), ("tasks-max", "TasksMax"), ("cpu-max", "CPUQuota")];
+
 impl Reader<'_> {
     /// Reads `runner` and `unit` of a command.
     pub(super) fn runner(&mut self, table: &DeTable<'_>) -> Option<Runner> {
@@ -37,7 +41,21 @@ impl Reader<'_> {
             self.error(&item.span(), "unit has the properties of a unit; they need runner = \"unit\"");
             return None;
         }
+        self.no_limit_twice(table, item);
         is_unit.and(properties).map(Runner::Unit)
+    }
+
+    fn no_limit_twice(&mut self, command: &DeTable<'_>, unit: &Item<'_>) {
+        let properties = unit.get_ref().as_table();
+        for (key, property) in SAME {
+            let said = properties.and_then(|properties| properties.get(property));
+            if let Some(said) = said.filter(|_| command.contains_key(key)) {
+                self.error(
+                    &said.span(),
+                    &format!("{property} and {key} set the same; leave one of them out"),
+                );
+            }
+        }
     }
 
     fn is_unit(&mut self, item: &Item<'_>) -> Option<bool> {

@@ -21,6 +21,10 @@ pub enum Step {
     Keyring,
     /// The score by which the kernel chooses whom to end when memory runs out.
     OomScore,
+    /// The scheduling priority.
+    Nice,
+    /// The priority of input and output.
+    Io,
     /// A namespace of its own for mounts, or for the network.
     Namespaces,
     /// A directory that stays writable.
@@ -31,10 +35,6 @@ pub enum Step {
     PrivateTmp,
     /// The loopback interface of its own network.
     Network,
-    /// The scheduling priority.
-    Nice,
-    /// The priority of input and output.
-    Io,
     /// A limit of resources.
     Limit(Resource),
     /// What a process of root's may and may not do by its id alone.

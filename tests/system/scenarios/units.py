@@ -378,7 +378,7 @@ def before_each(rig, section, line):
 
 
 def no_more_before(rig):
-    rig.shell("rm -rf /run/systemd/system/udsadmin-job-.service.d /run/systemd/system/hold.service; systemctl daemon-reload").well()
+    rig.shell("rm -r /run/systemd/system/udsadmin-job-.service.d; systemctl daemon-reload").well()
 
 
 @scenario
