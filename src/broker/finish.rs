@@ -41,7 +41,8 @@ impl Service {
         let ((over, out_of_memory), ()) = tokio::join!(end, reading);
         let Some(over) = over else {
             // It may yet read them.
-            return std::mem::forget(secrets);
+            std::mem::forget(secrets);
+            return known.leave();
         };
         drop(secrets);
         let finished = self.ended(entry, &grant, &known.facts.id, over);
@@ -80,17 +81,10 @@ impl Service {
         }
         let tail = known.as_ref().map(|job| job.tail.as_fd());
         report_with(entry.session, &Report::Repeats { run, job: id.clone() }, tail.as_slice()).await;
-        let over = match known {
-            Some(job) => tokio::select! {
-                over = tell_end(entry.session, &job) => over,
-                _ = entry.stop.heard() => {
-                    job.stop.cancel();
-                    tell_end(entry.session, &job).await
-                }
-            },
-            None => begun.over,
+        let Some(job) = known else {
+            return report(entry.session, &ended(run, &id, begun.over.unwrap_or(Over::UNKNOWN))).await;
         };
-        report(entry.session, &ended(run, &id, over.unwrap_or(Over::UNKNOWN))).await;
+        see_out(entry.session, (run, entry.stop), &job).await;
     }
 }
 
@@ -102,18 +96,26 @@ impl Service {
             return report(session, &ended(run, id, Over::UNKNOWN)).await;
         };
         job.is_read_by(session);
-        let over = tokio::select! {
-            over = tell_end(session, &job) => over,
-            _ = stop.heard() => {
-                job.stop.follow(stop);
-                tell_end(session, &job).await
-            }
-        };
-        report(session, &ended(run, id, over.unwrap_or(Over::UNKNOWN))).await;
+        see_out(session, (run, stop), &job).await;
     }
 }
 
-/// Waits for the end of a run, as long as the session waits for it.
+/// Tells a session of the end of a run, and the run of the session's word to end. Where the end is left to the next broker, it says
+/// nothing: the session's server will ask that one.
+async fn see_out(session: &Session, (run, stop): (u32, &Stop), job: &Known) {
+    let over = tokio::select! {
+        over = tell_end(session, job) => over,
+        _ = stop.heard() => {
+            job.stop.follow(stop);
+            tell_end(session, job).await
+        }
+    };
+    if let Some(over) = over {
+        report(session, &ended(run, &job.facts.id, over)).await;
+    }
+}
+
+/// Waits for the end of a run, as long as the session waits for it and this broker does.
 pub(super) async fn tell_end(session: &Session, job: &Known) -> Option<Over> {
     tokio::select! { over = job.end() => over, () = session.lost() => None }
 }

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 /// Runs of one user that are over and still told of.
 const KEPT_PER_USER: usize = 128;
@@ -66,6 +67,8 @@ pub(super) struct Known {
     pub(super) stop: Stop,
     since: Instant,
     over: watch::Sender<Option<Over>>,
+    /// Cancelled when this broker leaves it to the next one.
+    left: CancellationToken,
     /// The session that has taken it up again.
     reader: watch::Sender<Option<Arc<Session>>>,
 }
@@ -91,6 +94,7 @@ impl Known {
             stop,
             since: Instant::now(),
             over: watch::Sender::new(None),
+            left: CancellationToken::new(),
             reader: watch::Sender::new(None),
         })
     }
@@ -112,11 +116,19 @@ impl Known {
         come.ok().and_then(|reader| reader.clone())
     }
 
-    /// Waits for its end.
+    /// This broker will not see its end.
+    pub(super) fn leave(&self) {
+        self.left.cancel();
+    }
+
+    /// Waits for its end; `None` where that is left to the next broker.
     pub(super) async fn end(&self) -> Option<Over> {
         let mut over = self.over.subscribe();
-        let ended = over.wait_for(Option::is_some).await;
-        ended.ok().and_then(|over| *over)
+        tokio::select! {
+            biased;
+            ended = over.wait_for(Option::is_some) => ended.ok().and_then(|over| *over),
+            () = self.left.cancelled() => None,
+        }
     }
 
     /// The row that tells of it.
@@ -275,6 +287,14 @@ mod tests {
         assert!(jobs.find(&kept.facts.id).is_some());
         tokio::select! { () = jobs.forget_in_time() => {}, () = sleep(Duration::from_secs(6)) => {} }
         assert!(jobs.find(&kept.facts.id).is_none());
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_the_end_of_a_run_that_is_left_to_the_next_broker() {
+        let left = job(1, 600);
+        let waiting = left.end();
+        left.leave();
+        assert_eq!(waiting.await, None);
     }
 
     #[test]

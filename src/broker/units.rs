@@ -172,7 +172,7 @@ impl Service {
             None => Some(Err(io::Error::other("systemd knows of no such unit"))),
         };
         // The broker after this one has it then.
-        let Some(ended) = ended else { return };
+        let Some(ended) = ended else { return known.leave() };
         let out_of_memory = matches!(&ended, Ok(ended) if ended.out_of_memory);
         let over = Over::of(&fact.id, ended.and_then(|ended| fact.end_of_its_program(ended)));
         // What systemd did not hold of its output, nobody has.
