@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 impl Service {
     /// Waits for the end of a run, reads what it writes where the server does not, and tells of the end.
     pub(super) async fn see_to_its_end(&self, under_way: UnderWay, entry: &Entry<'_>) {
-        let UnderWay { mut job, known, streams, grant, claimed, places } = under_way;
+        let UnderWay { mut job, known, streams, grant, claimed, places, busy: _busy } = under_way;
         let waits = (!entry.wanted.detach).then_some(entry.session);
         if waits.is_none() {
             report(entry.session, &accepted(entry, &known)).await;

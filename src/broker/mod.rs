@@ -36,7 +36,7 @@ pub use draft::Unfit;
 pub use follow::{AnyNames, Followed};
 pub use force::{InForce, Refused, Standing, State, Version};
 pub use jobs::Jobs;
-pub use packets::{Packet, Packets, accept};
+pub use packets::{FORM, Packet, Packets, accept};
 pub use quota::Quotas;
 pub use record::in_force;
 pub use reload::{By, Check, Fresh, Policies, Read, Setup};

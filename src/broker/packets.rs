@@ -18,6 +18,9 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use zeroize::{Zeroize, Zeroizing};
 
+/// The form of packets, their first octet. In the middle of an upgrade, the two programs may be of two versions.
+pub const FORM: u8 = 1;
+
 /// Descriptors that one packet brings at most: those of a run that starts.
 const DESCRIPTORS_MAX: usize = 3;
 
@@ -81,7 +84,7 @@ impl Packets {
         let Some(octets) = room.get_mut(..octets).filter(|octets| !octets.is_empty()) else {
             return Ok(None);
         };
-        let value = postcard::from_bytes(octets).map_err(|_| malformed());
+        let value = read(octets);
         octets.zeroize();
         Ok(Some(Packet { value: value?, descriptors }))
     }
@@ -90,9 +93,19 @@ impl Packets {
 /// The octets of a value. They may hold a secret, so they are overwritten, and never move.
 fn spelt<T: Serialize>(value: &T) -> io::Result<Zeroizing<Vec<u8>>> {
     let length = serialized_size(value).map_err(io::Error::other)?;
-    let mut octets = Zeroizing::new(vec![0; length]);
-    postcard::to_slice(value, &mut octets).map_err(io::Error::other)?;
+    let mut octets = Zeroizing::new(vec![FORM; 1 + length]);
+    postcard::to_slice(value, octets.get_mut(1..).unwrap_or_default()).map_err(io::Error::other)?;
     Ok(octets)
+}
+
+fn read<T: DeserializeOwned>(octets: &[u8]) -> io::Result<T> {
+    match octets.split_first() {
+        Some((&FORM, value)) => postcard::from_bytes(value).map_err(|_| malformed()),
+        Some(_) | None => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "a packet of another version of udsadmin: one of its two programs has yet to make way for the next",
+        )),
+    }
 }
 
 impl AsFd for Packets {

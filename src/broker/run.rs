@@ -23,6 +23,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Runs at once, of all peers together.
 const RUNS_MAX: usize = 512;
@@ -94,6 +95,8 @@ pub(super) struct UnderWay {
     pub(super) claimed: Option<Claimed>,
     /// Of all runs, and of its command's.
     pub(super) places: (Place, Option<Place<CommandName>>),
+    /// Where it is this process's child.
+    pub(super) busy: Option<TaskTrackerToken>,
 }
 
 /// Where a run's output goes, before there is a run.
@@ -146,7 +149,8 @@ impl Service {
         let (job, known, streams) = self.execute(entry, proven, id, input.file).await?;
         let places = (place, share.spend());
         let claimed = claimed.map(Claimed::started);
-        Ok(Start::UnderWay(Box::new(UnderWay { job, known, streams, grant, claimed, places })))
+        let busy = (!is_unit(&grant)).then(|| self.busy.token());
+        Ok(Start::UnderWay(Box::new(UnderWay { job, known, streams, grant, claimed, places, busy })))
     }
 
     /// Whoever asks must still be there.

@@ -29,6 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// What the broker works with.
 #[derive(Debug)]
@@ -63,6 +64,8 @@ pub struct Service {
     pub store: Store,
     /// The tasks of the runs under way.
     pub tasks: TaskTracker,
+    /// Held by whatever would be lost with this process: the sessions of clients, and the runs that are its children.
+    pub busy: TaskTracker,
     /// Cancelled when no further run may start.
     pub draining: CancellationToken,
     /// Cancelled when the runs under way must end.
@@ -97,19 +100,26 @@ pub(super) struct Ordered {
 
 impl Service {
     /// Serves one connection of the server to its end. Runs that it ordered go on after that.
-    pub async fn session(self: Arc<Self>, connection: OwnedFd) {
-        match self.open(connection).await {
-            Ok(Some(session)) => {
-                let session = Arc::new(session);
-                self.follow_orders(&session).await;
-                session.lose();
+    pub fn session(self: Arc<Self>, connection: OwnedFd) -> impl Future<Output = ()> {
+        let busy = self.busy.token();
+        async move {
+            match self.open(connection, busy).await {
+                Ok(Some((session, _busy))) => {
+                    let session = Arc::new(session);
+                    self.follow_orders(&session).await;
+                    session.lose();
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!("a connection of the server ended before its session: {error}"),
             }
-            Ok(None) => {}
-            Err(error) => tracing::warn!("a connection of the server ended before its session: {error}"),
         }
     }
 
-    async fn open(&self, connection: OwnedFd) -> io::Result<Option<Session>> {
+    async fn open(
+        &self,
+        connection: OwnedFd,
+        busy: TaskTrackerToken,
+    ) -> io::Result<Option<(Session, TaskTrackerToken)>> {
         if let Some(why) = self.not_the_server(&connection) {
             self.trail.note(&refused(&why)).await;
             return Ok(None);
@@ -117,6 +127,8 @@ impl Service {
         let packets = Packets::new(connection)?;
         let first = packets.receive().await?;
         if matches!(&first, Some(Packet { value: Order::Follow, .. })) {
+            // Whoever follows will follow the next broker.
+            drop(busy);
             return self.keep_told(&packets).await.map(|()| None);
         }
         let Some(client) = opened_for(first) else {
@@ -126,13 +138,14 @@ impl Service {
         match self.recognise(&client).await {
             Ok(peer) => {
                 packets.send(&Report::Opened, &[]).await?;
-                Ok(Some(Session {
+                let session = Session {
                     packets,
                     peer,
                     client: Mutex::new(Some(client)),
                     lost: CancellationToken::new(),
                     last: Mutex::default(),
-                }))
+                };
+                Ok(Some((session, busy)))
             }
             Err(event) => {
                 self.trail.note(&event).await;

@@ -21,6 +21,7 @@ where
     let mut pause = FIRST_PAUSE;
     loop {
         let accepted = tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             accepted = accept() => accepted,
         };

@@ -3,7 +3,7 @@
 use super::accept::accept_all;
 use super::activation::Expected;
 use super::options::BROKER_PROGRAM;
-use super::start::{self, Beginning, Failure, hang_ups, told_to_end};
+use super::start::{self, Beginning, Ending, Failure, hang_ups, told_to_end, told_to_make_way, until_idle};
 use super::{clock, notify, policy};
 use crate::accounts::Database;
 use crate::audit::Trail;
@@ -49,7 +49,7 @@ pub fn main_with(words: impl Iterator<Item = OsString>) -> ExitCode {
     start::main(&BROKER_PROGRAM, words, expected, serve)
 }
 
-async fn serve(mut beginning: Beginning) -> Result<(), Failure> {
+async fn serve(mut beginning: Beginning) -> Result<Ending, Failure> {
     let trail = Arc::new(beginning.trail(&BROKER_PROGRAM));
     let path = &beginning.options.policy;
     let mut fresh =
@@ -114,6 +114,7 @@ fn service(
         units: broker::Units::open(options.state().as_deref())?,
         store,
         tasks: TaskTracker::new(),
+        busy: TaskTracker::new(),
         draining: CancellationToken::new(),
         ending: CancellationToken::new(),
     })
@@ -141,21 +142,26 @@ fn admitted(beginning: &Beginning) -> io::Result<Uid> {
     }
 }
 
-async fn serve_all(service: Arc<Service>, sockets: Vec<OwnedFd>) -> io::Result<()> {
-    let (ending, hang_ups) = (told_to_end()?, hang_ups()?);
+async fn serve_all(service: Arc<Service>, sockets: Vec<OwnedFd>) -> io::Result<Ending> {
+    let (ending, making_way, hang_ups) = (told_to_end()?, told_to_make_way()?, hang_ups()?);
     service.take_over()?;
     for socket in sockets {
         listen(Arc::clone(&service), socket)?;
     }
     notify::ready(&told(&service.policies));
-    tokio::select! {
-        () = ending => {},
-        () = notify::keep_watchdog_quiet() => {},
-        () = reload_at(hang_ups, &service.policies) => {},
-        () = service.policies.undo_in_time() => {},
-        () = tell_systemd(&service.policies) => {},
-        () = service.jobs.forget_in_time() => {},
-    }
+    let idle = async {
+        making_way.await;
+        until_spared(&service).await;
+    };
+    let ending = tokio::select! {
+        () = ending => Ending::Stopped,
+        () = idle => Ending::MadeWay,
+        () = notify::keep_watchdog_quiet() => Ending::Stopped,
+        () = reload_at(hang_ups, &service.policies) => Ending::Stopped,
+        () = service.policies.undo_in_time() => Ending::Stopped,
+        () = tell_systemd(&service.policies) => Ending::Stopped,
+        () = service.jobs.forget_in_time() => Ending::Stopped,
+    };
     service.draining.cancel();
     if service.policies.watch().borrow().state.until.is_some() {
         tracing::warn!(
@@ -163,7 +169,18 @@ async fn serve_all(service: Arc<Service>, sockets: Vec<OwnedFd>) -> io::Result<(
         );
     }
     tokio::select! { () = drain(&service) => {}, () = notify::keep_watchdog_quiet() => {} }
-    Ok(())
+    Ok(ending)
+}
+
+/// Waits until nothing is lost with this process: no client's session, no run that is its child, no policy on trial.
+async fn until_spared(service: &Service) {
+    let mut ruling = service.policies.watch();
+    loop {
+        until_idle(&service.busy).await;
+        if ruling.borrow_and_update().state.until.is_none() || ruling.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Accepts the server's connections to this socket until no further run may start.

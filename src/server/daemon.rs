@@ -4,7 +4,7 @@ use super::accept::accept_all;
 use super::activation::Expected;
 use super::options::SERVER;
 use super::rooms::Rooms;
-use super::start::{self, Beginning, Failure, hang_ups, told_to_end};
+use super::start::{self, Beginning, Ending, Failure, hang_ups, told_to_end, told_to_make_way, until_idle};
 use super::{clock, notify, policy};
 use crate::accounts::Database;
 use crate::broker::{self, Followed, Fresh, InForce, Version};
@@ -44,7 +44,7 @@ pub fn main_with(words: impl Iterator<Item = OsString>) -> ExitCode {
     start::main(&SERVER, words, Expected { name: "line", socket_type: SocketType::STREAM, left: None }, serve)
 }
 
-async fn serve(beginning: Beginning) -> Result<(), Failure> {
+async fn serve(beginning: Beginning) -> Result<Ending, Failure> {
     let trail = Arc::new(beginning.trail(&SERVER));
     let path = &beginning.options.policy;
     let fresh = policy::load(path, beginning.trust()).inspect_err(|_| turn_all_away(&beginning.sockets))?;
@@ -83,9 +83,9 @@ fn status(followed: &Arc<Followed>, places: Arc<Places>) -> Box<dyn Fn() -> Vec<
     })
 }
 
-async fn serve_all(context: Arc<Context>, rooms: Rooms, sockets: Vec<OwnedFd>) -> io::Result<()> {
+async fn serve_all(context: Arc<Context>, rooms: Rooms, sockets: Vec<OwnedFd>) -> io::Result<Ending> {
     let sessions = TaskTracker::new();
-    let (ending, hang_ups) = (told_to_end()?, hang_ups()?);
+    let (ending, making_way, hang_ups) = (told_to_end()?, told_to_make_way()?, hang_ups()?);
     for socket in sockets {
         let listener = listener(socket)?;
         let (context, rooms, sessions) = (Arc::clone(&context), rooms.clone(), sessions.clone());
@@ -96,11 +96,21 @@ async fn serve_all(context: Arc<Context>, rooms: Rooms, sockets: Vec<OwnedFd>) -
     }
     tokio::spawn(follow(Arc::clone(&context), hang_ups));
     let tell = tell_systemd(rooms.clients, &context.followed);
-    tokio::select! { () = ending => {}, () = notify::keep_watchdog_quiet() => {}, () = tell => {} }
+    let idle = async {
+        making_way.await;
+        until_idle(&sessions).await;
+    };
+    tokio::select! {
+        () = ending => {},
+        // Whoever connects from now on is the next server's.
+        () = idle => {},
+        () = notify::keep_watchdog_quiet() => {},
+        () = tell => {},
+    }
     context.draining.cancel();
     sessions.close();
     tokio::select! { () = drain(&sessions) => {}, () = notify::keep_watchdog_quiet() => {} }
-    Ok(())
+    Ok(Ending::Stopped)
 }
 
 /// Follows the broker's policy to the end of the program, as what still runs may need it. A SIGHUP has it connect at once,

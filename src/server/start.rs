@@ -16,12 +16,16 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
+use tokio_util::task::TaskTracker;
 
 /// `EX_CONFIG` of sysexits.h: what the program was given to work with is wrong.
 pub const EX_CONFIG: u8 = 78;
 
 /// `EX_USAGE` of sysexits.h: the command line is wrong.
 pub const EX_USAGE: u8 = 64;
+
+/// `EX_TEMPFAIL` of sysexits.h: the daemon makes way for the next one, which systemd starts (`RestartForceExitStatus=`).
+pub const EX_TEMPFAIL: u8 = 75;
 
 /// `SD_ERR` of sd-daemon(3): a line on standard error that the journal is to take for an error.
 const LOG_ERR: &str = "<3>";
@@ -78,9 +82,18 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// How a daemon ended that did its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was told to.
+    Stopped,
+    /// It made way for the next one.
+    MadeWay,
+}
+
 /// Begins a daemon, and runs `serve` on one event loop to its end. This is the whole of its `main`.
 #[must_use]
-pub fn main<F: Future<Output = Result<(), Failure>>>(
+pub fn main<F: Future<Output = Result<Ending, Failure>>>(
     program: &Program,
     words: impl Iterator<Item = OsString>,
     expected: Expected,
@@ -88,15 +101,16 @@ pub fn main<F: Future<Output = Result<(), Failure>>>(
 ) -> ExitCode {
     let ended = match program.parse(words) {
         Ok(Parsed::Serve(options)) => begin(program, options, expected, serve),
-        Ok(Parsed::Check(options)) => policy::load(&options.policy, options.trust()).map(drop),
+        Ok(Parsed::Check(options)) => policy::load(&options.policy, options.trust()).map(|_| Ending::Stopped),
         Ok(Parsed::Print(text)) => {
             print(&mut io::stdout(), &text);
-            Ok(())
+            Ok(Ending::Stopped)
         }
         Err(why) => Err(Failure { status: EX_USAGE, why }),
     };
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Ending::Stopped) => ExitCode::SUCCESS,
+        Ok(Ending::MadeWay) => ExitCode::from(EX_TEMPFAIL),
         Err(failure) => {
             complain(program, &failure.why);
             ExitCode::from(failure.status)
@@ -104,12 +118,12 @@ pub fn main<F: Future<Output = Result<(), Failure>>>(
     }
 }
 
-fn begin<F: Future<Output = Result<(), Failure>>>(
+fn begin<F: Future<Output = Result<Ending, Failure>>>(
     program: &Program,
     options: Options,
     expected: Expected,
     serve: impl FnOnce(Beginning) -> F,
-) -> Result<(), Failure> {
+) -> Result<Ending, Failure> {
     // Requests hold secrets: no process of the same user reads our memory, and no core dump has it (PR_SET_DUMPABLE(2const)).
     nix::sys::prctl::set_dumpable(false).map_err(io::Error::from)?;
     let Taken { sockets, left } = activation::take(expected).map_err(Failure::config)?;
@@ -162,6 +176,30 @@ pub fn told_to_end() -> io::Result<impl Future<Output = ()>> {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         notify::stopping();
     })
+}
+
+/// Resolves when the daemon is to make way for the next one, as soon as nothing is lost by that (SIGUSR1): it may be of another
+/// version, whose files are in place.
+///
+/// # Errors
+/// Those of `sigaction(2)`.
+pub fn told_to_make_way() -> io::Result<impl Future<Output = ()>> {
+    let mut signals = signal(SignalKind::user_defined1())?;
+    Ok(async move {
+        signals.recv().await;
+        tracing::info!("makes way for the next one as soon as nothing is under way");
+    })
+}
+
+/// Waits until nothing holds a token of this tracker, at this very moment.
+pub async fn until_idle(busy: &TaskTracker) {
+    busy.close();
+    loop {
+        busy.wait().await;
+        if busy.is_empty() {
+            return;
+        }
+    }
 }
 
 /// The SIGHUPs: `systemctl reload`. One that comes while another is being dealt with is dealt with after it, once.

@@ -10,7 +10,7 @@ use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use udsadmin::broker::{NotRun, Order, Packet, Packets, Report, Version};
+use udsadmin::broker::{FORM, NotRun, Order, Packet, Packets, Report, Version};
 use udsadmin::execution::Outcome;
 use udsadmin::request::{Argument, Request, Value, Wanted};
 
@@ -242,9 +242,13 @@ async fn a_job_reads_a_sealed_file_in_memory_and_nothing_else() {
 async fn a_packet_that_is_no_order_ends_its_connection_alone() {
     let seam = Seam::new();
     let large = vec![0; 64 * 1024];
-    for octets in
-        [&b"\xff\xff\xff\xff"[..], b"\x01", b"\x00\x00\x00", &large, b"\x01\xff\xff\xff\xff\x0f\x7f"]
-    {
+    for octets in [
+        &b"\x01\xff\xff\xff\xff"[..],
+        b"\x01\x01",
+        b"\x01\x00\x00\x00",
+        &large,
+        b"\x01\x01\xff\xff\xff\xff\x0f\x7f",
+    ] {
         for is_open in [false, true] {
             let packets = if is_open { seam.open().await } else { seam.connect() };
             rustix::net::send(packets.as_fd(), octets, SendFlags::NOSIGNAL).unwrap();
@@ -255,6 +259,19 @@ async fn a_packet_that_is_no_order_ends_its_connection_alone() {
 }
 
 #[tokio::test]
+async fn a_server_of_another_version_is_not_misunderstood() {
+    let seam = Seam::new();
+    let packets = seam.connect();
+    let follow = [FORM + 1, 5];
+    rustix::net::send(packets.as_fd(), &follow, SendFlags::NOSIGNAL).unwrap();
+    assert_eq!(report(&packets).await, None);
+    seam.world.broker().line_with(&["of another version of udsadmin"]);
+    let packets = seam.connect();
+    rustix::net::send(packets.as_fd(), &[FORM, 5], SendFlags::NOSIGNAL).unwrap();
+    assert!(matches!(report(&packets).await, Some(Report::InForce(_))));
+}
+
+#[tokio::test]
 async fn a_packet_with_too_many_descriptors_ends_its_connection_and_leaves_none_open() {
     use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
     use std::os::fd::AsRawFd;
@@ -262,7 +279,7 @@ async fn a_packet_with_too_many_descriptors_ends_its_connection_and_leaves_none_
     let packets = seam.open().await;
     let (mut reader, writer) = std::io::pipe().unwrap();
     let passed = [writer.as_raw_fd(); 200];
-    let (parts, rights) = ([std::io::IoSlice::new(b"\x00")], [ControlMessage::ScmRights(&passed)]);
+    let (parts, rights) = ([std::io::IoSlice::new(b"\x01\x00")], [ControlMessage::ScmRights(&passed)]);
     sendmsg::<()>(packets.as_fd().as_raw_fd(), &parts, &rights, MsgFlags::empty(), None).unwrap();
     assert_eq!(report(&packets).await, None);
     drop(writer);

@@ -84,6 +84,7 @@ impl Inside {
             tokens: broker::Tokens::open(None, broker::Uptime::of_this_machine().unwrap()).unwrap(),
             store: broker::Store::default(),
             tasks: TaskTracker::new(),
+            busy: TaskTracker::new(),
             draining: CancellationToken::new(),
             ending: CancellationToken::new(),
         };
