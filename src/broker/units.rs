@@ -290,16 +290,14 @@ async fn read_again(fact: &Fact, (known, streams): (&Known, Option<&Streams>), i
     let session = tokio::select! {
         session = known.reader() => session,
         () = sleep(REJOINING) => None,
-        () = is_over.cancelled() => return,
+        () = is_over.cancelled() => None,
     };
-    let is_left = match &session {
-        Some(session) => is_left(session, is_over).await,
-        None => true,
-    };
-    if !is_left {
+    if let Some(session) = session
+        && !is_left(&session, is_over).await
+    {
         return;
     }
-    if fact.ends_with_its_client {
+    if fact.ends_with_its_client && !is_over.is_cancelled() {
         known.stop.cancel();
     }
     if let Some(streams) = streams {
