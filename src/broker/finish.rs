@@ -26,12 +26,13 @@ impl Service {
         }
         let secrets = job.secrets();
         let invocation = job.invocation().map(str::to_owned);
-        let is_over = CancellationToken::new();
+        let (ends, is_over) = (job.ends(), CancellationToken::new());
         let end = async {
             let ended = tokio::select! {
-                // A unit is the next broker's then, which tells of its end.
-                () = self.draining.cancelled(), if is_unit(&grant) => None,
+                biased;
                 ended = job.finish(entry.stop.heard(), streams.hung_up()) => Some(ended),
+                // A unit is the next broker's then, which tells of its end.
+                () = self.is_to_leave(&ends), if is_unit(&grant) => None,
             };
             is_over.cancel();
             let out_of_memory = matches!(&ended, Some(Ok(ended)) if ended.out_of_memory);

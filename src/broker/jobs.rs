@@ -66,6 +66,8 @@ pub(super) struct Known {
     pub(super) tail: Tail,
     pub(super) stop: Stop,
     since: Instant,
+    /// How long it had run before that, under earlier brokers.
+    before: Duration,
     over: watch::Sender<Option<Over>>,
     /// Cancelled when this broker leaves it to the next one.
     left: CancellationToken,
@@ -88,7 +90,17 @@ struct Kept {
 
 impl Known {
     pub(super) fn new(facts: Facts, tail: Tail, stop: Stop) -> Arc<Self> {
+        Self::after(Duration::ZERO, facts, (tail, stop))
+    }
+
+    /// One that has run for so long already, under an earlier broker.
+    pub(super) fn again(facts: Facts, tail: Tail, ran: Duration) -> Arc<Self> {
+        Self::after(ran, facts, (tail, Stop::default()))
+    }
+
+    fn after(before: Duration, facts: Facts, (tail, stop): (Tail, Stop)) -> Arc<Self> {
         Arc::new(Self {
+            before,
             facts,
             tail,
             stop,
@@ -135,7 +147,7 @@ impl Known {
     pub(super) fn row(&self) -> Row {
         let Facts { id, uid, user, command, request, began, .. } = &self.facts;
         let over = self.over();
-        let ran = || u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let ran = || u64::try_from((self.before + self.since.elapsed()).as_millis()).unwrap_or(u64::MAX);
         let mut row = vec![
             ("job", id.to_string()),
             ("state", if over.is_some() { "ended" } else { "running" }.to_owned()),
@@ -204,7 +216,7 @@ impl Jobs {
         let known = self.known();
         let wanted = known.values().filter(|kept| of.is_none_or(|uid| kept.job.facts.uid == uid));
         let mut jobs: Vec<_> = wanted.map(|kept| Arc::clone(&kept.job)).collect();
-        jobs.sort_by_key(|job| job.since);
+        jobs.sort_by_key(|job| (job.facts.began, job.since));
         jobs
     }
 
@@ -287,6 +299,21 @@ mod tests {
         assert!(jobs.find(&kept.facts.id).is_some());
         tokio::select! { () = jobs.forget_in_time() => {}, () = sleep(Duration::from_secs(6)) => {} }
         assert!(jobs.find(&kept.facts.id).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_of_an_earlier_broker_is_told_of_by_when_it_began() {
+        let jobs = Jobs::default();
+        let later = SystemTime::UNIX_EPOCH + Duration::from_secs(7);
+        let (earlier, tail) = (job(1, 600).facts.clone(), || Tail::new(0).unwrap());
+        let facts = Facts { id: JobId::draw().unwrap(), began: later, ..earlier.clone() };
+        let second = Known::new(facts, tail(), Stop::default());
+        let first = Known::again(earlier, tail(), Duration::from_secs(7));
+        jobs.add(&second);
+        jobs.add(&first);
+        let ids: Vec<_> = jobs.all(None).iter().map(|job| job.facts.id.clone()).collect();
+        assert_eq!(ids, [first.facts.id.clone(), second.facts.id.clone()]);
+        assert!(first.row().contains(&("ms".to_owned(), "7000".to_owned())));
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 /// How long a killed unit may take to be gone.
 pub(super) const VANISHING: Duration = Duration::from_secs(15);
@@ -35,6 +36,7 @@ pub struct RunningUnit {
     limit: Option<Duration>,
     grace: Duration,
     invocation: Option<String>,
+    ends: CancellationToken,
 }
 
 /// How a unit is.
@@ -99,7 +101,15 @@ impl RunningUnit {
         watch: Watch,
         (limit, grace): (Option<Duration>, Duration),
     ) -> Self {
-        Self { systemd: systemd.clone(), job, watch, limit, grace, invocation: None }
+        Self {
+            systemd: systemd.clone(),
+            job,
+            watch,
+            limit,
+            grace,
+            invocation: None,
+            ends: CancellationToken::new(),
+        }
     }
 
     /// The same, with what the record says of it.
@@ -133,6 +143,12 @@ impl RunningUnit {
         self.invocation.as_deref()
     }
 
+    /// Cancelled once its end has begun: who leaves it from then on can't be told how it ended.
+    #[must_use]
+    pub fn ends(&self) -> CancellationToken {
+        self.ends.clone()
+    }
+
     /// Waits for the end; brings it about at the time limit, or when `stopped` resolves, and then calls it so. What is left behind
     /// may go on writing for a moment, until `silent` resolves. When this returns, no process of the job is left, as far as systemd
     /// says; its unit is, for whoever asks before the end is on the record.
@@ -145,6 +161,7 @@ impl RunningUnit {
         silent: impl Future<Output = ()>,
     ) -> io::Result<Ended> {
         let last = self.last(stopped).await?;
+        self.ends.cancel();
         let took = self.took().await;
         let cut = matches!(last, Last::Own(_)) && timeout(LINGER, silent).await.is_err();
         let ended = self.kill().await?;
@@ -183,6 +200,7 @@ impl RunningUnit {
             () = passed(left) => Outcome::TimedOut,
             outcome = stopped => outcome,
         };
+        self.ends.cancel();
         self.signal(Signal::TERM).await?;
         if let Ok(ended) = timeout(self.grace, self.ended()).await {
             ended?;

@@ -81,6 +81,8 @@ async fn a_word_that_one_broker_took_with_it_is_said_to_the_next() {
         run.take(told, &mut Vec::new());
         assert!(run.word.is_none(), "it is said once to each");
         run.take(Step::Rejoined(Some(second)), &mut Vec::new());
-        assert!(run.word.is_some_and(|again| std::mem::discriminant(&again) == std::mem::discriminant(&word)));
+        assert!(
+            run.word.is_some_and(|again| std::mem::discriminant(&again) == std::mem::discriminant(&word))
+        );
     }
 }
