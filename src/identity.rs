@@ -19,7 +19,14 @@ pub struct UnusableId(pub u32);
 
 impl fmt::Display for UnusableId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "id {} names nobody", self.0)
+        let Self(id) = self;
+        match *id {
+            OVERFLOW => write!(
+                f,
+                "id {id} names nobody: the kernel shows it for every id that isn't mapped; use another"
+            ),
+            _ => write!(f, "id {id} names nobody"),
+        }
     }
 }
 

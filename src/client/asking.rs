@@ -1,13 +1,17 @@
 //! One built-in, asked for through the socket: its rows and its final line, and what is written to its streams. Retries nothing.
 
 use super::exit;
-use super::run::Failure;
+use super::run::{Failure, connect};
 use crate::protocol::reply::{Final, Kind, Part, parse_reply_line};
+use crate::request::Builtin;
 use crate::server::options::DOOR;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+
+/// Fields of rows that are numbers.
+const NUMBERS: [&str; 3] = ["gid", "ms", "uid"];
 
 /// What every command that asks takes.
 #[derive(clap::Args, Clone, Debug)]
@@ -26,6 +30,50 @@ pub(super) struct Common {
 pub(super) struct Answer {
     pub(super) rows: Vec<Map<String, Value>>,
     pub(super) last: Final,
+}
+
+impl Answer {
+    /// The answer where it is one, and else a failure, of which a program is told on `out`, too.
+    pub(super) fn checked(self, of: Builtin, json: bool, out: &mut dyn Write) -> Result<Self, Failure> {
+        let status = exit::status(&self.last);
+        if status == 0 {
+            return Ok(self);
+        }
+        if json {
+            write(&pretty(&self.refusal()), out)?;
+        }
+        Err((status, words(&self.last, of)))
+    }
+
+    fn refusal(&self) -> Value {
+        let text = String::from_utf8_lossy(&self.last.text);
+        json!({ "code": self.last.code, "name": self.last.name, "text": text })
+    }
+}
+
+/// A final line as a sentence. Who may have a built-in, a section of the policy says.
+pub(super) fn words(last: &Final, of: Builtin) -> String {
+    let is_not_granted = last.code == 403 && last.text.starts_with(exit::NO_SUCH);
+    if !is_not_granted {
+        return exit::words(last);
+    }
+    format!("denied: no [[builtins.{}.allow]] of the policy is for you", of.verb())
+}
+
+/// Asks for a built-in without arguments, through the socket.
+pub(super) fn ask_for(of: Builtin, common: &Common, out: &mut dyn Write) -> Result<Answer, Failure> {
+    ask(connect(&common.socket)?, &format!("{}\n", of.verb()))?.checked(of, common.json, out)
+}
+
+/// The answer for a program.
+pub(super) fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+/// Writes an answer, to its end; what comes of it is a success.
+pub(super) fn write(text: &str, to: &mut dyn Write) -> Result<u8, Failure> {
+    let written = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+    written.map(|()| 0).map_err(|error| exit::not_written("the answer", &error))
 }
 
 /// Asks, and gives what was said; of streams nothing.
@@ -64,5 +112,12 @@ fn note(text: &[u8]) {
 }
 
 fn field((name, octets): (String, Vec<u8>)) -> (String, Value) {
-    (name, String::from_utf8_lossy(&octets).into_owned().into())
+    let text = String::from_utf8_lossy(&octets).into_owned();
+    let value = if NUMBERS.contains(&&*name) { number(text) } else { text.into() };
+    (name, value)
+}
+
+/// The number that the text is, or else the text.
+pub(super) fn number(text: String) -> Value {
+    text.parse::<u64>().map_or(Value::String(text), Value::from)
 }

@@ -17,10 +17,17 @@ const EXAMPLES: &str = "\
 Examples:
   udsadmin check                              the installed policy with its policy.d
   udsadmin check policy.toml policy.d         one policy of a file and a directory
+  sed s/web1/web2/ policy.toml | udsadmin check -    standard input; <(...) of a shell will do, too
   udsadmin check --json web.toml | jq '.[0]'  the first finding, for a program
 
 Exit status: 0 the policy can be used, 78 it can't, 64 a mistake on the command line.
 Warnings change nothing: they tell of lines without effect, such as a user who doesn't exist.";
+
+/// Where descriptors of the calling process have names (fd(4)), which a shell makes of `<(...)`.
+const OPENED: &str = "/dev/fd";
+
+/// The name of standard input, which is also written `-`.
+const STANDARD_INPUT: &str = "/dev/stdin";
 
 /// Follows "does not exist" where no file was named.
 const NOT_INSTALLED: &str = "; install udsadmin, or name a file: udsadmin check FILE";
@@ -40,6 +47,10 @@ pub struct CheckArgs {
     /// them.
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
+
+    /// The same as FILE, as the questions of `udsadmin policy` have it
+    #[arg(long, value_name = "FILE", conflicts_with = "files")]
+    pub policy: Option<PathBuf>,
 
     /// Print a JSON list of findings instead, each with level, file, line, column and message
     #[arg(long)]
@@ -132,21 +143,22 @@ pub(super) fn tell<'a>(
 /// # Errors
 /// Writing failed.
 pub fn run(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<ExitCode> {
+    status(args, out, err).map(ExitCode::from)
+}
+
+/// The same, with the exit status as a number.
+pub(super) fn status(args: &CheckArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     run_with(args, &Database, out, err)
 }
 
-fn run_with(
-    args: &CheckArgs,
-    names: &dyn Names,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<ExitCode> {
-    let outcome = check(&args.files, names, server::policy::check);
+fn run_with(args: &CheckArgs, names: &dyn Names, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+    let files = if args.files.is_empty() { args.policy.as_slice() } else { &args.files };
+    let outcome = check(files, names, server::policy::check);
     tell([&outcome], args.json, out, err)?;
     if !args.json {
-        summarise(&args.files, &outcome, out, err)?;
+        summarise(files, &outcome, out, err)?;
     }
-    Ok(if outcome.loaded.is_some() { ExitCode::SUCCESS } else { ExitCode::from(EX_CONFIG) })
+    Ok(if outcome.loaded.is_some() { 0 } else { EX_CONFIG })
 }
 
 /// What makes a policy of its text, or tells what is wrong with it.
@@ -157,7 +169,7 @@ pub(super) fn check(files: &[PathBuf], names: &dyn Names, load: Load) -> Outcome
     if files.is_empty() {
         return check_installed(Path::new(POLICY), server().as_ref(), names, load);
     }
-    match gathered(files, |path| files::read_named(path, Trust::CallingUser)) {
+    match gathered(files, read) {
         Ok(sources) => check_text(&sources, None, names, load),
         Err(error) => Outcome::unusable([&error]),
     }
@@ -166,7 +178,7 @@ pub(super) fn check(files: &[PathBuf], names: &dyn Names, load: Load) -> Outcome
 /// Reads the policy of these files for what its text says alone: it is for another machine, or to be compared with another.
 /// Who can change the files does not matter to that, nor what programs are here.
 pub(super) fn review(files: &[PathBuf], names: &dyn Names) -> Outcome {
-    let sources = match gathered(files, files::read_unchecked) {
+    let sources = match gathered(files, |path| files::read_unchecked(place(path))) {
         Ok(sources) => sources,
         Err(error) => return Outcome::unusable([&error]),
     };
@@ -174,6 +186,20 @@ pub(super) fn review(files: &[PathBuf], names: &dyn Names) -> Outcome {
         Ok(loaded) => Outcome { findings: Vec::new(), loaded: Some(loaded), sources },
         Err(found) => Outcome::unusable(&found),
     }
+}
+
+/// Reads what is named. What the caller hands over opened is the caller's own, whatever it is.
+fn read(path: &Path) -> Result<Vec<Source>, FileError> {
+    let path = place(path);
+    if path.starts_with(OPENED) || path == Path::new(STANDARD_INPUT) {
+        return files::read_unchecked(path);
+    }
+    files::read_named(path, Trust::CallingUser)
+}
+
+/// The path of what is named.
+fn place(named: &Path) -> &Path {
+    if named == Path::new("-") { Path::new(STANDARD_INPUT) } else { named }
 }
 
 /// The files together. One of several directories may be empty, as policy.d is at first; all of them together may not.

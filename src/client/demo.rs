@@ -1,7 +1,7 @@
 //! `udsadmin demo`: both programs, a policy for the calling user, a socket to try. Needs neither root nor systemd, whose
 //! part it plays, and leaves nothing behind.
 
-use super::demo_session::show;
+use super::demo_session::{OURS, Script, YOURS, show};
 use super::demo_trail::Trail;
 use crate::accounts;
 use crate::identity::Uid;
@@ -40,12 +40,27 @@ pub(super) struct Arguments {
     /// End after the short session, instead of serving until Ctrl-C
     #[arg(long)]
     once: bool,
+
+    /// Serve this policy instead of the demonstration's, to try it before it is installed. What it permits you really runs, as
+    /// far as your own rights go: as root, all of it
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// The text of the policy, and what is shown of it.
+    fn policy(&self) -> io::Result<(String, &'static Script)> {
+        let Some(path) = &self.policy else { return Ok((policy()?, &OURS)) };
+        let text = fs::read_to_string(path);
+        let text = text.map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
+        Ok((text, &YOURS))
+    }
 }
 
 /// Runs the demonstration.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let runtime = Builder::new_current_thread().enable_all().build();
-    match runtime.and_then(|runtime| runtime.block_on(demonstrate(arguments.once))) {
+    match runtime.and_then(|runtime| runtime.block_on(demonstrate(arguments))) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever closed standard output has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -57,16 +72,17 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-async fn demonstrate(once: bool) -> io::Result<()> {
+async fn demonstrate(arguments: &Arguments) -> io::Result<()> {
     // First, so that there is nothing yet that a signal could leave behind.
     let told_to_end = told_to_end()?;
-    let mut demo = Demo::start()?;
+    let (policy, script) = arguments.policy()?;
+    let mut demo = Demo::start(&policy)?;
     let folder = demo.folder.0.clone();
     let outcome = tokio::select! {
         biased;
         () = told_to_end => Ok(()),
         () = nobody_reads() => Err(ErrorKind::BrokenPipe.into()),
-        outcome = demo.present(once) => outcome,
+        outcome = demo.present(script, arguments.once) => outcome,
     };
     drop(demo);
     outcome?;
@@ -170,9 +186,9 @@ struct Demo {
 }
 
 impl Demo {
-    fn start() -> io::Result<Self> {
+    fn start(policy: &str) -> io::Result<Self> {
         let folder = Folder::make()?;
-        folder.write("policy.toml", &policy()?)?;
+        folder.write("policy.toml", policy)?;
         let notices = UnixDatagram::bind(folder.file("notify"))?;
         let broker = listen_for_packets(&folder.file("broker.sock"))?;
         let line = line_socket(&folder)?;
@@ -191,15 +207,15 @@ impl Demo {
     }
 
     /// Shows the session and then, unless that is to be all, serves.
-    async fn present(&mut self, once: bool) -> io::Result<()> {
+    async fn present(&mut self, script: &Script, once: bool) -> io::Result<()> {
         let Self { programs: [first, second], trail, notices, socket, .. } = self;
         let shown = async {
             timeout(STARTING, await_both(notices)).await??;
-            show(socket, &mut io::stdout())?;
+            show(socket, script.session, &mut io::stdout())?;
             if once {
                 return writeln!(io::stdout(), "\nWhat is on record of it:\n");
             }
-            invite(socket)?;
+            invite(socket, script.to_try)?;
             trail.follow();
             loop {
                 notice(notices).await?;
@@ -230,10 +246,10 @@ async fn notice(notices: &UnixDatagram) -> io::Result<bool> {
     Ok(message.get(..octets).unwrap_or_default().starts_with(b"READY=1"))
 }
 
-fn invite(socket: &Path) -> io::Result<()> {
+fn invite(socket: &Path, to_try: &[&str]) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "\nTry it yourself, in another terminal:\n")?;
-    for request in ["help", "restart nginx.service", "count 3"] {
+    for request in to_try {
         writeln!(out, "  echo '{request}' | socat - UNIX-CONNECT:{}", socket.display())?;
     }
     writeln!(out, "\nServing until Ctrl-C; what is on record so far, and what comes, follows.\n")?;
@@ -279,7 +295,8 @@ fn start(mut command: Command, (name, socket): (&str, OwnedFd), written: &PipeWr
 }
 
 fn policy() -> io::Result<String> {
-    let uid = Uid::new(geteuid().as_raw()).map_err(io::Error::other)?;
+    let unfit = |why| io::Error::other(format!("no policy can be for the calling user: {why}"));
+    let uid = Uid::new(geteuid().as_raw()).map_err(unfit)?;
     let name = accounts::user_name(uid);
     if name == uid.to_string() {
         return Err(io::Error::other(format!(

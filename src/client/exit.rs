@@ -1,8 +1,9 @@
 //! Exit statuses of the client, one for each kind of end. Those of sysexits.h where that has one.
 
+use super::run::{Failure, told};
 use crate::execution::signal_name;
 use crate::protocol::reply::Final;
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 /// Ran and failed, with a code that no process of ours can end with.
@@ -32,8 +33,14 @@ const NOT_STARTED: u8 = 126;
 /// A shell adds the signal's number to it.
 const SIGNALLED: u8 = 128;
 
+/// The reader of our output is gone: what a shell says of a program that SIGPIPE ended, as it does most.
+const READER_GONE: u8 = SIGNALLED + 13;
+
 /// Signals of the kernel (`_NSIG`, asm/signal.h).
 const SIGNALS: u8 = 64;
+
+/// How the refusal of what is not for the peer begins.
+pub(super) const NO_SUCH: &[u8] = b"no such command";
 
 /// The exit status of a final line.
 pub(super) fn status(last: &Final) -> u8 {
@@ -61,20 +68,27 @@ pub(super) fn words(last: &Final) -> String {
         213 => "cancelled before its end".to_owned(),
         214 => "ended by its output limit".to_owned(),
         400 => format!("the request is wrong at column {}", known("column")),
+        // It is asked at a wrong time, and no value of it is wrong.
+        422 if known("name") == "verb" => "refused".to_owned(),
         422 => format!("argument {}", known("name")),
         599 => "it was started, and how it ended is unknown".to_owned(),
         _ => shown(&last.name),
     };
-    let job = field(last, "job").map(|job| format!(" (job {})", shown(job)));
+    let job = field(last, "job").map(shown).unwrap_or_default();
     let text = String::from_utf8_lossy(&last.text);
-    let text = (!text.is_empty()).then(|| format!(": {}", shown(&text)));
-    fact + &job.unwrap_or_default() + &text.unwrap_or_default()
+    let text = if text.is_empty() { String::new() } else { format!(": {}", shown(&text)) };
+    match last.code {
+        _ if job.is_empty() => fact + &text,
+        // What never began is no job that could be asked for.
+        502 => format!("{fact}{text}; its record: journalctl UDSADMIN_JOB={job}"),
+        _ => format!("{fact} (job {job}){text}"),
+    }
 }
 
 /// Whether it says that there is no such command for the peer: neither of the whole connection, which takes no time to tell, nor
 /// of one that is for other times.
 pub(super) fn is_about_the_command(last: &Final) -> bool {
-    last.code == 403 && field(last, "ms").is_some() && last.text.starts_with(b"no such command")
+    last.code == 403 && field(last, "ms").is_some() && last.text.starts_with(NO_SUCH)
 }
 
 /// Text for a terminal: what has no picture is escaped.
@@ -89,19 +103,17 @@ pub(super) fn shown(text: &str) -> String {
     safe
 }
 
-/// The exit status where an answer could not be written, which is told, unless its reader has gone: that one does not want
-/// the rest.
+/// The exit status where an answer could not be written, which is told.
 pub(super) fn unwritten(error: &io::Error) -> ExitCode {
-    if let Some(why) = why_unwritten(error) {
-        // Without a standard error there is nobody to tell.
-        drop(writeln!(io::stderr(), "{why}"));
-    }
-    ExitCode::from(IO)
+    told(Err(not_written("the answer", error)))
 }
 
-fn why_unwritten(error: &io::Error) -> Option<String> {
-    let has_gone = error.kind() == io::ErrorKind::BrokenPipe;
-    (!has_gone).then(|| format!("udsadmin: the answer can't be written: {error}"))
+/// That something could not be written, unless its reader has gone: that one does not want the rest, nor to hear of it.
+pub(super) fn not_written(what: &str, error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return (READER_GONE, String::new());
+    }
+    (IO, format!("{what} can't be written: {error}"))
 }
 
 fn field<'a>(last: &'a Final, name: &str) -> Option<&'a str> {
@@ -155,7 +167,11 @@ mod tests {
             (Final::denied().field("ms", "0").text("no such"), "denied: no such"),
             (Final::rate(12).text("try again in 12 s"), "rate: try again in 12 s"),
             (Final::bad_argument("unit").text("must be a or b"), "argument unit: must be a or b"),
-            (Final::exec_failed(2).field("job", "7f").text("could not"), "exec-failed (job 7f): could not"),
+            (Final::bad_argument("verb").text("nothing waits"), "refused: nothing waits"),
+            (
+                Final::exec_failed(2).field("job", "7f").text("could not"),
+                "exec-failed: could not; its record: journalctl UDSADMIN_JOB=7f",
+            ),
             (Final::unknown_outcome("7f"), "it was started, and how it ended is unknown (job 7f)"),
         ] {
             assert_eq!(words(&last), expected);
@@ -164,10 +180,10 @@ mod tests {
 
     #[test]
     fn an_answer_that_can_not_be_written_is_told_unless_its_reader_has_gone() {
-        let told = |kind: io::ErrorKind| why_unwritten(&io::Error::from(kind));
-        assert_eq!(told(io::ErrorKind::BrokenPipe), None);
-        let full = told(io::ErrorKind::StorageFull).unwrap();
-        assert_eq!(full, "udsadmin: the answer can't be written: no storage space");
+        let told = |kind: io::ErrorKind| not_written("the answer", &io::Error::from(kind));
+        assert_eq!(told(io::ErrorKind::BrokenPipe), (141, String::new()));
+        let full = (IO, "the answer can't be written: no storage space".to_owned());
+        assert_eq!(told(io::ErrorKind::StorageFull), full);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `udsadmin jobs`, `job` and `cancel`: runs by their ids, also those that nobody waits for. Decides nothing.
 
-use super::asking::{Answer, Common, ask, ask_and_watch};
+use super::asking::{Answer, Common, ask, ask_and_watch, pretty, write};
 use super::exit;
 use super::policy::aligned;
 use super::run::{Failure, connect, pass_on, told};
@@ -16,6 +16,8 @@ Examples:
   udsadmin jobs --all          everyone's, where the policy lets you ([[builtins.jobs.allow]])
   udsadmin jobs --json | jq -r '.[] | select(.state == \"running\") | .job'
 
+For programs, ms and uid are numbers, and exit is text: a code, signal:NAME, timeout, cancelled, capped.
+
 How long a run is told of after its end, the policy says (keep of the command; ten minutes if it says nothing).";
 
 const JOB_EXAMPLES: &str = "\
@@ -24,7 +26,7 @@ Examples:
   udsadmin job 7f3a1b90c2d4 --follow    to its end
   id=$(udsadmin run --detach backup); udsadmin job --follow $id
 
-What the command wrote comes out of our own standard output and standard error; how it is stands on standard error, before it.
+What the command wrote comes out of our own standard output and standard error; how it is stands on standard error, after it.
 Exit status: 0 where the job was found, however it ended; --status makes it the command's own, as udsadmin run has it, and 75
 where it still runs.";
 
@@ -77,7 +79,7 @@ type Row = Map<String, Value>;
 pub(super) fn jobs(arguments: &JobsArgs) -> ExitCode {
     let wish = Wish::Jobs { everyone: arguments.all };
     told(asked(&wish, &arguments.common).and_then(|answer| {
-        let text = if arguments.common.json { json(&answer.rows.into()) } else { table(&answer.rows) };
+        let text = if arguments.common.json { pretty(&answer.rows.into()) } else { table(&answer.rows) };
         write(&text, &mut io::stdout())
     }))
 }
@@ -87,7 +89,7 @@ pub(super) fn cancel(arguments: &CancelArgs) -> ExitCode {
     let common = &arguments.common;
     told(asked(&Wish::Cancel(arguments.id.clone()), common).and_then(|answer| {
         let text = Value::from(Map::from_iter([("code".to_owned(), answer.last.code.into())]));
-        if common.json { write(&json(&text), &mut io::stdout()) } else { Ok(0) }
+        if common.json { write(&pretty(&text), &mut io::stdout()) } else { Ok(0) }
     }))
 }
 
@@ -110,12 +112,12 @@ fn show(arguments: &JobArgs, stdout: &mut dyn Write, stderr: &mut dyn Write) -> 
         };
         pass_on(octets, partial, to)
     })?;
-    let row = checked(answer)?.rows.pop().unwrap_or_default();
+    let row = answer.checked(wish.builtin(), is_json, stdout)?.rows.pop().unwrap_or_default();
     let status = if arguments.status { status(&row) } else { 0 };
     if is_json {
         let [out, err] = kept.map(|octets| Value::from(String::from_utf8_lossy(&octets).into_owned()));
         let more = [("stdout".to_owned(), out), ("stderr".to_owned(), err)];
-        write(&json(&Value::Object(row.into_iter().chain(more).collect())), stdout)?;
+        write(&pretty(&Value::Object(row.into_iter().chain(more).collect())), stdout)?;
     } else {
         write(&format!("udsadmin: {}\n", sentence(&row)), stderr)?;
     }
@@ -123,15 +125,8 @@ fn show(arguments: &JobArgs, stdout: &mut dyn Write, stderr: &mut dyn Write) -> 
 }
 
 fn asked(wish: &Wish, common: &Common) -> Result<Answer, Failure> {
-    checked(ask(connect(&common.socket)?, &format!("{wish}\n"))?)
-}
-
-/// An answer that is none is a failure.
-fn checked(answer: Answer) -> Result<Answer, Failure> {
-    match exit::status(&answer.last) {
-        0 => Ok(answer),
-        status => Err((status, exit::words(&answer.last))),
-    }
+    let answer = ask(connect(&common.socket)?, &format!("{wish}\n"))?;
+    answer.checked(wish.builtin(), common.json, &mut io::stdout())
 }
 
 fn text<'r>(row: &'r Row, name: &str) -> &'r str {
@@ -141,15 +136,31 @@ fn text<'r>(row: &'r Row, name: &str) -> &'r str {
 fn table(rows: &[Row]) -> String {
     let heads = ["JOB", "STATE", "USER", "BEGAN", "TOOK", "REQUEST"].map(str::to_owned);
     let cells = |row: &Row| {
-        let state = if text(row, "exit").is_empty() { text(row, "state") } else { text(row, "exit") };
-        [text(row, "job"), state, text(row, "user"), text(row, "began"), &took(row), text(row, "request")]
-            .map(str::to_owned)
+        [
+            text(row, "job"),
+            &state(row),
+            text(row, "user"),
+            text(row, "began"),
+            &took(row),
+            text(row, "request"),
+        ]
+        .map(str::to_owned)
     };
     aligned(&std::iter::once(heads).chain(rows.iter().map(cells)).collect::<Vec<_>>())
 }
 
+/// How it is, or how it ended: `exit 0`, `signal TERM`, `timeout`.
+fn state(row: &Row) -> String {
+    let exit = text(row, "exit");
+    match exit.parse::<u32>() {
+        Ok(code) => format!("exit {code}"),
+        Err(_) if exit.is_empty() => text(row, "state").to_owned(),
+        Err(_) => exit.replacen(':', " ", 1),
+    }
+}
+
 fn took(row: &Row) -> String {
-    let ms = text(row, "ms").parse().unwrap_or(0);
+    let ms = row.get("ms").and_then(Value::as_u64).unwrap_or(0);
     humantime::format_duration(std::time::Duration::from_millis(ms)).to_string()
 }
 
@@ -179,21 +190,14 @@ fn status(row: &Row) -> u8 {
     }
 }
 
-fn json(value: &Value) -> String {
-    format!("{value:#}\n")
-}
-
-fn write(text: &str, to: &mut dyn Write) -> Result<u8, Failure> {
-    let written = to.write_all(text.as_bytes()).and_then(|()| to.flush());
-    written.map(|()| 0).map_err(|error| (exit::IO, format!("the answer: {error}")))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::asking::number;
     use super::*;
 
     fn row(pairs: &[(&str, &str)]) -> Row {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect()
+        let value = |name, value: &str| if name == "ms" { number(value.to_owned()) } else { value.into() };
+        pairs.iter().map(|(name, text)| ((*name).to_owned(), value(*name, text))).collect()
     }
 
     const RUNNING: [(&str, &str); 6] = [
@@ -213,7 +217,7 @@ mod tests {
         let lines = table(&[row(&RUNNING), over, row(&forged)]);
         let expected = "JOB STATE USER BEGAN TOOK REQUEST\n\
                         7f3a0001abcd running alice 2026-11-21T20:35:15Z 1s 500ms backup daily\n\
-                        7f3a0001abcd signal:TERM alice 2026-11-21T20:35:15Z 1s 500ms backup daily\n\
+                        7f3a0001abcd signal TERM alice 2026-11-21T20:35:15Z 1s 500ms backup daily\n\
                         7f3a0001abcd running alice 2026-11-21T20:35:15Z 1s 500ms backup \\u{1b}[31m\n";
         let blanks = |text: &str| {
             text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()

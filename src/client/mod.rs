@@ -1,5 +1,6 @@
 //! The command line, `udsadmin`. Asks the daemons, checks their policy, shows them at work; holds no privilege.
 
+mod about;
 mod activated;
 mod asking;
 pub mod check;
@@ -7,6 +8,7 @@ mod demo;
 mod demo_session;
 mod demo_trail;
 mod exit;
+mod interrupt;
 mod jobs;
 mod policy;
 mod reload;
@@ -39,6 +41,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Task {
     Run(run::Arguments),
+    Commands(about::CommandsArgs),
+    Whoami(about::WhoamiArgs),
+    Status(about::StatusArgs),
     Jobs(jobs::JobsArgs),
     Job(jobs::JobArgs),
     Cancel(jobs::CancelArgs),
@@ -57,22 +62,7 @@ enum Task {
 #[must_use]
 pub fn main() -> ExitCode {
     match Cli::try_parse() {
-        Ok(Cli { task: Task::Check(arguments) }) => {
-            let (mut out, mut err) = (io::stdout(), io::stderr());
-            let status = check::run(&arguments, &mut out, &mut err);
-            status
-                .and_then(|status| out.flush().map(|()| status))
-                .unwrap_or_else(|error| exit::unwritten(&error))
-        }
-        Ok(Cli { task: Task::Run(arguments) }) => run::run(&arguments),
-        Ok(Cli { task: Task::Jobs(arguments) }) => jobs::jobs(&arguments),
-        Ok(Cli { task: Task::Job(arguments) }) => jobs::job(&arguments),
-        Ok(Cli { task: Task::Cancel(arguments) }) => jobs::cancel(&arguments),
-        Ok(Cli { task: Task::Policy(arguments) }) => policy::run(&arguments),
-        Ok(Cli { task: Task::Reload(arguments) }) => reload::reload(&arguments),
-        Ok(Cli { task: Task::Confirm(arguments) }) => reload::confirm(&arguments),
-        Ok(Cli { task: Task::Demo(arguments) }) => demo::run(&arguments),
-        Ok(Cli { task: Task::Activated(arguments) }) => activated::run(&arguments),
+        Ok(Cli { task }) => task.perform(),
         Err(error) => {
             complain(&error);
             if error.use_stderr() {
@@ -82,6 +72,33 @@ pub fn main() -> ExitCode {
             }
         }
     }
+}
+
+impl Task {
+    fn perform(&self) -> ExitCode {
+        match self {
+            Self::Check(arguments) => check(arguments),
+            Self::Run(arguments) => run::run(arguments),
+            Self::Commands(arguments) => about::commands(arguments),
+            Self::Whoami(arguments) => about::whoami(arguments),
+            Self::Status(arguments) => about::status(arguments),
+            Self::Jobs(arguments) => jobs::jobs(arguments),
+            Self::Job(arguments) => jobs::job(arguments),
+            Self::Cancel(arguments) => jobs::cancel(arguments),
+            Self::Policy(arguments) => policy::run(arguments),
+            Self::Reload(arguments) => reload::reload(arguments),
+            Self::Confirm(arguments) => reload::confirm(arguments),
+            Self::Demo(arguments) => demo::run(arguments),
+            Self::Activated(arguments) => activated::run(arguments),
+        }
+    }
+}
+
+fn check(arguments: &check::CheckArgs) -> ExitCode {
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    let status = check::run(arguments, &mut out, &mut err);
+    let flushed = status.and_then(|status| out.flush().map(|()| status));
+    flushed.unwrap_or_else(|error| exit::unwritten(&error))
 }
 
 /// Prints what is wrong with the command line. Its words come from somebody else: what a terminal would obey is escaped.

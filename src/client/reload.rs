@@ -1,14 +1,15 @@
 //! `udsadmin reload` and `udsadmin confirm`: a new policy, asked for through the socket. Reads no policy itself.
 
-use super::asking::{Answer, Common, ask};
+use super::asking::{Answer, Common, ask, pretty, words, write};
 use super::exit::{self, shown};
 use super::policy::aligned;
 use super::run::{Failure, connect, told};
-use crate::request::Wish;
+use crate::request::{Builtin, TRIAL, Wish};
 use crate::server::start::EX_CONFIG;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,8 +28,8 @@ can't be reached, 64 a mistake on the command line, 74 what happened is unknown.
 #[command(after_help = EXAMPLES)]
 pub(super) struct ReloadArgs {
     /// Bring the policy before back, unless `udsadmin confirm` comes within this time (1s to 1h)
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
-    confirm: Option<std::time::Duration>,
+    #[arg(long, value_name = "TIME", value_parser = trial)]
+    confirm: Option<Duration>,
 
     #[command(flatten)]
     common: Common,
@@ -43,6 +44,15 @@ pub(super) struct ConfirmArgs {
     common: Common,
 }
 
+/// What is told of a policy with errors, behind these.
+const REFUSED: &str = "the policy is refused, and the one before stays in force";
+
+/// How long a policy may be on trial.
+fn trial(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).ok().filter(|time| TRIAL.contains(time));
+    time.ok_or_else(|| "a time from 1s to 1h is needed, with its unit: 60s".to_owned())
+}
+
 /// Asks for a reload, and tells.
 pub(super) fn reload(arguments: &ReloadArgs) -> ExitCode {
     run(&Wish::Reload(arguments.confirm), &arguments.common)
@@ -55,17 +65,17 @@ pub(super) fn confirm(arguments: &ConfirmArgs) -> ExitCode {
 
 fn run(wish: &Wish, common: &Common) -> ExitCode {
     let answer = connect(&common.socket).and_then(|stream| ask(stream, &format!("{wish}\n")));
-    told(answer.and_then(|answer| answer.tell(common.json, &mut io::stdout())))
+    told(answer.and_then(|answer| answer.tell(wish.builtin(), common.json, &mut io::stdout())))
 }
 
 impl Answer {
     /// Tells it; the exit status, and what is to be told as an error.
-    fn tell(&self, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
-        let text = if json { format!("{:#}\n", self.json()) } else { self.people() };
-        out.write_all(text.as_bytes()).map_err(|error| (exit::IO, format!("standard output: {error}")))?;
+    fn tell(&self, of: Builtin, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+        write(&if json { pretty(&self.json()) } else { self.people(of) }, out)?;
         match self.status() {
             0 => Ok(0),
-            status => Err((status, exit::words(&self.last))),
+            EX_CONFIG if self.errors().next().is_some() => Err((EX_CONFIG, REFUSED.to_owned())),
+            status => Err((status, words(&self.last, of))),
         }
     }
 
@@ -80,7 +90,12 @@ impl Answer {
         Some(String::from_utf8_lossy(value).into_owned())
     }
 
-    fn people(&self) -> String {
+    /// The rows that tell of errors.
+    fn errors(&self) -> impl Iterator<Item = &Map<String, Value>> {
+        self.rows.iter().filter(|row| row.contains_key("at"))
+    }
+
+    fn people(&self, of: Builtin) -> String {
         let text = |row: &Map<String, Value>, name: &str| {
             row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
         };
@@ -91,20 +106,25 @@ impl Answer {
             let [command, values, times, note] = names;
             [sign.to_owned(), more.unwrap_or_else(|| text(row, "peer")), command, values, times, note]
         });
-        let errors = self.rows.iter().filter(|row| row.contains_key("at"));
-        let errors = errors.map(|row| format!("{}: error: {}\n", text(row, "at"), text(row, "message")));
+        let errors =
+            self.errors().map(|row| format!("{}: error: {}\n", text(row, "at"), text(row, "message")));
         let errors: String = errors.map(|line| shown(line.trim_end()) + "\n").collect();
-        aligned(&changes.collect::<Vec<_>>()) + &errors + &self.summary()
+        aligned(&changes.collect::<Vec<_>>()) + &errors + &self.summary(of)
     }
 
-    fn summary(&self) -> String {
+    fn summary(&self, of: Builtin) -> String {
+        if of == Builtin::Confirm && self.last.code == 200 {
+            return "the policy that was on trial is kept\n".to_owned();
+        }
         let (Some(commands), Some(warnings)) = (self.said("commands"), self.said("warnings")) else {
             return String::new();
         };
         let until = self.said("until").map_or_else(String::new, |until| {
             format!("; unless `udsadmin confirm` comes by {until}, the one before comes back")
         });
-        shown(&format!("the policy is in force (commands: {commands}, warnings: {warnings}){until}")) + "\n"
+        let which = if warnings == "0" { "" } else { "; `udsadmin check` and the journal tell them" };
+        let counts = format!("(commands: {commands}, warnings: {warnings}{which})");
+        shown(&format!("the policy is in force {counts}{until}")) + "\n"
     }
 
     fn json(&self) -> Value {
@@ -115,8 +135,7 @@ impl Answer {
                 .map(|row| row.iter().filter(|(name, _)| *name != "change").map(pair).collect::<Value>())
                 .collect()
         };
-        let errors: Value =
-            self.rows.iter().filter(|row| row.contains_key("at")).cloned().map(Value::Object).collect();
+        let errors: Value = self.errors().cloned().map(Value::Object).collect();
         json!({
             "code": self.last.code,
             "name": self.last.name,
@@ -144,7 +163,7 @@ mod tests {
         theirs.write_all(reply.as_bytes()).unwrap();
         drop(theirs);
         let mut out = Vec::new();
-        let outcome = ask(ours, "reload\n").and_then(|answer| answer.tell(json, &mut out));
+        let outcome = ask(ours, "reload\n").and_then(|answer| answer.tell(Builtin::Reload, json, &mut out));
         (outcome, String::from_utf8(out).unwrap())
     }
 
@@ -159,7 +178,7 @@ mod tests {
         let expected = "+  group webops  restart    unit=b\n\
                         -  user dave     (connect)            \\u{1b}[31m\n\
                         -  and 7 more\n\
-                        the policy is in force (commands: 3, warnings: 1); \
+                        the policy is in force (commands: 3, warnings: 1; `udsadmin check` and the journal tell them); \
                         unless `udsadmin confirm` comes by 2026-11-21T17:00:00Z, the one before comes back\n";
         let blanks = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!((outcome, blanks(&out)), (Ok(0), blanks(expected)));
@@ -179,8 +198,22 @@ mod tests {
     fn a_policy_with_an_error_is_78_with_every_place() {
         let reply = "* at=p.toml:3:1 message=\"unknown key\"\n422 bad-argument name=policy : p.toml:3:1: error: unknown key\n";
         let (outcome, out) = told_of(reply, false);
-        assert_eq!(outcome.unwrap_err().0, EX_CONFIG);
+        assert_eq!(outcome.unwrap_err(), (EX_CONFIG, REFUSED.to_owned()));
         assert_eq!(out, "p.toml:3:1: error: unknown key\n");
+    }
+
+    #[test]
+    fn a_trial_that_is_over_well_is_told_and_its_time_has_a_unit() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        theirs.write_all(b"200 ok\n").unwrap();
+        let mut out = Vec::new();
+        let answer = ask(ours, "confirm\n").unwrap();
+        assert_eq!(answer.tell(Builtin::Confirm, false, &mut out), Ok(0));
+        assert_eq!(out, b"the policy that was on trial is kept\n");
+        assert_eq!(trial("90s"), Ok(Duration::from_secs(90)));
+        for wrong in ["1", "1ms", "2h", "soon"] {
+            assert!(trial(wrong).unwrap_err().contains("from 1s to 1h"), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! `udsadmin run`: one request, its output on our own streams, its end as our exit status. Decides and retries nothing.
 
 use super::exit;
+use super::interrupt;
 use super::secret::Source;
 use crate::protocol::decoder::{INPUT_MAX, LINE_MAX};
 use crate::protocol::reply::{Final, Kind, Part, parse_reply_line};
 use crate::protocol::write_request;
-use crate::request::{Argument, ArgumentName, CommandName, Request, Token, Value};
+use crate::request::{Argument, ArgumentName, Builtin, CommandName, Request, Token, Value};
 use crate::server::options::DOOR;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -24,6 +25,10 @@ Examples:
   udsadmin run --secret token=key.txt register   reads the token from a file
   udsadmin run --detach --id=backup-2026-11-21 backup    prints the id of the run and does not wait for it
   udsadmin run restart -- --help                 -- ends our own options: what follows is the command's
+
+Ctrl-C ends udsadmin, not the command: what becomes of a command whose client goes away, its on-disconnect in the policy says:
+it goes on, unless that is term. udsadmin jobs lists what runs, and udsadmin cancel ends it. So it is where the reader of
+our output goes away (udsadmin run ... | head -1), which we tell by 141, as by SIGPIPE.
 
 Exit status: the command's own; 128 and the signal's number where a signal ended it; 124 where its time limit did, 125 where
 somebody did. Where nothing was started: 64 the request is wrong, 69 the service can't be reached, 70 it failed, 75 try again
@@ -72,7 +77,10 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let outcome = request(arguments)
         .and_then(|line| connect(&arguments.socket).map(|stream| (line, stream)))
-        .and_then(|(line, stream)| hold(stream, &line, &mut io::stdout(), &mut io::stderr()))
+        .and_then(|(line, stream)| {
+            interrupt::tell_of_the_command();
+            hold(stream, &line, &mut io::stdout(), &mut io::stderr())
+        })
         .and_then(|last| {
             accepted(&last, &mut io::stdout())?;
             conclude(&last, &arguments.socket)
@@ -110,6 +118,9 @@ pub(super) fn request_of(name: &CommandName, words: &[OsString]) -> Result<Reque
 fn request(arguments: &Arguments) -> Result<Zeroizing<Vec<u8>>, Failure> {
     // Room for all of the line: what grows leaves copies of itself behind.
     let mut line = Zeroizing::new(Vec::with_capacity(ROOM));
+    if let Some(builtin) = Builtin::from_verb(arguments.name.as_str()) {
+        return Err(no_command(builtin));
+    }
     let mut asked = request_of(&arguments.name, &arguments.words)?;
     if arguments.input && arguments.secrets.iter().any(Source::is_standard_input) {
         return Err((
@@ -134,6 +145,27 @@ fn request(arguments: &Arguments) -> Result<Zeroizing<Vec<u8>>, Failure> {
         Some(octets) => Ok(Zeroizing::new([line.as_slice(), &octets].concat())),
         None => Ok(line),
     }
+}
+
+/// That a word of the protocol is no command, and what to write instead.
+fn no_command(builtin: Builtin) -> Failure {
+    let instead = match builtin {
+        Builtin::Whoami | Builtin::Jobs | Builtin::Status | Builtin::Reload | Builtin::Confirm => {
+            format!("write: udsadmin {}", builtin.verb())
+        }
+        Builtin::Job | Builtin::Cancel => format!("write: udsadmin {} ID", builtin.verb()),
+        Builtin::Why => "write: udsadmin policy why".to_owned(),
+        Builtin::Help
+        | Builtin::Commands
+        | Builtin::Run
+        | Builtin::Ping
+        | Builtin::Hello
+        | Builtin::Quit
+        | Builtin::Sessions
+        | Builtin::Kick
+        | Builtin::Drain => "udsadmin commands lists yours".to_owned(),
+    };
+    (exit::USAGE, format!("{} is a word of the protocol, and no command; {instead}", builtin.verb()))
 }
 
 /// How the run is wanted, behind the command's own arguments.
@@ -171,8 +203,13 @@ fn argument(word: OsString) -> Result<Argument, Failure> {
 
 pub(super) fn connect(socket: &Path) -> Result<UnixStream, Failure> {
     UnixStream::connect(socket).map_err(|error| {
-        let why = format!("{}: {error}; is udsadmin.socket started?", socket.display());
-        (exit::UNAVAILABLE, why)
+        let path = socket.display();
+        let hint = if error.kind() == io::ErrorKind::PermissionDenied {
+            format!("its owner, group and mode decide who may connect: compare ls -l {path} with id")
+        } else {
+            "is udsadmin.socket started?".to_owned()
+        };
+        (exit::UNAVAILABLE, format!("{path}: {error}; {hint}"))
     })
 }
 
@@ -211,7 +248,7 @@ pub(super) fn pass_on(mut octets: Vec<u8>, partial: bool, to: &mut dyn Write) ->
     }
     to.write_all(&octets)
         .and_then(|()| if partial { to.flush() } else { Ok(()) })
-        .map_err(|error| (exit::IO, format!("the command's output: {error}")))
+        .map_err(|error| exit::not_written("the command's output", &error))
 }
 
 /// Prints the id of a run that nobody waits for.
@@ -220,13 +257,22 @@ fn accepted(last: &Final, to: &mut dyn Write) -> Result<(), Failure> {
     job.map_or(Ok(()), |(_, id)| pass_on(id.clone(), false, to))
 }
 
+/// How the refusal of a name that no argument has begins.
+const NO_ARGUMENT: &[u8] = b"is no argument of";
+
 /// The exit status of a final line; what has to be told is an error.
 fn conclude(last: &Final, socket: &Path) -> Result<u8, Failure> {
     let code = exit::status(last);
     let mut told = exit::words(last);
     if exit::is_about_the_command(last) {
-        told.push_str("\nto see yours: echo commands | socat - UNIX-CONNECT:");
-        told.push_str(&exit::shown(&socket.to_string_lossy()));
+        told.push_str("\nto see yours: udsadmin commands");
+        if socket != Path::new(DOOR) {
+            told.push_str(" --socket ");
+            told.push_str(&socket.to_string_lossy());
+        }
+    }
+    if last.code == 422 && last.text.starts_with(NO_ARGUMENT) {
+        told.push_str("\na value with = in it has its argument's name before it: NAME=VALUE");
     }
     if matches!(last.code, 200 | 202 | 210) { Ok(code) } else { Err((code, told)) }
 }
@@ -263,13 +309,20 @@ mod tests {
     #[test]
     fn whoever_is_denied_a_command_is_told_how_to_see_their_own() {
         let (outcome, ..) = held("403 denied ms=0 : no such command for you\n");
-        let hint = "to see yours: echo commands | socat - UNIX-CONNECT:/run/it.sock";
+        let hint = "to see yours: udsadmin commands --socket /run/it.sock";
         let told = format!("denied: no such command for you\n{hint}");
         assert_eq!(outcome, Err((77, told)));
         let (outcome, ..) = held("403 denied ms=0 : only during 08:00-18:00\n");
         assert_eq!(outcome, Err((77, "denied: only during 08:00-18:00".to_owned())));
         let (outcome, ..) = held("403 denied : root may not connect\n");
         assert_eq!(outcome, Err((77, "denied: root may not connect".to_owned())));
+    }
+
+    #[test]
+    fn a_value_that_was_taken_for_a_named_one_is_told_how_to_be_written() {
+        let (outcome, ..) = held("422 bad-argument name=a ms=0 : is no argument of say WHO\n");
+        let hint = "a value with = in it has its argument's name before it: NAME=VALUE";
+        assert_eq!(outcome, Err((64, format!("argument a: is no argument of say WHO\n{hint}"))));
     }
 
     #[test]

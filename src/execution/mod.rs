@@ -66,10 +66,17 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// What a command that runs as a unit lacks where systemd can't be reached.
+pub const NO_SYSTEMD: &str = "runner = \"unit\" needs systemd, which can't be reached here";
+
 /// The step that failed on the way to a program, and how, unless it is that of the program itself.
 #[must_use]
 pub fn failed_step(error: &io::Error) -> Option<String> {
-    let why = error.get_ref()?.downcast_ref::<NotStarted>()?;
+    let why = error.get_ref()?;
+    if let Some(unit::NotStarted::NoSystemd { .. }) = why.downcast_ref() {
+        return Some(NO_SYSTEMD.to_owned());
+    }
+    let why = why.downcast_ref::<NotStarted>()?;
     (why.step != Step::Program).then(|| why.to_string())
 }
 

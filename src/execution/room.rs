@@ -48,6 +48,12 @@ impl Surroundings {
         Ok(Room { group, descriptors, properties: Vec::new(), lacking })
     }
 
+    /// Whether what is to run the command can be there.
+    #[must_use]
+    pub fn may_have_runner(terms: &Terms) -> bool {
+        !matches!(terms.runner, Runner::Unit(_)) || Systemd::may_be_there()
+    }
+
     /// Which of the limits can't be set here.
     #[must_use]
     pub fn lacking(&self, terms: &Terms) -> Vec<Lacking> {

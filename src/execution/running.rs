@@ -76,7 +76,7 @@ async fn in_unit(
 #[must_use]
 pub fn unit_errno(error: &io::Error) -> Option<i32> {
     match error.get_ref()?.downcast_ref()? {
-        NotStarted::Failed { errno, .. } => Some(*errno),
+        NotStarted::Failed { errno, .. } | NotStarted::NoSystemd { errno, .. } => Some(*errno),
         NotStarted::Unknown(_) => None,
     }
 }

@@ -193,6 +193,18 @@ impl Denial {
         Self { refusal: Box::new(Refusal::BadArgument { name, text }), rule, reason }
     }
 
+    /// The same of one of several values of an argument, which by its name alone would not be found.
+    pub(super) fn of_value(mut self, index: usize, all: usize) -> Self {
+        if let (Refusal::BadArgument { text, .. }, Reason::BadArgument { text: recorded, .. }, 2..) =
+            (&mut *self.refusal, &mut self.reason, all)
+        {
+            let which = format!(" (value {} of {all})", index + 1);
+            text.push_str(&which);
+            recorded.push_str(&which);
+        }
+        self
+    }
+
     /// The same, which the record puts into other words than the peer is told.
     fn recorded_as(self, name: &str, text: &str) -> Self {
         Self { reason: Reason::BadArgument { name: name.to_owned(), text: text.to_owned() }, ..self }

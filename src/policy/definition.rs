@@ -101,6 +101,13 @@ impl Reader<'_> {
             self.error(span, "a command needs exec: the program's absolute path, then its arguments");
             return None;
         };
+        if let Some(line) = item.get_ref().as_str() {
+            self.error(
+                &item.span(),
+                &format!("exec is a list, each argument an element of its own: {}", split(line)),
+            );
+            return None;
+        }
         let list = self.list(item);
         let words: Vec<Word> = list.iter().filter_map(|element| self.word(element)).collect();
         let Some(first) = words.first().filter(|_| words.len() == list.len()) else {
@@ -154,6 +161,11 @@ impl Reader<'_> {
         }
         found
     }
+}
+
+/// A command line as the list that was meant, as far as blanks tell.
+fn split(line: &str) -> String {
+    format!("{:?}", line.split_whitespace().collect::<Vec<_>>())
 }
 
 /// Whether the path is its own shortest spelling: what is checked is then what is written.

@@ -171,8 +171,9 @@ fn check<'a>(
 ) -> Result<Vec<&'a Rule>, Denial> {
     for Given { spec, values } in given {
         let left_out = values.is_empty().then_some(None);
-        for value in values.iter().copied().map(Some).chain(left_out) {
+        for (index, value) in values.iter().copied().map(Some).chain(left_out).enumerate() {
             let checked = typed(spec, value).and_then(|()| narrowed(&rules, spec, value));
+            let checked = checked.map_err(|denial| denial.of_value(index, values.len()));
             steps.note(|| Step::value(spec, value, checked.as_ref().err()));
             rules = checked?;
         }

@@ -1,7 +1,7 @@
 //! Reads TOML by the shapes that a policy knows, and notes every misfit with its place. Corrects nothing in silence.
 
 use super::diagnostic::{Diagnostic, Severity};
-use super::language::Section;
+use super::language::{self, Section};
 use super::nearest::meant;
 use super::origin::{Document, Origin, Place};
 use super::principal::Names;
@@ -10,6 +10,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
+
+/// Keys of the policy as a whole.
+const FOR_ALL: [&str; 2] = ["audit", "cgroup-limits"];
 
 /// A value of TOML with its place.
 pub(super) type Item<'i> = Spanned<DeValue<'i>>;
@@ -53,7 +56,8 @@ impl Reader<'_> {
     /// Notes every key that the section doesn't have, with the one that was meant or all there are.
     pub(super) fn known_keys(&mut self, table: &DeTable<'_>, section: &Section) {
         for key in table.keys().filter(|key| !section.has(key.get_ref())) {
-            let meant = meant(key.get_ref(), &section.names());
+            let meant =
+                elsewhere(key.get_ref(), section).unwrap_or_else(|| meant(key.get_ref(), &section.names()));
             self.error(&key.span(), &format!("unknown key {:?} in {}{meant}", key.get_ref(), section.of));
         }
     }
@@ -127,6 +131,16 @@ impl Reader<'_> {
         self.error(&item.span(), &format!("expected {expected}, found {found}{mend}"));
         None
     }
+}
+
+/// Where a key belongs that stands in a wrong section, if it is only that.
+fn elsewhere(key: &str, section: &Section) -> Option<String> {
+    let is_of_policy = section.of == language::POLICY.of;
+    if is_of_policy && language::COMMAND.has(key) {
+        return Some("; it is one of a command: write it below [commands.NAME]".to_owned());
+    }
+    let is_for_all = !is_of_policy && FOR_ALL.contains(&key);
+    is_for_all.then(|| "; it counts for the whole policy: write it before the first [header]".to_owned())
 }
 
 /// Whether a list was written with double brackets, or might have been.

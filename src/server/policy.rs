@@ -3,7 +3,7 @@
 use super::start::Failure;
 use crate::accounts::Database;
 use crate::broker::{Fresh, Unfit};
-use crate::execution::{Surroundings, listed};
+use crate::execution::{NO_SYSTEMD, Surroundings, listed};
 use crate::files::{self, Trust};
 use crate::policy::{
     Case, Decision, Diagnostic, Enforcement, Loaded, Names, Policy, Severity, Source, Terms, decide,
@@ -65,9 +65,12 @@ pub fn check_untested(
     if is_usable { Ok(Loaded { policy, warnings, tests }) } else { Err(warnings) }
 }
 
-/// Adds a warning for each command whose limits can't be set here.
+/// Adds a warning for each command that systemd can't run here, or whose limits can't be set.
 pub fn look_for_limits(loaded: &mut Loaded, surroundings: &Surroundings) {
     let fault = |terms: &Terms| {
+        if !Surroundings::may_have_runner(terms) {
+            return Some(format!("{NO_SYSTEMD}; this command can't be run"));
+        }
         let lacking = surroundings.lacking(terms);
         let then = match terms.ceilings.enforcement {
             Enforcement::Required => "this command can't be run",
@@ -109,7 +112,9 @@ fn pointless(policy: &Policy, case: &Case) -> Option<Diagnostic> {
 fn program_fault(program: &Path, trust: Trust) -> Option<(Severity, String)> {
     let error = files::check_program(program, trust).err()?;
     Some(if error.is_missing() {
-        (Severity::Warning, format!("{error}; this command can't be run"))
+        let is_line = program.as_os_str().as_encoded_bytes().contains(&b' ');
+        let hint = if is_line { "; each argument is an element of exec of its own" } else { "" };
+        (Severity::Warning, format!("{error}; this command can't be run{hint}"))
     } else {
         (Severity::Error, error.to_string())
     })

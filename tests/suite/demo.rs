@@ -165,3 +165,33 @@ fn a_program_that_does_not_start_is_not_waited_for_and_says_why() {
     expect_nothing_left(&temporary);
     assert_eq!(shown.read_to_string(&mut String::new()).unwrap(), 0);
 }
+
+#[test]
+fn nobody_is_told_why_there_is_no_demonstration_for_that_user() {
+    if !is_root() {
+        return;
+    }
+    let folder = Folder::new();
+    let program = folder.file("udsadmin");
+    assert!(command("install").args(["-m", "755", UDSADMIN]).arg(&program).status().unwrap().success());
+    let mut demo = command("setpriv");
+    demo.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program).args(["demo", "--once"]);
+    let output = demo.env("TMPDIR", temporary(&folder, 0o1777)).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    let why = "id 65534 names nobody: the kernel shows it for every id that isn't mapped; use another";
+    assert_eq!(told, format!("udsadmin demo: no policy can be for the calling user: {why}\n"));
+}
+
+#[test]
+fn a_policy_of_ones_own_is_served_in_place_of_the_demonstrations() {
+    let folder = Folder::new();
+    let policy = "[allow]\nusers = [\"USER\"]\n[commands.mine]\nexec = [\"/bin/true\"]\nrun-as = \"USER\"\n\
+                  [[commands.mine.allow]]\nusers = [\"USER\"]\n";
+    let mut demo = command(UDSADMIN);
+    demo.args(["demo", "--once", "--policy"]).arg(folder.write("mine.toml", policy));
+    let shown = String::from_utf8(demonstrate(demo, &folder).stdout).unwrap();
+    assert!(shown.contains("* name=mine ") && !shown.contains("nginx"), "{shown}");
+    let missing = command(UDSADMIN).args(["demo", "--policy"]).arg(folder.file("none")).output().unwrap();
+    let told = format!("udsadmin demo: {}: No such file", folder.file("none").display());
+    assert!(String::from_utf8(missing.stderr).unwrap().starts_with(&told));
+}

@@ -11,6 +11,8 @@ mod cases;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod client_program;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod during;
@@ -34,6 +36,8 @@ mod jobs;
 mod limits;
 #[cfg(test)]
 mod lines;
+#[cfg(test)]
+mod make_way;
 #[cfg(test)]
 mod manner;
 #[cfg(test)]

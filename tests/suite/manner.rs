@@ -9,6 +9,7 @@ use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::Path;
 use udsadmin::execution::JobId;
 
 /// A policy whose one command is a shell's script, with these keys.
@@ -308,4 +309,18 @@ fn all_of_it_together_holds() {
                 capabilities = { ambient = [\"net-bind-service\"] }";
     let script = "pwd; umask; echo x > x && stat -c '%a %U %G' x; echo x 2>/dev/null > /var/lib/x || echo sealed; ulimit -n";
     assert_eq!(seen(keys, script), ["/tmp", "0077", "600 daemon adm", "sealed", "16"]);
+}
+
+#[test]
+fn a_command_that_needs_systemd_says_so_where_there_is_none_and_when_the_policy_is_read() {
+    if is_root() && Path::new("/run/systemd/private").exists() {
+        return;
+    }
+    let world = World::with(&policy("runner = \"unit\"", ": > FOLDER/ran"));
+    let answer = world.client().ask("try");
+    let words = "runner = \"unit\" needs systemd, which can't be reached here";
+    assert_eq!(answer.code(), 502);
+    assert_eq!(answer.last.text, format!("the program could not be started: {words}").into_bytes());
+    world.broker().line_with(&["audit: policy-loaded: ", "WARNING=", "needs systemd", "; this command can"]);
+    assert!(!world.folder.file("ran").exists());
 }

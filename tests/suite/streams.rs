@@ -5,7 +5,9 @@
 use crate::process::command;
 use crate::world::{UDSADMIN, World};
 use nix::sys::stat::Mode;
-use std::io::Write;
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, Stdio};
 
 /// More than pipes and sockets hold together.
@@ -149,7 +151,8 @@ fn a_client_whose_reader_is_gone_ends_and_so_does_what_it_ran() {
     std::io::Read::read_exact(asked.stdout.as_mut().unwrap(), &mut octets).unwrap();
     drop(asked.stdout.take());
     let output = asked.wait_with_output().unwrap();
-    assert_eq!((&octets, output.status.code()), (b"y\n", Some(74)), "{output:?}");
+    assert_eq!((&octets, output.status.code()), (b"y\n", Some(141)), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
     world.broker().line_with(&["finished", "COMMAND=yes", "EXIT=cancelled"]);
     assert_eq!(run(&world, &["end", "3"]).status.code(), Some(3));
 }
@@ -175,4 +178,20 @@ fn input_waits_for_a_command_that_writes_much_before_it_reads() {
     let output = fed(&world, &["--input", "late"], &input);
     assert_eq!(output.status.code(), Some(7));
     assert!(output.stdout == expected);
+}
+
+#[test]
+fn an_interrupt_ends_the_client_which_says_that_the_command_goes_on() {
+    let world = World::start();
+    let mut gate = world.gate();
+    let mut client = client(&world, &["gate"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut ready = [0; 5];
+    client.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+    kill_process(Pid::from_child(&client), Signal::INT).unwrap();
+    let output = client.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("the command goes on") && told.contains("udsadmin jobs"), "{told}");
+    assert_eq!(output.status.signal(), Some(Signal::INT.as_raw()));
+    assert_eq!(world.client().ask("jobs").column("state"), ["running"]);
+    gate.open();
 }

@@ -40,7 +40,7 @@ impl Scratch {
     fn check(&self, files: &[&Path], json: bool) -> (ExitCode, String, String) {
         let files = files.iter().map(|path| path.to_path_buf()).collect();
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let code = run(&CheckArgs { files, json }, &mut out, &mut err).unwrap();
+        let code = run(&CheckArgs { files, json, policy: None }, &mut out, &mut err).unwrap();
         let [out, err] = [out, err]
             .map(|octets| String::from_utf8(octets).unwrap().replace(&format!("{}/", self.0.display()), ""));
         (code, out, err)

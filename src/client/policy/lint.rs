@@ -2,7 +2,7 @@
 
 use super::super::exit::shown;
 use super::peer::everyone;
-use super::{Answer, Common, Machine, Whose, others};
+use super::{Answer, Machine, Of, Whose, others};
 use crate::files::{self, Interpreter, POLICY, Trust};
 use crate::policy::Loaded;
 use crate::policy::lint::{Fault, Finding, Id, Level, Surroundings, lint};
@@ -36,7 +36,7 @@ const ENV: &str = "env";
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    pub(super) common: Common,
+    pub(super) of: Of,
 
     #[command(flatten)]
     pub(super) whose: Whose,
@@ -54,7 +54,7 @@ pub(super) struct Arguments {
 type Look<Found> = fn(&Path) -> Found;
 
 pub(super) fn answer(asked: &Arguments, loaded: &Loaded) -> Answer {
-    let unread = unread(asked.common.policy.as_deref());
+    let unread = unread(asked.of.common().policy.as_deref());
     let (population, program, others): (_, Look<Vec<Fault>>, Look<Option<String>>) =
         match asked.whose.machine() {
             Machine::This => (everyone().collect(), faults, others::may_write),

@@ -37,16 +37,38 @@ use std::process::ExitCode;
 /// The exit status of a negative answer.
 const NO: u8 = 1;
 
+/// The options of which one names the policy.
+const WHICH: &str = "which";
+
 /// What every question has.
 #[derive(clap::Args, Clone, Debug)]
 struct Common {
     /// The policy: a file, or a directory with *.toml or a policy.d in it [/etc/udsadmin/policy.toml with its policy.d]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", group = WHICH)]
     policy: Option<PathBuf>,
 
     /// Answer in JSON, for a program
     #[arg(long)]
     json: bool,
+}
+
+/// The policy of a question that has no other words.
+#[derive(clap::Args, Clone, Debug)]
+struct Of {
+    #[command(flatten)]
+    common: Common,
+
+    /// The same as --policy
+    #[arg(value_name = "PATH", group = WHICH)]
+    path: Option<PathBuf>,
+}
+
+impl Of {
+    /// The question's options, wherever its policy was named.
+    fn common(&self) -> Common {
+        let policy = self.path.as_ref().or(self.common.policy.as_ref()).cloned();
+        Common { policy, json: self.common.json }
+    }
 }
 
 /// Whether this machine's users, files and programs say anything of the policy.
@@ -61,7 +83,7 @@ enum Machine {
 struct Whose {
     /// The policy is for another machine: names that this one doesn't know stand for themselves, nothing else of this one
     /// is looked at, and the policy is read whoever can change it
-    #[arg(long, requires = "policy")]
+    #[arg(long, requires = WHICH)]
     elsewhere: bool,
 }
 
@@ -80,6 +102,8 @@ pub(super) struct Arguments {
 
 #[derive(Clone, Debug, Subcommand)]
 enum Question {
+    /// The same as udsadmin check
+    Check(checking::CheckArgs),
     Why(why::Arguments),
     WhoCan(who_can::Arguments),
     Test(test::Arguments),
@@ -115,7 +139,8 @@ impl Question {
         match self {
             Self::Why(asked) => &asked.words,
             Self::WhoCan(asked) => &asked.words,
-            Self::Test(_)
+            Self::Check(_)
+            | Self::Test(_)
             | Self::Diff(_)
             | Self::Show(_)
             | Self::Lint(_)
@@ -126,6 +151,7 @@ impl Question {
 
     fn put(&self, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
         match self {
+            Self::Check(asked) => checking::status(asked, out, err),
             Self::Why(asked) => {
                 let answer = |loaded: &Loaded, names: &dyn Names| why::answer(asked, &loaded.policy, names);
                 ask(&asked.common, asked.whose.machine(), answer, out, err)
@@ -135,13 +161,13 @@ impl Question {
                 ask(&asked.common, Machine::This, answer, out, err)
             }
             Self::Test(asked) => {
-                ask(&asked.common, asked.whose.machine(), |loaded, _| Ok(test::answer(loaded)), out, err)
+                ask(&asked.of.common(), asked.whose.machine(), |loaded, _| Ok(test::answer(loaded)), out, err)
             }
             Self::Diff(asked) => diff::run(asked, out, err),
-            Self::Show(asked) => show::run(&asked.common, out, err),
+            Self::Show(asked) => show::run(&asked.of.common(), out, err),
             Self::Lint(asked) => {
                 let answer = |loaded: &Loaded, _: &dyn Names| Ok(lint::answer(asked, loaded));
-                ask(&asked.common, asked.whose.machine(), answer, out, err)
+                ask(&asked.of.common(), asked.whose.machine(), answer, out, err)
             }
             Self::ImportSudoers(asked) => import_sudoers::run(asked, out, err),
             Self::Schema(_) => writeln!(out, "{:#}", schema::schema()).map(|()| 0),

@@ -6,7 +6,7 @@ mod writer;
 
 use super::super::check;
 use super::review::Review;
-use super::{Answer, Common, tell};
+use super::{Answer, Common, Of, tell};
 use crate::accounts::Database;
 use crate::policy::{Command, Policy, Source};
 use crate::server::policy::check_untested;
@@ -19,7 +19,7 @@ use tree::{Entry, File, Section, united};
 const EXAMPLES: &str = "\
 Examples:
   udsadmin policy show                                      what is installed, with all of policy.d
-  udsadmin policy show --policy new/ > policy.toml          one file that says the same as several
+  udsadmin policy show new/ > policy.toml                   one file that says the same as several
   udsadmin policy show --json | jq '.commands.restart.allow[].at'
 
 The answer is a policy itself: `udsadmin check` takes it. Comments of the files are not in it; where each section stands, and
@@ -33,7 +33,7 @@ Exit status: 0 it is shown, 78 the policy can't be used, 64 a mistake on the com
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    pub(super) common: Common,
+    pub(super) of: Of,
 }
 
 /// The section of the commands.

@@ -1,7 +1,7 @@
 //! `udsadmin policy test`: the tests that a policy carries, each with its outcome. Runs none of the commands.
 
 use super::table::aligned;
-use super::{Answer, Common, Whose};
+use super::{Answer, Of, Whose};
 use crate::policy::{Case, Loaded};
 use crate::server::policy::failure;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ Exit status: 0 all pass, 1 one fails, 78 the policy can't be used, 64 a mistake 
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    pub(super) common: Common,
+    pub(super) of: Of,
 
     #[command(flatten)]
     pub(super) whose: Whose,

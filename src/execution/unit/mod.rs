@@ -46,6 +46,13 @@ pub enum NotStarted {
         /// In words, for the record.
         why: String,
     },
+    /// There is no systemd to start it, or none that does it for this user.
+    NoSystemd {
+        /// The nearest number of errno(3).
+        errno: i32,
+        /// In words, for the record.
+        why: String,
+    },
     /// Whether it ran can't be learnt.
     Unknown(String),
 }
@@ -59,7 +66,7 @@ impl NotStarted {
     fn surely(self) -> Self {
         match self {
             Self::Unknown(why) => Self::failed(libc::EIO, why),
-            failed @ Self::Failed { .. } => failed,
+            failed @ (Self::Failed { .. } | Self::NoSystemd { .. }) => failed,
         }
     }
 }
@@ -67,7 +74,7 @@ impl NotStarted {
 impl fmt::Display for NotStarted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Failed { why, .. } | Self::Unknown(why) => f.write_str(why),
+            Self::Failed { why, .. } | Self::NoSystemd { why, .. } | Self::Unknown(why) => f.write_str(why),
         }
     }
 }

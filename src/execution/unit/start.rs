@@ -98,7 +98,7 @@ impl Systemd {
             .and_then(|()| sys::watch(line, Interest::READABLE));
         let mut line = Line { end: end.map_err(|error| told(&error))?, heard: Vec::new() };
         // Where there is no line, nothing has been said yet.
-        drop(self.line().await.map_err(|error| told(&error))?);
+        drop(self.line().await.map_err(|error| no_systemd(&error))?);
         let ordered = self.order(&service, service.told(&self.program, &input)?).await;
         let (job, limit, grace) = (service.job.clone(), service.timeout, service.grace);
         // What the process was given is its own: the ends of its output, above all.
@@ -168,9 +168,17 @@ fn too_late() -> NotStarted {
 }
 
 fn told(error: &io::Error) -> NotStarted {
+    NotStarted::failed(number(error), error)
+}
+
+fn no_systemd(error: &io::Error) -> NotStarted {
+    NotStarted::NoSystemd { errno: number(error), why: error.to_string() }
+}
+
+fn number(error: &io::Error) -> i32 {
     let numbers = [(ErrorKind::PermissionDenied, libc::EACCES), (ErrorKind::NotConnected, libc::ENOTCONN)];
     let errno = numbers.iter().find(|(kind, _)| *kind == error.kind()).map_or(libc::EIO, |(_, errno)| *errno);
-    NotStarted::failed(error.raw_os_error().unwrap_or(errno), error)
+    error.raw_os_error().unwrap_or(errno)
 }
 
 impl RunningUnit {

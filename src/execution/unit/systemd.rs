@@ -32,6 +32,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// systemd, too.
 const REFUSING: Duration = Duration::from_secs(5);
 
+/// A folder that is there where systemd runs the machine (`sd_booted(3)`).
+const BOOTED: &str = "/run/systemd/system";
+
 /// The name, the object and the interfaces of org.freedesktop.systemd1(5).
 const SYSTEMD: &str = "org.freedesktop.systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
@@ -79,6 +82,13 @@ impl Systemd {
     #[must_use]
     pub fn new(program: &Path) -> Self {
         Self { line: Arc::default(), program: program.into(), watched: Arc::default() }
+    }
+
+    /// Whether there is one that would start units for the calling user, as far as can be told without asking it
+    /// (`sd_booted(3)`).
+    #[must_use]
+    pub fn may_be_there() -> bool {
+        geteuid().is_root() && Path::new(BOOTED).is_dir()
     }
 
     /// The jobs that have units, running or ended.

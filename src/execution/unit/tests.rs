@@ -87,7 +87,7 @@ async fn without_systemd_no_unit_starts_and_nobody_waits_for_it() {
         return;
     }
     let systemd = Systemd::new(Path::new("/bin/true"));
-    let NotStarted::Failed { why, .. } = systemd.start(service()).await.unwrap_err() else { panic!() };
+    let NotStarted::NoSystemd { why, .. } = systemd.start(service()).await.unwrap_err() else { panic!() };
     assert!(why.contains("systemd"), "{why}");
     let error: io::Error = io::Error::other(NotStarted::failed(libc::ENOTCONN, why));
     assert_eq!(crate::execution::unit_errno(&error), Some(libc::ENOTCONN));

@@ -205,3 +205,19 @@ fn each_program_is_looked_at_once_and_told_of_wherever_it_is_named() {
     });
     assert_eq!((looks.get(), faults.len()), (1, 2));
 }
+
+#[test]
+fn of_several_values_the_wrong_one_is_told_by_its_place() {
+    let policy = policy(
+        "[allow]\nusers = [\"alice\"]\n[commands.many]\nexec = [\"/bin/a\", \"{n}\"]\n\
+         args = [{ name = \"n\", one-of = [\"a\", \"b\"], repeat = true }]\n\
+         [[commands.many.allow]]\nusers = [\"alice\"]\n",
+    );
+    let told = |line: &str| match decide(&policy, &peer("alice", &[]), &request(line), SystemTime::UNIX_EPOCH)
+    {
+        Decision::Deny(denial) => denial.reason().to_string(),
+        Decision::Permit(_) => panic!("{line} is permitted"),
+    };
+    assert!(told("many a x b").ends_with("must be one of a, b (value 2 of 3)"), "{}", told("many a x b"));
+    assert!(told("many x").ends_with("must be one of a, b"), "{}", told("many x"));
+}
