@@ -22,6 +22,10 @@ const LOOKING: Duration = Duration::from_secs(30);
 /// `CLD_EXITED` of waitid(2), in `ExecMainCode`.
 const EXITED: i32 = 1;
 
+/// What went wrong first, in `Result`: a time limit, or want of memory (systemd.exec(5), `$SERVICE_RESULT`).
+const LATE: &str = "timeout";
+const OUT_OF_MEMORY: &str = "oom-kill";
+
 /// A unit under way, or ended. It stays as it is, to be adopted, until it is removed.
 #[derive(Debug)]
 pub struct RunningUnit {
@@ -58,6 +62,7 @@ pub(super) struct Exit {
     code: i32,
     status: i32,
     is_late: bool,
+    ran_out_of_memory: bool,
 }
 
 impl fmt::Display for Exit {
@@ -67,12 +72,22 @@ impl fmt::Display for Exit {
 }
 
 impl Exit {
+    /// What the properties `Result`, `ExecMainCode` and `ExecMainStatus` say.
+    pub(super) fn of(result: &str, (code, status): (i32, i32)) -> Self {
+        Self { code, status, is_late: result == LATE, ran_out_of_memory: result == OUT_OF_MEMORY }
+    }
+
+    /// Whether some of the unit was ended for want of memory.
+    pub(super) const fn ran_out_of_memory(self) -> bool {
+        self.ran_out_of_memory
+    }
+
     /// Its status, where it exited.
     pub(super) fn exited(self) -> Option<i32> {
         (self.code == EXITED).then_some(self.status)
     }
 
-    fn outcome(self) -> Outcome {
+    pub(super) fn outcome(self) -> Outcome {
         self.exited().map_or(Outcome::Signalled(self.status), Outcome::Exited)
     }
 }
@@ -137,8 +152,8 @@ impl RunningUnit {
             Last::Forced(outcome) => outcome,
             Last::Own(exit) => self.own(exit, ended, took),
         };
-        // What systemd saw of the memory is in its own record of the unit.
-        Ok(Ended { outcome, took, cut, out_of_memory: false })
+        let out_of_memory = ended.is_some_and(Exit::ran_out_of_memory);
+        Ok(Ended { outcome, took, cut, out_of_memory })
     }
 
     /// Ends all of it; `None` also where the kernel can't yet.
@@ -215,11 +230,9 @@ impl RunningUnit {
             return Ok(State::Gone);
         }
         let result: String = systemd.get(job, SERVICE, "Result").await?;
-        Ok(State::Ended(Exit {
-            code: systemd.get(job, SERVICE, "ExecMainCode").await?,
-            status: systemd.get(job, SERVICE, "ExecMainStatus").await?,
-            is_late: result == "timeout",
-        }))
+        let code = systemd.get(job, SERVICE, "ExecMainCode").await?;
+        let status = systemd.get(job, SERVICE, "ExecMainStatus").await?;
+        Ok(State::Ended(Exit::of(&result, (code, status))))
     }
 
     /// Sends a signal to every process of the unit. That there is none is no failure.
