@@ -1,6 +1,6 @@
 //! One run, from its start to its end, which is recorded and told. Starts none.
 
-use super::drain::read_for_nobody;
+use super::drain::{is_left, read_for_nobody};
 use super::jobs::{Known, Over, exit};
 use super::run::{Entry, UnderWay, report, report_with};
 use super::service::{Service, Session};
@@ -9,8 +9,8 @@ use super::tokens::Begun;
 use super::units::is_unit;
 use super::wire::Report;
 use crate::audit::{Event, Kind};
-use crate::execution::{Ended, JobId};
-use crate::policy::Grant;
+use crate::execution::{Ended, JobId, Streams};
+use crate::policy::{Delivery, Grant, OnDisconnect};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl Service {
             let out_of_memory = matches!(&ended, Some(Ok(ended)) if ended.out_of_memory);
             (ended.map(|ended| Over::of(&known.facts.id, ended)), out_of_memory)
         };
-        let reading = read_for_nobody(waits, (&known, &streams), &grant.terms().delivery, &is_over);
+        let reading = read_where_nobody_does(waits, (&known, &streams), &grant.terms().delivery, &is_over);
         let ((over, out_of_memory), ()) = tokio::join!(end, reading);
         let Some(over) = over else {
             // It may yet read them.
@@ -116,6 +116,25 @@ impl Service {
 /// Waits for the end of a run, as long as the session waits for it.
 pub(super) async fn tell_end(session: &Session, job: &Known) -> Option<Over> {
     tokio::select! { over = job.end() => over, () = session.lost() => None }
+}
+
+/// Reads the output of a job from the moment on when the server no longer does: from its start, where nobody waits for it; else
+/// from when its client is gone, with whom it ends where the policy says so.
+async fn read_where_nobody_does(
+    session: Option<&Session>,
+    job: (&Known, &Streams),
+    delivery: &Delivery,
+    over: &CancellationToken,
+) {
+    if let Some(session) = session {
+        if !is_left(session, over).await {
+            return;
+        }
+        if delivery.on_disconnect == OnDisconnect::Term {
+            job.0.stop.cancel();
+        }
+    }
+    read_for_nobody(job, delivery, over).await;
 }
 
 fn accepted(entry: &Entry<'_>, known: &Known) -> Report {

@@ -1,6 +1,6 @@
 //! The runs that are units of systemd, and so outlive the broker: what is known of each, and what the next broker does about it.
 
-use super::drain::read_for_nobody;
+use super::drain::{is_left, read_for_nobody};
 use super::jobs::{Facts, Known, Over, exit};
 use super::ledger::Ledger;
 use super::run::Entry;
@@ -8,10 +8,11 @@ use super::service::Service;
 use super::stop::Stop;
 use super::store::Store;
 use crate::audit::{Event, Kind};
-use crate::execution::{JobId, Running, Streams, Tail};
+use crate::execution::{Ended, JobId, Outcome, Running, Streams, Tail};
 use crate::identity::Uid;
 use crate::policy::{Delivery, Grant, Keep, OnDisconnect, Runner, Size};
 use serde::{Deserialize, Serialize};
+use std::future::pending;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -109,25 +110,9 @@ impl Service {
         if !is_unit(grant) {
             return Ok(None);
         }
-        let (facts, delivery) = (&known.facts, &grant.terms().delivery);
-        let fact = Fact {
-            id: facts.id.clone(),
-            uid: entry.peer.uid.raw(),
-            gid: entry.peer.gid,
-            user: facts.user.clone(),
-            command: facts.command.to_string(),
-            request: facts.request.clone(),
-            rule: grant.rule().to_string(),
-            began: facts.began,
-            timeout: grant.terms().timeout,
-            kill_after: grant.terms().ceilings.kill_after,
-            keep: (facts.keep.time, facts.keep.output.0),
-            output_limit: delivery.output_limit.map(|size| size.0),
-            ends_with_its_client: delivery.on_disconnect == OnDisconnect::Term && !entry.wanted.detach,
-            has_begun: false,
-        };
+        let fact = fact(entry, grant, &known.facts);
         self.units.note(fact.clone()).await?;
-        Store::put(&facts.id, streams, &known.tail)?;
+        Store::put(&known.facts.id, streams, &known.tail)?;
         Ok(Some(fact))
     }
 
@@ -178,16 +163,21 @@ impl Service {
             Err(error) => return tracing::error!("job {}: systemd does not tell of it: {error}", fact.id),
         };
         let invocation = unit.as_ref().and_then(|unit| unit.invocation().map(str::to_owned));
+        let is_whole = streams.is_some();
         let ended = match unit {
             Some(unit) => {
                 self.outlive(Running::Unit(Box::new(unit), Vec::new()), (&fact, &known), streams).await
             }
-            None => Some(Over::UNKNOWN),
+            None => Some(Err(io::Error::other("systemd knows of no such unit"))),
         };
-        // Where there is none, the broker after this one has it.
+        // The broker after this one has it then.
         let Some(ended) = ended else { return };
-        let over = if fact.has_begun { ended } else { Over::UNKNOWN };
-        self.trail.note(&finished(&fact, over).optional("UDSADMIN_INVOCATION", invocation)).await;
+        let out_of_memory = matches!(&ended, Ok(ended) if ended.out_of_memory);
+        let over = Over::of(&fact.id, ended.and_then(|ended| fact.end_of_its_program(ended)));
+        // What systemd did not hold of its output, nobody has.
+        let over = Over { cut: over.cut || !is_whole, ..over };
+        let event = finished(&fact, over).optional("UDSADMIN_OOM", out_of_memory.then_some("yes"));
+        self.trail.note(&event.optional("UDSADMIN_INVOCATION", invocation)).await;
         self.jobs.end(&known, over);
         self.tokens.end(&fact.id, over).await;
         self.surroundings.systemd.remove(&fact.id).await;
@@ -201,30 +191,23 @@ impl Service {
         running: Running,
         (fact, known): (&Fact, &Arc<Known>),
         streams: Option<Streams>,
-    ) -> Option<Over> {
+    ) -> Option<io::Result<Ended>> {
         let is_over = CancellationToken::new();
-        let Some(streams) = streams else {
-            let silent = std::future::ready(());
-            return tokio::select! {
-                () = self.draining.cancelled() => None,
-                ended = running.finish(known.stop.heard(), silent) => Some(Over::of(&fact.id, ended)),
-            };
-        };
         let end = async {
             let ended = tokio::select! {
                 () = self.draining.cancelled() => None,
-                ended = running.finish(known.stop.heard(), streams.hung_up()) => Some(ended),
+                ended = running.finish(known.stop.heard(), hung_up(streams.as_ref())) => Some(ended),
             };
             is_over.cancel();
-            ended.map(|ended| Over::of(&fact.id, ended))
+            ended
         };
-        tokio::join!(end, read_again(fact, (known, &streams), &is_over)).0
+        tokio::join!(end, read_again(fact, (known, streams.as_ref()), &is_over)).0
     }
 
     /// Tells of it again: it can be asked for, followed and cancelled. With what systemd held of its output, if it did.
     fn known_again(&self, fact: &Fact) -> io::Result<(Arc<Known>, Option<Streams>)> {
         let invalid = |error: &dyn std::fmt::Display| io::Error::other(error.to_string());
-        let keep = Keep { time: fact.keep.0, output: Size(fact.keep.1) };
+        let keep = fact.keep();
         let facts = Facts {
             id: fact.id.clone(),
             uid: Uid::new(fact.uid).map_err(|error| invalid(&error))?,
@@ -244,26 +227,81 @@ impl Service {
     }
 }
 
-/// Reads what the run writes, unless a session comes in time that does: then from when that one is gone.
-async fn read_again(fact: &Fact, (known, streams): (&Known, &Streams), is_over: &CancellationToken) {
-    let on_disconnect = if fact.ends_with_its_client { OnDisconnect::Term } else { OnDisconnect::Finish };
-    let delivery = Delivery {
-        output_limit: fact.output_limit.map(Size),
-        stall_timeout: None,
-        on_disconnect,
-        keep: known.facts.keep,
-    };
+/// What is to be known of a run that is about to start.
+fn fact(entry: &Entry<'_>, grant: &Grant, facts: &Facts) -> Fact {
+    let delivery = &grant.terms().delivery;
+    Fact {
+        id: facts.id.clone(),
+        uid: entry.peer.uid.raw(),
+        gid: entry.peer.gid,
+        user: facts.user.clone(),
+        command: facts.command.to_string(),
+        request: facts.request.clone(),
+        rule: grant.rule().to_string(),
+        began: facts.began,
+        timeout: grant.terms().timeout,
+        kill_after: grant.terms().ceilings.kill_after,
+        keep: (facts.keep.time, facts.keep.output.0),
+        output_limit: delivery.output_limit.map(|size| size.0),
+        ends_with_its_client: delivery.on_disconnect == OnDisconnect::Term && !entry.wanted.detach,
+        has_begun: false,
+    }
+}
+
+impl Fact {
+    /// The end of its unit, where it is its program's, too. A process that never became the program never exits with status 0.
+    ///
+    /// # Errors
+    /// The broker that started the unit ended before it knew; the end of the run is then unknown.
+    fn end_of_its_program(&self, ended: Ended) -> io::Result<Ended> {
+        if self.has_begun || ended.outcome == Outcome::Exited(0) {
+            return Ok(ended);
+        }
+        let why = format!("its unit came to {}, and nobody knows whether it had begun", ended.outcome);
+        Err(io::Error::other(why))
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery {
+            output_limit: self.output_limit.map(Size),
+            stall_timeout: None,
+            on_disconnect: if self.ends_with_its_client { OnDisconnect::Term } else { OnDisconnect::Finish },
+            keep: self.keep(),
+        }
+    }
+
+    const fn keep(&self) -> Keep {
+        Keep { time: self.keep.0, output: Size(self.keep.1) }
+    }
+}
+
+/// Resolves when nobody writes any more. Of what systemd did not hold, nobody can say when.
+async fn hung_up(streams: Option<&Streams>) {
+    match streams {
+        Some(streams) => streams.hung_up().await,
+        None => pending().await,
+    }
+}
+
+/// Reads what the run writes, unless a session comes in time that does: then from when that one is gone. Where nobody is there for
+/// it any more, the run ends if its policy says so.
+async fn read_again(fact: &Fact, (known, streams): (&Known, Option<&Streams>), is_over: &CancellationToken) {
     let session = tokio::select! {
         session = known.reader() => session,
-        () = sleep(REJOINING) => {
-            if fact.ends_with_its_client {
-                known.stop.cancel();
-            }
-            None
-        }
+        () = sleep(REJOINING) => None,
         () = is_over.cancelled() => None,
     };
-    read_for_nobody(session.as_deref(), (known, streams), &delivery, is_over).await;
+    if let Some(session) = session
+        && !is_left(&session, is_over).await
+    {
+        return;
+    }
+    if fact.ends_with_its_client && !is_over.is_cancelled() {
+        known.stop.cancel();
+    }
+    if let Some(streams) = streams {
+        read_for_nobody((known, streams), &fact.delivery(), is_over).await;
+    }
 }
 
 /// The record of the end of a run that an earlier broker started.
@@ -280,4 +318,39 @@ fn finished(fact: &Fact, over: Over) -> Event {
         .field("UDSADMIN_JOB", id)
         .field("UDSADMIN_EXIT", &exit)
         .field("UDSADMIN_MS", over.ms)
+        .optional("UDSADMIN_OUTPUT", over.cut.then_some("cut"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fact(has_begun: bool) -> Fact {
+        Fact {
+            id: JobId::draw().unwrap(),
+            uid: 1000,
+            gid: 1000,
+            user: "alice".to_owned(),
+            command: "backup".to_owned(),
+            request: "backup daily".to_owned(),
+            rule: "policy.toml:3".to_owned(),
+            began: SystemTime::UNIX_EPOCH,
+            timeout: None,
+            kill_after: Duration::ZERO,
+            keep: (Duration::ZERO, 0),
+            output_limit: None,
+            ends_with_its_client: false,
+            has_begun,
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_unit_is_its_programs_where_that_is_known_to_have_begun() {
+        let ended = |outcome| Ended { outcome, took: Duration::ZERO, cut: false, out_of_memory: false };
+        for outcome in [Outcome::Exited(226), Outcome::Signalled(9), Outcome::Cancelled] {
+            assert!(fact(true).end_of_its_program(ended(outcome)).is_ok(), "{outcome}");
+            assert!(fact(false).end_of_its_program(ended(outcome)).is_err(), "{outcome}");
+        }
+        assert!(fact(false).end_of_its_program(ended(Outcome::Exited(0))).is_ok());
+    }
 }
