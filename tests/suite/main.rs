@@ -35,6 +35,8 @@ mod limits;
 #[cfg(test)]
 mod lines;
 #[cfg(test)]
+mod make_way;
+#[cfg(test)]
 mod manner;
 #[cfg(test)]
 mod outside;
