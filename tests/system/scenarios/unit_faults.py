@@ -65,7 +65,9 @@ class UnitLaw(Law):
         started = [event for event in events if event["UDSADMIN_EVENT"] == "started"]
         exits, ran = self.exits(), self.ran(str(self.rounds))
         what = f"round {self.rounds}: told {code}, ran {ran}, finished {exits}"
-        equal(len(exits), len(started), f"each start has its end on the record: {what}")
+        # A broker that is killed behind the record of an end, before it has struck the run, leaves the next one without that end.
+        known = exits[:-1] if len(exits) == 2 and exits[-1] == "unknown" else exits
+        equal(len(known), len(started), f"each start has its end on the record: {what}")
         holds(exits != ["0"] or ran, f"an exit is its program's: {what}")
         if code in (210, 212, 213, 214):
             raise AssertionError(f"an end that this program can not have: {what}")
