@@ -255,6 +255,24 @@ mod tests {
     }
 
     #[test]
+    fn the_journals_catalogue_explains_every_kind_and_nothing_else() {
+        let catalogue = include_str!("../../systemd/udsadmin.catalog");
+        let explained: BTreeSet<_> = catalogue.lines().filter_map(|line| line.strip_prefix("-- ")).collect();
+        assert_eq!(explained, KINDS.iter().map(|kind| kind.message_id()).collect());
+    }
+
+    #[test]
+    fn the_journals_catalogue_tells_only_what_is_on_the_record() {
+        let catalogue = include_str!("../../systemd/udsadmin.catalog");
+        let documented = include_str!("../../docs/audit.md");
+        let fields: Vec<_> = catalogue.split('@').skip(1).step_by(2).collect();
+        assert!(fields.len() > 20);
+        for field in fields {
+            assert!(documented.contains(&format!("`{field}`")), "docs/audit.md lacks {field}");
+        }
+    }
+
+    #[test]
     fn an_argument_is_a_field_that_journald_takes() {
         assert_eq!(argument_field(&"db.name-2".parse().unwrap()), "UDSADMIN_ARG_DB_NAME_2");
     }

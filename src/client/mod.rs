@@ -10,6 +10,7 @@ mod demo_trail;
 mod exit;
 mod interrupt;
 mod jobs;
+mod pages;
 mod policy;
 mod reload;
 mod run;
@@ -56,6 +57,8 @@ enum Task {
     /// Start one of the demonstration's programs with its socket, as systemd would
     #[command(hide = true)]
     Activated(activated::Arguments),
+    #[command(hide = true)]
+    Pages(pages::Arguments),
 }
 
 /// The whole program.
@@ -90,6 +93,7 @@ impl Task {
             Self::Confirm(arguments) => reload::confirm(arguments),
             Self::Demo(arguments) => demo::run(arguments),
             Self::Activated(arguments) => activated::run(arguments),
+            Self::Pages(arguments) => pages::run(arguments),
         }
     }
 }

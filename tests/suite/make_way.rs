@@ -58,7 +58,7 @@ fn what_nobody_waits_for_keeps_the_broker_and_not_the_server() {
     assert_eq!(server_ended(&mut world), Some(0));
     world.start_server();
     let mut client = world.client();
-    assert_eq!(client.ask("jobs").column("job"), [job.clone()]);
+    assert_eq!(client.ask("jobs").column("job").first(), Some(&job));
     gate.open();
     assert_eq!(client.ask(&format!("job {job} follow")).output(), ["ready", "open"]);
     drop(client);

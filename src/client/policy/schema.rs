@@ -205,29 +205,41 @@ mod tests {
         }
     }
 
+    /// The keys of a section and of all below it that this knows nothing of.
+    fn unknown(section: &Section, knows: &dyn Fn(&str) -> bool) -> Vec<String> {
+        let lacking = |key: &Key| (!knows(key.name)).then(|| format!("{} of {}", key.name, section.of));
+        let keys = section.keys.iter();
+        keys.flat_map(|key| lacking(key).into_iter().chain(unknown_inside(&key.shape, knows))).collect()
+    }
+
+    fn unknown_inside(shape: &Shape, knows: &dyn Fn(&str) -> bool) -> Vec<String> {
+        match shape {
+            Shape::Table(section) | Shape::OneOrSeveral(section) => unknown(section, knows),
+            Shape::List(each) | Shape::Some(each) | Shape::Named(_, each) => unknown_inside(each, knows),
+            Shape::Either(shapes) => shapes.iter().flat_map(|one| unknown_inside(one, knows)).collect(),
+            Shape::Text
+            | Shape::Form(_)
+            | Shape::Word(_)
+            | Shape::Truth
+            | Shape::True
+            | Shape::Integer(..)
+            | Shape::Value
+            | Shape::Principal => Vec::new(),
+        }
+    }
+
     #[test]
     fn every_key_is_in_the_reference_that_is_shipped() {
-        fn walk(section: &Section, text: &str) {
-            for key in section.keys {
-                assert!(text.contains(key.name), "config/policy.toml lacks {:?} of {}", key.name, section.of);
-                inner(&key.shape, text);
-            }
-        }
-        fn inner(shape: &Shape, text: &str) {
-            match shape {
-                Shape::Table(section) | Shape::OneOrSeveral(section) => walk(section, text),
-                Shape::List(each) | Shape::Some(each) | Shape::Named(_, each) => inner(each, text),
-                Shape::Either(shapes) => shapes.iter().for_each(|one| inner(one, text)),
-                Shape::Text
-                | Shape::Form(_)
-                | Shape::Word(_)
-                | Shape::Truth
-                | Shape::True
-                | Shape::Integer(..)
-                | Shape::Value
-                | Shape::Principal => {}
-            }
-        }
-        walk(&POLICY, &fs::read_to_string(Path::new(HERE).join("config/policy.toml")).unwrap());
+        let text = fs::read_to_string(Path::new(HERE).join("config/policy.toml")).unwrap();
+        assert_eq!(unknown(&POLICY, &|name| text.contains(name)), [""; 0]);
+    }
+
+    #[test]
+    fn every_key_is_in_the_manual_page_of_the_policy() {
+        let page = fs::read_to_string(Path::new(HERE).join("docs/udsadmin-policy.5")).unwrap();
+        let commands = page.lines().filter(|line| line.starts_with('.') && line.contains("Cm "));
+        let words: Vec<_> = commands.flat_map(str::split_whitespace).collect();
+        let named = |name: &str| words.iter().any(|word| word.trim_end_matches('.') == name);
+        assert_eq!(unknown(&POLICY, &named), [""; 0]);
     }
 }
