@@ -49,6 +49,14 @@ impl<Who: Clone + Eq + Hash> Places<Who> {
         Some(Place { places: Arc::clone(self), who })
     }
 
+    /// A place for one that is there already, however many there are.
+    #[must_use]
+    pub fn keep(self: &Arc<Self>, who: Who) -> Place<Who> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        *taken.entry(who.clone()).or_default() += 1;
+        Place { places: Arc::clone(self), who }
+    }
+
     /// How many are taken.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -81,6 +89,15 @@ mod tests {
         assert!(places.take(user(3)).is_none(), "all places are taken");
         drop(first);
         assert!(places.take(user(3)).is_some());
+    }
+
+    #[test]
+    fn what_is_there_already_counts_and_is_never_refused() {
+        let places: Arc<Places<&str>> = Places::new(2, 1);
+        let kept: Vec<_> = (0..3).map(|_| places.keep("a")).collect();
+        assert!(places.take_of("a", 3).is_none() && places.take("b").is_none());
+        drop(kept);
+        assert!(places.take("a").is_some());
     }
 
     #[test]

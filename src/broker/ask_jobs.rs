@@ -62,8 +62,10 @@ impl Service {
         }
         tokio::select! {
             over = tell_end(session, &job) => {
+                // Where there is none, the connection ends without a word, as this broker does.
+                let Some(over) = over else { return };
                 report(session, &Report::Row { run, fields: job.row() }).await;
-                report(session, &ended(run, id, over.unwrap_or(Over::UNKNOWN))).await;
+                report(session, &ended(run, id, over)).await;
             }
             _ = stop.heard() => report(session, &ended(run, id, Over::UNKNOWN)).await,
         }

@@ -112,6 +112,14 @@ impl Connection {
     }
 }
 
+#[cfg(test)]
+impl Connection {
+    /// A session that is open already.
+    pub(crate) const fn opened(packets: Packets) -> Self {
+        Self { packets }
+    }
+}
+
 impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.packets.as_fd()

@@ -4,7 +4,7 @@ use super::jobs::Known;
 use super::service::Session;
 use super::stop::Stop;
 use crate::execution::{Streams, Tail};
-use crate::policy::{Delivery, OnDisconnect};
+use crate::policy::Delivery;
 use crate::protocol::reply::Kind;
 use crate::sys;
 use rustix::fs::{Mode, OFlags, open};
@@ -25,24 +25,21 @@ const AT_ONCE: usize = 16 * 1024;
 /// How long a pipe may stay open after the job has ended: a process that escaped it may hold the other end.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Reads the output of a job from the moment on when the server no longer does: from its start, where nobody waits for it; else
-/// when the server's connection for its client has ended. Returns when there is nothing more to read, or nobody to read for.
+/// Waits until the server's connection for a run's client has ended; false where the run is over before.
+pub(super) async fn is_left(session: &Session, over: &CancellationToken) -> bool {
+    tokio::select! {
+        biased;
+        () = session.lost() => true,
+        () = over.cancelled() => false,
+    }
+}
+
+/// Reads the output of a job when the server no longer does. Returns when there is nothing more to read, or nobody to read for.
 pub(super) async fn read_for_nobody(
-    session: Option<&Session>,
     (job, streams): (&Known, &Streams),
     delivery: &Delivery,
     over: &CancellationToken,
 ) {
-    if let Some(session) = session {
-        tokio::select! {
-            biased;
-            () = session.lost() => {}
-            () = over.cancelled() => return,
-        }
-        if delivery.on_disconnect == OnDisconnect::Term {
-            job.stop.cancel();
-        }
-    }
     let limit = delivery.output_limit.map(|size| size.0);
     let all = async {
         let keep = |kind| Keeping { kind, tail: &job.tail, stop: &job.stop, limit };

@@ -1,6 +1,6 @@
 //! One run, from its start to its end, which is recorded and told. Starts none.
 
-use super::drain::read_for_nobody;
+use super::drain::{is_left, read_for_nobody};
 use super::jobs::{Known, Over, exit};
 use super::run::{Entry, UnderWay, report, report_with};
 use super::service::{Service, Session};
@@ -9,8 +9,8 @@ use super::tokens::Begun;
 use super::units::is_unit;
 use super::wire::Report;
 use crate::audit::{Event, Kind};
-use crate::execution::{Ended, JobId};
-use crate::policy::Grant;
+use crate::execution::{Ended, JobId, Streams};
+use crate::policy::{Delivery, Grant, OnDisconnect};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -26,22 +26,24 @@ impl Service {
         }
         let secrets = job.secrets();
         let invocation = job.invocation().map(str::to_owned);
-        let is_over = CancellationToken::new();
+        let (ends, is_over) = (job.ends(), CancellationToken::new());
         let end = async {
             let ended = tokio::select! {
-                // A unit is the next broker's then, which tells of its end.
-                () = self.draining.cancelled(), if is_unit(&grant) => None,
+                biased;
                 ended = job.finish(entry.stop.heard(), streams.hung_up()) => Some(ended),
+                // A unit is the next broker's then, which tells of its end.
+                () = self.is_to_leave(&ends), if is_unit(&grant) => None,
             };
             is_over.cancel();
             let out_of_memory = matches!(&ended, Some(Ok(ended)) if ended.out_of_memory);
             (ended.map(|ended| Over::of(&known.facts.id, ended)), out_of_memory)
         };
-        let reading = read_for_nobody(waits, (&known, &streams), &grant.terms().delivery, &is_over);
+        let reading = read_where_nobody_does(waits, (&known, &streams), &grant.terms().delivery, &is_over);
         let ((over, out_of_memory), ()) = tokio::join!(end, reading);
         let Some(over) = over else {
             // It may yet read them.
-            return std::mem::forget(secrets);
+            std::mem::forget(secrets);
+            return known.leave();
         };
         drop(secrets);
         let finished = self.ended(entry, &grant, &known.facts.id, over);
@@ -80,17 +82,10 @@ impl Service {
         }
         let tail = known.as_ref().map(|job| job.tail.as_fd());
         report_with(entry.session, &Report::Repeats { run, job: id.clone() }, tail.as_slice()).await;
-        let over = match known {
-            Some(job) => tokio::select! {
-                over = tell_end(entry.session, &job) => over,
-                _ = entry.stop.heard() => {
-                    job.stop.cancel();
-                    tell_end(entry.session, &job).await
-                }
-            },
-            None => begun.over,
+        let Some(job) = known else {
+            return report(entry.session, &ended(run, &id, begun.over.unwrap_or(Over::UNKNOWN))).await;
         };
-        report(entry.session, &ended(run, &id, over.unwrap_or(Over::UNKNOWN))).await;
+        see_out(entry.session, (run, entry.stop), &job).await;
     }
 }
 
@@ -102,20 +97,47 @@ impl Service {
             return report(session, &ended(run, id, Over::UNKNOWN)).await;
         };
         job.is_read_by(session);
-        let over = tokio::select! {
-            over = tell_end(session, &job) => over,
-            _ = stop.heard() => {
-                job.stop.follow(stop);
-                tell_end(session, &job).await
-            }
-        };
-        report(session, &ended(run, id, over.unwrap_or(Over::UNKNOWN))).await;
+        see_out(session, (run, stop), &job).await;
     }
 }
 
-/// Waits for the end of a run, as long as the session waits for it.
+/// Tells a session of the end of a run, and the run of the session's word to end. Where the end is left to the next broker, it says
+/// nothing: the session's server will ask that one.
+async fn see_out(session: &Session, (run, stop): (u32, &Stop), job: &Known) {
+    let over = tokio::select! {
+        over = tell_end(session, job) => over,
+        _ = stop.heard() => {
+            job.stop.follow(stop);
+            tell_end(session, job).await
+        }
+    };
+    if let Some(over) = over {
+        report(session, &ended(run, &job.facts.id, over)).await;
+    }
+}
+
+/// Waits for the end of a run, as long as the session waits for it and this broker does.
 pub(super) async fn tell_end(session: &Session, job: &Known) -> Option<Over> {
     tokio::select! { over = job.end() => over, () = session.lost() => None }
+}
+
+/// Reads the output of a job from the moment on when the server no longer does: from its start, where nobody waits for it; else
+/// from when its client is gone, with whom it ends where the policy says so.
+async fn read_where_nobody_does(
+    session: Option<&Session>,
+    job: (&Known, &Streams),
+    delivery: &Delivery,
+    over: &CancellationToken,
+) {
+    if let Some(session) = session {
+        if !is_left(session, over).await {
+            return;
+        }
+        if delivery.on_disconnect == OnDisconnect::Term {
+            job.0.stop.cancel();
+        }
+    }
+    read_for_nobody(job, delivery, over).await;
 }
 
 fn accepted(entry: &Entry<'_>, known: &Known) -> Report {

@@ -42,3 +42,30 @@ pub(super) fn stdin(passed: Option<OwnedFd>) -> io::Result<Stdin> {
     let octets = usize::try_from(fstat(&file)?.st_size).map_err(io::Error::other)?;
     Ok(Stdin { file, octets: Some(octets) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::sealed;
+    use crate::sys::take_lease;
+
+    #[test]
+    fn nobodys_lease_on_an_input_holds_the_broker_up() {
+        let file = sealed("input", b"some").unwrap();
+        let passed =
+            open(format!("/proc/self/fd/{}", file.as_raw_fd()), OFlags::RDONLY, Mode::empty()).unwrap();
+        take_lease(&passed).unwrap();
+        let error = stdin(Some(passed)).map(drop).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn an_input_is_read_from_its_beginning_wherever_the_server_stands_in_it_and_reading_waits() {
+        let passed = sealed("input", b"some").unwrap();
+        rustix::fs::seek(&passed, rustix::fs::SeekFrom::Start(2)).unwrap();
+        let input = stdin(Some(passed)).unwrap();
+        assert_eq!(input.read().unwrap(), b"some");
+        assert_eq!(input.octets, Some(4));
+        assert!(!rustix::fs::fcntl_getfl(&input.file).unwrap().contains(OFlags::NONBLOCK));
+    }
+}

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 /// Runs of one user that are over and still told of.
 const KEPT_PER_USER: usize = 128;
@@ -65,7 +66,11 @@ pub(super) struct Known {
     pub(super) tail: Tail,
     pub(super) stop: Stop,
     since: Instant,
+    /// How long it had run before that, under earlier brokers.
+    before: Duration,
     over: watch::Sender<Option<Over>>,
+    /// Cancelled when this broker leaves it to the next one.
+    left: CancellationToken,
     /// The session that has taken it up again.
     reader: watch::Sender<Option<Arc<Session>>>,
 }
@@ -85,12 +90,23 @@ struct Kept {
 
 impl Known {
     pub(super) fn new(facts: Facts, tail: Tail, stop: Stop) -> Arc<Self> {
+        Self::after(Duration::ZERO, facts, (tail, stop))
+    }
+
+    /// One that has run for so long already, under an earlier broker.
+    pub(super) fn again(facts: Facts, tail: Tail, ran: Duration) -> Arc<Self> {
+        Self::after(ran, facts, (tail, Stop::default()))
+    }
+
+    fn after(before: Duration, facts: Facts, (tail, stop): (Tail, Stop)) -> Arc<Self> {
         Arc::new(Self {
+            before,
             facts,
             tail,
             stop,
             since: Instant::now(),
             over: watch::Sender::new(None),
+            left: CancellationToken::new(),
             reader: watch::Sender::new(None),
         })
     }
@@ -112,18 +128,26 @@ impl Known {
         come.ok().and_then(|reader| reader.clone())
     }
 
-    /// Waits for its end.
+    /// This broker will not see its end.
+    pub(super) fn leave(&self) {
+        self.left.cancel();
+    }
+
+    /// Waits for its end; `None` where that is left to the next broker.
     pub(super) async fn end(&self) -> Option<Over> {
         let mut over = self.over.subscribe();
-        let ended = over.wait_for(Option::is_some).await;
-        ended.ok().and_then(|over| *over)
+        tokio::select! {
+            biased;
+            ended = over.wait_for(Option::is_some) => ended.ok().and_then(|over| *over),
+            () = self.left.cancelled() => None,
+        }
     }
 
     /// The row that tells of it.
     pub(super) fn row(&self) -> Row {
         let Facts { id, uid, user, command, request, began, .. } = &self.facts;
         let over = self.over();
-        let ran = || u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let ran = || u64::try_from((self.before + self.since.elapsed()).as_millis()).unwrap_or(u64::MAX);
         let mut row = vec![
             ("job", id.to_string()),
             ("state", if over.is_some() { "ended" } else { "running" }.to_owned()),
@@ -192,7 +216,7 @@ impl Jobs {
         let known = self.known();
         let wanted = known.values().filter(|kept| of.is_none_or(|uid| kept.job.facts.uid == uid));
         let mut jobs: Vec<_> = wanted.map(|kept| Arc::clone(&kept.job)).collect();
-        jobs.sort_by_key(|job| job.since);
+        jobs.sort_by_key(|job| (job.facts.began, job.since));
         jobs
     }
 
@@ -275,6 +299,29 @@ mod tests {
         assert!(jobs.find(&kept.facts.id).is_some());
         tokio::select! { () = jobs.forget_in_time() => {}, () = sleep(Duration::from_secs(6)) => {} }
         assert!(jobs.find(&kept.facts.id).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_of_an_earlier_broker_is_told_of_by_when_it_began() {
+        let jobs = Jobs::default();
+        let later = SystemTime::UNIX_EPOCH + Duration::from_secs(7);
+        let (earlier, tail) = (job(1, 600).facts.clone(), || Tail::new(0).unwrap());
+        let facts = Facts { id: JobId::draw().unwrap(), began: later, ..earlier.clone() };
+        let second = Known::new(facts, tail(), Stop::default());
+        let first = Known::again(earlier, tail(), Duration::from_secs(7));
+        jobs.add(&second);
+        jobs.add(&first);
+        let ids: Vec<_> = jobs.all(None).iter().map(|job| job.facts.id.clone()).collect();
+        assert_eq!(ids, [first.facts.id.clone(), second.facts.id.clone()]);
+        assert!(first.row().contains(&("ms".to_owned(), "7000".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_the_end_of_a_run_that_is_left_to_the_next_broker() {
+        let left = job(1, 600);
+        let waiting = left.end();
+        left.leave();
+        assert_eq!(waiting.await, None);
     }
 
     #[test]

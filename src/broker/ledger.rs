@@ -52,6 +52,11 @@ impl Ledger {
         Ok(fsync(&folder)?)
     }
 
+    /// Whether there is a fact, be it one of another version.
+    pub(super) fn has(&self, id: &JobId) -> bool {
+        self.folder.join(id.as_str()).exists()
+    }
+
     /// Takes a fact back.
     ///
     /// # Errors

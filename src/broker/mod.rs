@@ -8,6 +8,7 @@ mod client;
 mod door;
 mod draft;
 mod drain;
+mod fact;
 mod finish;
 mod follow;
 mod force;

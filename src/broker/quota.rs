@@ -56,8 +56,8 @@ impl Quotas {
     }
 
     /// The place of a run that an earlier broker has started, however many of its command there may be by now.
-    pub(super) fn keep(&self, command: &CommandName) -> Option<Place<CommandName>> {
-        self.running.take_of(command.clone(), usize::MAX)
+    pub(super) fn keep(&self, command: &CommandName) -> Place<CommandName> {
+        self.running.keep(command.clone())
     }
 }
 

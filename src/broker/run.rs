@@ -10,7 +10,9 @@ use super::tokens::{Asked, Begun, Claim, Claimed};
 use super::units::is_unit;
 use super::wire::{NotRun, Passing, Report};
 use crate::audit::{Event, Kind, Recorded};
-use crate::execution::{self, JobEnds, JobId, NotProven, Proven, Room, Running, Streams, Tail, plan, prove};
+use crate::execution::{
+    self, JobEnds, JobId, NotProven, Plan, Proven, Room, Running, Streams, Tail, plan, prove,
+};
 use crate::identity::{Account, Peer};
 use crate::limits::{Place, Places};
 use crate::policy::{Decision, Denial, Grant, Shown, decide};
@@ -239,23 +241,15 @@ impl Service {
         entry: &Entry<'_>,
         proven: Proven,
         (id, input, outlet): (JobId, OwnedFd, Outlet),
-        (room, recorded): (Room, Recorded),
+        place: (Room, Recorded),
     ) -> io::Result<(Running, Arc<Known>, Streams)> {
         let grant = Arc::clone(proven.grant());
         let account = self.make_ready(&grant).await?;
         let Outlet { streams, ends: [stdout, stderr], tail } = outlet;
         let known = Known::new(self.facts(entry, &grant, &id), tail, entry.stop.clone());
-        let plan = plan(proven, &account, entry.peer, id);
+        let planned = (plan(proven, &account, entry.peer, id), [input, stdout, stderr]);
         self.jobs.add(&known);
-        let started = async {
-            let fact = self.note_unit(entry, &grant, (&known, &streams)).await?;
-            announce(entry, &grant, &known, &streams).await?;
-            let stdio = [input, stdout, stderr];
-            let job = execution::launch(plan, stdio, (room, &self.surroundings), recorded).await?;
-            self.units.begun(fact.filter(|_| !matches!(job, Running::Unknown(_)))).await;
-            Ok(job)
-        };
-        match started.await {
+        match self.launch(entry, (&grant, &known, &streams), planned, place).await {
             Ok(job) => Ok((job, known, streams)),
             Err(error) => {
                 self.jobs.forget(&known);
@@ -263,6 +257,23 @@ impl Service {
                 Err(error)
             }
         }
+    }
+
+    /// Starts it, once whoever is to know of it does.
+    async fn launch(
+        &self,
+        entry: &Entry<'_>,
+        (grant, known, streams): (&Grant, &Known, &Streams),
+        (plan, stdio): (Plan, [OwnedFd; 3]),
+        (room, recorded): (Room, Recorded),
+    ) -> io::Result<Running> {
+        self.note_unit(entry, grant, (known, streams)).await?;
+        announce(entry, grant, known, streams).await?;
+        let job = execution::launch(plan, stdio, (room, &self.surroundings), recorded).await?;
+        if !matches!(job, Running::Unknown(_)) {
+            self.note_begun(entry, grant, &known.facts).await;
+        }
+        Ok(job)
     }
 
     fn facts(&self, entry: &Entry<'_>, grant: &Grant, id: &JobId) -> Facts {

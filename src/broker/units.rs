@@ -1,21 +1,20 @@
 //! The runs that are units of systemd, and so outlive the broker: what is known of each, and what the next broker does about it.
 
-use super::drain::read_for_nobody;
-use super::jobs::{Facts, Known, Over, exit};
+use super::drain::{is_left, read_for_nobody};
+use super::fact::{Fact, fact, finished};
+use super::jobs::{Facts, Known, Over};
 use super::ledger::Ledger;
 use super::run::Entry;
 use super::service::Service;
-use super::stop::Stop;
 use super::store::Store;
-use crate::audit::{Event, Kind};
-use crate::execution::{JobId, Running, Streams, Tail};
+use crate::execution::{Ended, JobId, Streams, Tail};
 use crate::identity::Uid;
-use crate::policy::{Delivery, Grant, Keep, OnDisconnect, Runner, Size};
-use serde::{Deserialize, Serialize};
+use crate::policy::{Grant, Runner};
+use std::future::{pending, ready};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -25,28 +24,11 @@ const FOLDER: &str = "units";
 /// How long a server that still reads a run's output has to say so, before it is read here.
 const REJOINING: Duration = Duration::from_secs(5);
 
-/// What is known of a run, from before its start until after the record of its end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Fact {
-    id: JobId,
-    uid: u32,
-    gid: u32,
-    user: String,
-    command: String,
-    request: String,
-    rule: String,
-    began: SystemTime,
-    timeout: Option<Duration>,
-    /// From TERM to KILL.
-    kill_after: Duration,
-    /// How long it is told of after its end, and octets of each stream.
-    keep: (Duration, u64),
-    /// Octets that it may write, if there is a limit.
-    output_limit: Option<u64>,
-    ends_with_its_client: bool,
-    /// Its process has become the program. Until this is noted, no end of the process is known to be the program's.
-    has_begun: bool,
-}
+/// The pause before systemd is asked again that did not tell of a unit.
+const ASKING: Duration = Duration::from_secs(5);
+
+/// The end of a unit, as far as it can be learnt, and its invocation.
+type End = (io::Result<Ended>, Option<String>);
 
 /// Where the facts are; nowhere for a demonstration, which has no units.
 #[derive(Clone, Debug)]
@@ -66,15 +48,6 @@ impl Units {
         self.aside(move |ledger| ledger.put(&fact.id, &fact)).await
     }
 
-    /// Notes that a run has begun.
-    pub(super) async fn begun(&self, fact: Option<Fact>) {
-        let Some(fact) = fact else { return };
-        let id = fact.id.clone();
-        if let Err(error) = self.note(Fact { has_begun: true, ..fact }).await {
-            tracing::warn!("the next broker will not know the end of job {id}: {error}");
-        }
-    }
-
     async fn aside(&self, work: impl FnOnce(&Ledger) -> io::Result<()> + Send + 'static) -> io::Result<()> {
         let Some(ledger) = self.0.clone() else { return Ok(()) };
         tokio::task::spawn_blocking(move || work(&ledger)).await.map_err(io::Error::other)?
@@ -86,6 +59,11 @@ impl Units {
         if let Err(error) = self.aside(move |ledger| ledger.remove(&gone)).await {
             tracing::error!("what is known of job {id} can't be removed: {error}");
         }
+    }
+
+    /// Whether anything is noted of a run, be it by another version.
+    fn has(&self, id: &JobId) -> bool {
+        self.0.as_ref().is_some_and(|ledger| ledger.has(id))
     }
 
     fn all(&self) -> io::Result<Vec<Fact>> {
@@ -105,39 +83,39 @@ impl Service {
         entry: &Entry<'_>,
         grant: &Grant,
         (known, streams): (&Known, &Streams),
-    ) -> io::Result<Option<Fact>> {
+    ) -> io::Result<()> {
         if !is_unit(grant) {
-            return Ok(None);
+            return Ok(());
         }
-        let (facts, delivery) = (&known.facts, &grant.terms().delivery);
-        let fact = Fact {
-            id: facts.id.clone(),
-            uid: entry.peer.uid.raw(),
-            gid: entry.peer.gid,
-            user: facts.user.clone(),
-            command: facts.command.to_string(),
-            request: facts.request.clone(),
-            rule: grant.rule().to_string(),
-            began: facts.began,
-            timeout: grant.terms().timeout,
-            kill_after: grant.terms().ceilings.kill_after,
-            keep: (facts.keep.time, facts.keep.output.0),
-            output_limit: delivery.output_limit.map(|size| size.0),
-            ends_with_its_client: delivery.on_disconnect == OnDisconnect::Term && !entry.wanted.detach,
-            has_begun: false,
-        };
-        self.units.note(fact.clone()).await?;
-        Store::put(&facts.id, streams, &known.tail)?;
-        Ok(Some(fact))
+        self.units.note(fact(entry, grant, &known.facts)).await?;
+        Store::put(&known.facts.id, streams, &known.tail)
+    }
+
+    /// Has the next broker know that a run of this grant has begun: before, nobody could tell its end from that of a process that
+    /// never became its program.
+    pub(super) async fn note_begun(&self, entry: &Entry<'_>, grant: &Grant, facts: &Facts) {
+        if !is_unit(grant) {
+            return;
+        }
+        let begun = fact(entry, grant, facts).begun();
+        if let Err(error) = self.units.note(begun).await {
+            tracing::error!("job {}: that it has begun can't be noted: {error}", facts.id);
+        }
     }
 
     /// The end of a run of this grant is on the record: nothing more is kept of it. Where it could not be learnt, the next broker
     /// asks again.
     pub(super) async fn close_unit(&self, grant: &Grant, id: &JobId, over: Over) {
         if is_unit(grant) && over.outcome.is_some() {
-            self.surroundings.systemd.remove(id).await;
-            self.forget_unit(grant, id).await;
+            self.close(id).await;
         }
+    }
+
+    /// The unit goes last: of one that is gone, nothing must be known any more.
+    async fn close(&self, id: &JobId) {
+        Store::forget(id);
+        self.units.strike(id).await;
+        self.surroundings.systemd.remove(id).await;
     }
 
     /// A run of this grant has not begun after all.
@@ -153,12 +131,16 @@ impl Service {
     /// # Errors
     /// What is known of them can't be read.
     pub fn take_over(self: &Arc<Self>) -> io::Result<()> {
-        for fact in self.units.all()? {
+        let facts = self.units.all()?;
+        if self.policies.now().policy.runs_units() || !facts.is_empty() {
+            self.tasks.spawn(Arc::clone(self).see_to_strays());
+        }
+        for fact in facts {
             let service = Arc::clone(self);
             match self.known_again(&fact) {
                 Ok(again) => {
-                    let places =
-                        (self.runs.take(again.0.facts.uid), self.quotas.keep(&again.0.facts.command));
+                    let facts = &again.0.facts;
+                    let places = (self.runs.keep(facts.uid), self.quotas.keep(&facts.command));
                     self.tasks.spawn(async move {
                         service.adopt(fact, again).await;
                         drop(places);
@@ -173,58 +155,120 @@ impl Service {
 
     async fn adopt(&self, fact: Fact, (known, streams): (Arc<Known>, Option<Streams>)) {
         let _token = self.tokens.hold(&fact.id);
-        let unit = match self.surroundings.systemd.adopt(&fact.id, fact.timeout, fact.kill_after).await {
-            Ok(unit) => unit,
-            Err(error) => return tracing::error!("job {}: systemd does not tell of it: {error}", fact.id),
+        let is_whole = streams.is_some();
+        let Some((ended, invocation)) = self.outlive((&fact, &known), streams).await else {
+            return known.leave();
         };
-        let invocation = unit.as_ref().and_then(|unit| unit.invocation().map(str::to_owned));
-        let ended = match unit {
-            Some(unit) => {
-                self.outlive(Running::Unit(Box::new(unit), Vec::new()), (&fact, &known), streams).await
-            }
-            None => Some(Over::UNKNOWN),
-        };
-        // Where there is none, the broker after this one has it.
-        let Some(ended) = ended else { return };
-        let over = if fact.has_begun { ended } else { Over::UNKNOWN };
-        self.trail.note(&finished(&fact, over).optional("UDSADMIN_INVOCATION", invocation)).await;
-        self.jobs.end(&known, over);
+        let out_of_memory = matches!(&ended, Ok(ended) if ended.out_of_memory);
+        let over = Over::of(&fact.id, ended.and_then(|ended| fact.end_of_its_program(ended)));
+        // What systemd did not hold of its output, nobody has.
+        let over = Over { cut: over.cut || !is_whole, ..over };
+        let event = finished(&fact, over).optional("UDSADMIN_OOM", out_of_memory.then_some("yes"));
+        self.trail.note(&event.optional("UDSADMIN_INVOCATION", invocation)).await;
         self.tokens.end(&fact.id, over).await;
-        self.surroundings.systemd.remove(&fact.id).await;
-        Store::forget(&fact.id);
-        self.units.strike(&fact.id).await;
+        self.close(&fact.id).await;
+        self.jobs.end(&known, over);
     }
 
     /// Waits for the end of a run, and reads what it writes where no session takes it up again; `None` where the broker ends first.
-    async fn outlive(
-        &self,
-        running: Running,
-        (fact, known): (&Fact, &Arc<Known>),
-        streams: Option<Streams>,
-    ) -> Option<Over> {
+    async fn outlive(&self, run: (&Fact, &Known), streams: Option<Streams>) -> Option<End> {
         let is_over = CancellationToken::new();
-        let Some(streams) = streams else {
-            let silent = std::future::ready(());
-            return tokio::select! {
-                () = self.draining.cancelled() => None,
-                ended = running.finish(known.stop.heard(), silent) => Some(Over::of(&fact.id, ended)),
-            };
-        };
         let end = async {
-            let ended = tokio::select! {
-                () = self.draining.cancelled() => None,
-                ended = running.finish(known.stop.heard(), streams.hung_up()) => Some(ended),
-            };
+            let end = self.end_of_unit(run, streams.as_ref()).await;
             is_over.cancel();
-            ended.map(|ended| Over::of(&fact.id, ended))
+            end
         };
-        tokio::join!(end, read_again(fact, (known, &streams), &is_over)).0
+        tokio::join!(end, read_again(run.0, (run.1, streams.as_ref()), &is_over)).0
+    }
+
+    /// Asks systemd for the end of a unit, until it tells.
+    async fn end_of_unit(&self, run: (&Fact, &Known), streams: Option<&Streams>) -> Option<End> {
+        loop {
+            match self.try_for_end(run, streams).await? {
+                Ok(end) => return Some(end),
+                Err(error) => tracing::error!("job {}: systemd does not tell of it: {error}", run.0.id),
+            }
+            tokio::select! { () = self.draining.cancelled() => return None, () = sleep(ASKING) => {} }
+        }
+    }
+
+    async fn try_for_end(
+        &self,
+        (fact, known): (&Fact, &Known),
+        streams: Option<&Streams>,
+    ) -> Option<io::Result<End>> {
+        let systemd = &self.surroundings.systemd;
+        let unit = tokio::select! {
+            () = self.draining.cancelled() => return None,
+            unit = systemd.adopt(&fact.id, fact.timeout, fact.kill_after) => unit,
+        };
+        let unit = match unit {
+            Ok(Some(unit)) => unit,
+            Ok(None) => return Some(Ok((Err(io::Error::other("systemd knows of no such unit")), None))),
+            Err(error) => return Some(Err(error)),
+        };
+        let (ends, invocation) = (unit.ends(), unit.invocation().map(str::to_owned));
+        tokio::select! {
+            biased;
+            ended = unit.finish(known.stop.heard(), hung_up(streams)) => {
+                Some(ended.map(|ended| (Ok(ended), invocation)))
+            }
+            // The broker after this one has it then.
+            () = self.is_to_leave(&ends) => None,
+        }
+    }
+
+    /// Resolves when this broker is to leave a unit to the next one: when it ends, or, where the unit's own end has begun, when it
+    /// can wait for nothing any more.
+    pub(super) async fn is_to_leave(&self, ends: &CancellationToken) {
+        self.draining.cancelled().await;
+        if ends.is_cancelled() {
+            self.ending.cancelled().await;
+        }
+    }
+
+    /// Sees to units of ours that nobody knows of: those that an earlier broker did not live to remove, and those whose facts were
+    /// lost. What still runs is left alone until it has ended.
+    async fn see_to_strays(self: Arc<Self>) {
+        let listed = tokio::select! {
+            () = self.draining.cancelled() => return,
+            listed = self.surroundings.systemd.list() => listed,
+        };
+        match listed {
+            Ok(jobs) => jobs.into_iter().filter(|id| self.is_stray(id)).for_each(|id| {
+                let service = Arc::clone(&self);
+                self.tasks.spawn(async move { service.remove_stray(&id).await });
+            }),
+            Err(error) => tracing::warn!("whether earlier brokers have left units can't be learnt: {error}"),
+        }
+    }
+
+    fn is_stray(&self, id: &JobId) -> bool {
+        self.jobs.find(id).is_none() && !self.units.has(id)
+    }
+
+    async fn remove_stray(&self, id: &JobId) {
+        let systemd = &self.surroundings.systemd;
+        let gone = async {
+            let Some(unit) = systemd.adopt(id, None, Duration::ZERO).await? else { return Ok(()) };
+            tracing::warn!(
+                "job {id} has a unit, and nothing else is known of it; it is removed when it has ended"
+            );
+            let Ended { outcome, .. } = unit.finish(pending(), ready(())).await?;
+            systemd.remove(id).await;
+            tracing::warn!("job {id}, of which nothing was known, came to {outcome}");
+            Ok::<_, io::Error>(())
+        };
+        tokio::select! {
+            () = self.draining.cancelled() => {}
+            gone = gone => drop(gone.inspect_err(|error| tracing::error!("job {id}: its unit is left: {error}"))),
+        }
     }
 
     /// Tells of it again: it can be asked for, followed and cancelled. With what systemd held of its output, if it did.
     fn known_again(&self, fact: &Fact) -> io::Result<(Arc<Known>, Option<Streams>)> {
         let invalid = |error: &dyn std::fmt::Display| io::Error::other(error.to_string());
-        let keep = Keep { time: fact.keep.0, output: Size(fact.keep.1) };
+        let keep = fact.keep();
         let facts = Facts {
             id: fact.id.clone(),
             uid: Uid::new(fact.uid).map_err(|error| invalid(&error))?,
@@ -238,46 +282,38 @@ impl Service {
             Some((streams, tail)) => (Some(streams), tail),
             None => (None, Tail::new(keep.output.0)?),
         };
-        let known = Known::new(facts, tail, Stop::default());
+        let ran = (self.clock)().duration_since(fact.began).unwrap_or_default();
+        let known = Known::again(facts, tail, ran);
         self.jobs.add(&known);
         Ok((known, streams))
     }
 }
 
-/// Reads what the run writes, unless a session comes in time that does: then from when that one is gone.
-async fn read_again(fact: &Fact, (known, streams): (&Known, &Streams), is_over: &CancellationToken) {
-    let on_disconnect = if fact.ends_with_its_client { OnDisconnect::Term } else { OnDisconnect::Finish };
-    let delivery = Delivery {
-        output_limit: fact.output_limit.map(Size),
-        stall_timeout: None,
-        on_disconnect,
-        keep: known.facts.keep,
-    };
-    let session = tokio::select! {
-        session = known.reader() => session,
-        () = sleep(REJOINING) => {
-            if fact.ends_with_its_client {
-                known.stop.cancel();
-            }
-            None
-        }
-        () = is_over.cancelled() => None,
-    };
-    read_for_nobody(session.as_deref(), (known, streams), &delivery, is_over).await;
+/// Resolves when nobody writes any more. Of what systemd did not hold, nobody can say when.
+async fn hung_up(streams: Option<&Streams>) {
+    match streams {
+        Some(streams) => streams.hung_up().await,
+        None => pending().await,
+    }
 }
 
-/// The record of the end of a run that an earlier broker started.
-fn finished(fact: &Fact, over: Over) -> Event {
-    let exit = exit(over.outcome);
-    let Fact { id, uid, gid, user, command, request, rule, .. } = fact;
-    Event::new(Kind::Finished, format!("{user} (uid {uid}): {request}: ended under another broker: {exit}"))
-        .field("UDSADMIN_UID", uid)
-        .field("UDSADMIN_USER", user)
-        .field("UDSADMIN_GID", gid)
-        .field("UDSADMIN_COMMAND", command)
-        .field("UDSADMIN_REQUEST", request)
-        .decision("permit", rule)
-        .field("UDSADMIN_JOB", id)
-        .field("UDSADMIN_EXIT", &exit)
-        .field("UDSADMIN_MS", over.ms)
+/// Reads what the run writes, unless a session comes in time that does: then from when that one is gone. Where nobody is there for
+/// it any more, the run ends if its policy says so.
+async fn read_again(fact: &Fact, (known, streams): (&Known, Option<&Streams>), is_over: &CancellationToken) {
+    let session = tokio::select! {
+        session = known.reader() => session,
+        () = sleep(REJOINING) => None,
+        () = is_over.cancelled() => None,
+    };
+    if let Some(session) = session
+        && !is_left(&session, is_over).await
+    {
+        return;
+    }
+    if fact.ends_with_its_client && !is_over.is_cancelled() {
+        known.stop.cancel();
+    }
+    if let Some(streams) = streams {
+        read_for_nobody((known, streams), &fact.delivery(), is_over).await;
+    }
 }

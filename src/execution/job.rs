@@ -20,6 +20,9 @@ use tokio::task::spawn_blocking;
 /// How long what a job leaves behind may go on writing to its output.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
 
+/// How long a killed process may take to be gone: one that waits for a dead disk may take for ever.
+const VANISHING: Duration = Duration::from_secs(15);
+
 /// How long a process may take to become its program, between taking the user's ids and `execve(2)`.
 const STARTING: Duration = Duration::from_secs(20);
 
@@ -166,7 +169,7 @@ impl Job {
     /// far as the kernel lets us see them.
     ///
     /// # Errors
-    /// Those of waiting; the end is then unknown, and the job has been killed.
+    /// Those of waiting, or the kernel can't end it yet; the end is then unknown, and the job has been killed.
     pub async fn finish(
         self,
         stopped: impl Future<Output = Outcome>,
@@ -177,13 +180,31 @@ impl Job {
         let by_itself = matches!(forced, Ok(None));
         let cut = by_itself && tokio::time::timeout(LINGER, silent).await.is_err();
         self.kill();
-        let ended = self.ended.readable().await.map(drop);
+        let Ok(ended) = tokio::time::timeout(VANISHING, self.ended()).await else {
+            return Err(self.leave_to_the_kernel());
+        };
         let status = ended.and_then(|()| reap(&self.child));
         let out_of_memory = self.group.as_ref().is_some_and(JobGroup::ran_out_of_memory);
         if let Some(group) = self.group {
             group.remove().await;
         }
         Ok(Ended { outcome: forced?.unwrap_or(status?), took, cut, out_of_memory })
+    }
+
+    async fn ended(&self) -> io::Result<()> {
+        self.ended.readable().await.map(drop)
+    }
+
+    /// Has the process reaped when the kernel can end it, if it ever can.
+    fn leave_to_the_kernel(self) -> io::Error {
+        drop(tokio::spawn(async move {
+            let reaped = self.ended().await.and_then(|()| reap(&self.child));
+            tracing::info!("job {}: its process is gone at last: {reaped:?}", self.id);
+            if let Some(group) = self.group {
+                group.remove().await;
+            }
+        }));
+        io::Error::new(io::ErrorKind::TimedOut, "its process is killed, and not gone yet")
     }
 
     /// Waits for the end of the process, or for what is to end it: then tells it so, and gives it a grace.
@@ -256,6 +277,36 @@ mod tests {
         }
         rustix::io::ioctl_fionbio(&writer, false).unwrap();
         (reader, writer)
+    }
+
+    #[tokio::test]
+    async fn a_process_that_the_kernel_can_not_end_holds_nobody_up() {
+        let null = || OwnedFd::from(File::options().read(true).write(true).open("/dev/null").unwrap());
+        let launch = Launch {
+            program: "/bin/sleep".into(),
+            argv: vec![b"sleep".to_vec(), b"86416".to_vec()],
+            environment: Vec::new(),
+            stdio: [null(), null(), null()],
+            handed: Vec::new(),
+            manner: Manner::default(),
+            cgroup: None,
+        };
+        let (child, _ended) = start(launch, None).await.unwrap();
+        // A process that never ends, as far as anybody can see.
+        let (never, _writer) = io::pipe().unwrap();
+        let job = Job {
+            id: JobId::draw().unwrap(),
+            child,
+            ended: sys::watch(never.into(), Interest::READABLE).unwrap(),
+            started: Instant::now(),
+            timeout: None,
+            kill_after: Duration::ZERO,
+            group: None,
+            _secrets: Vec::new(),
+        };
+        tokio::time::pause();
+        let ended = job.finish(std::future::ready(Outcome::Cancelled), std::future::ready(())).await;
+        assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
     #[tokio::test(start_paused = true)]

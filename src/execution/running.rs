@@ -8,6 +8,7 @@ use crate::sys::Sealed;
 use std::future::Future;
 use std::io;
 use std::os::fd::OwnedFd;
+use tokio_util::sync::CancellationToken;
 
 /// A job under way.
 #[derive(Debug)]
@@ -96,6 +97,15 @@ impl Running {
         match self {
             Self::Unit(_, secrets) => std::mem::take(secrets),
             Self::Process(_) | Self::Unknown(_) => Vec::new(),
+        }
+    }
+
+    /// Cancelled once the end of a unit has begun: who leaves it from then on can't be told how it ended.
+    #[must_use]
+    pub fn ends(&self) -> CancellationToken {
+        match self {
+            Self::Unit(unit, _) => unit.ends(),
+            Self::Process(_) | Self::Unknown(_) => CancellationToken::new(),
         }
     }
 

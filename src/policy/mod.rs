@@ -271,6 +271,12 @@ impl Policy {
         faults
     }
 
+    /// Whether any command of it is run by systemd.
+    #[must_use]
+    pub fn runs_units(&self) -> bool {
+        self.commands.values().any(|command| matches!(command.terms.runner, Runner::Unit(_)))
+    }
+
     /// What `fault` finds wrong with the ceilings of commands, as warnings at these.
     #[must_use]
     pub fn ceiling_faults(&self, fault: impl Fn(&Terms) -> Option<String>) -> Vec<Diagnostic> {

@@ -78,17 +78,18 @@ impl From<NotRun> for Stopped {
     }
 }
 
-/// The way back to a run after the broker that started it has ended.
+/// The way back to a run after the broker that saw to it has ended.
+#[derive(Clone)]
 pub(super) struct WayBack {
     context: Arc<Context>,
-    client: OwnedFd,
+    client: Arc<OwnedFd>,
     number: u32,
 }
 
 impl WayBack {
     /// Takes the run up again with the next broker, which systemd starts for it; `None` where there is none.
     pub(super) async fn go(self, job: JobId) -> Option<Arc<Connection>> {
-        let connection = Connection::open(&self.context.broker, self.client.as_fd()).await;
+        let connection = Connection::open(&self.context.broker, (*self.client).as_fd()).await;
         let connection = connection.map_err(|error| tracing::warn!("job {job} is lost: {error}")).ok()?;
         connection.rejoin(self.number, &job).await.ok()?;
         Some(Arc::new(connection))
@@ -124,7 +125,7 @@ impl Ordering {
 
     /// The way back to the run that is ordered.
     pub(super) fn way_back(&self) -> io::Result<WayBack> {
-        let (context, client) = (Arc::clone(&self.context), self.client.try_clone()?);
+        let (context, client) = (Arc::clone(&self.context), Arc::new(self.client.try_clone()?));
         Ok(WayBack { context, client, number: self.number })
     }
 

@@ -67,6 +67,8 @@ pub(super) struct Running {
     stderr: Output,
     job: Option<JobId>,
     word: Option<Word>,
+    /// The last word that a broker was told: the next one has not heard it.
+    told: Option<Word>,
     /// Octets of output that it may still write; `None` is without limit.
     room: Option<u64>,
     /// How long its client may read nothing; `None` is for ever.
@@ -105,6 +107,7 @@ impl Running {
             stderr,
             job: None,
             word: None,
+            told: None,
             room: None,
             stall_timeout: None,
             partial_due: now,
@@ -169,11 +172,12 @@ impl Running {
             }
             Step::Reported(Ok(None) | Err(_)) => self.lose_broker(),
             Step::Rejoined(Some(connection)) => {
+                self.word = self.word.or(self.told);
                 self.link = Some(Arc::clone(&connection));
                 self.phase = Phase::Ordered(connection);
             }
             Step::Rejoined(None) => self.end(End::Unknown),
-            Step::Told => self.word = None,
+            Step::Told => self.told = self.word.take(),
             Step::Output(kind) => self.pass_on(kind, out),
             Step::FlushPartial => {
                 self.stdout.flush(out);
@@ -237,11 +241,11 @@ impl Running {
         }
     }
 
-    /// What outlives the broker is taken up again, once; of all else nobody knows the end.
+    /// What outlives the broker is taken up again with each next one, as long as there is one; of all else nobody knows the end.
     fn lose_broker(&mut self) {
-        match (self.way_back.take(), self.job.clone()) {
+        match (&self.way_back, &self.job) {
             (Some(way), Some(job)) if self.view == View::Run => {
-                self.phase = Phase::Rejoining(Box::pin(way.go(job)));
+                self.phase = Phase::Rejoining(Box::pin(way.clone().go(job.clone())));
             }
             _ => self.end(End::Unknown),
         }

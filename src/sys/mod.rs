@@ -2,6 +2,8 @@
 #![expect(unsafe_code, reason = "the one module that may; each block argues its safety")]
 
 mod activation;
+#[cfg(test)]
+mod lease;
 mod sealed;
 mod socket;
 mod spawn;
@@ -9,6 +11,8 @@ mod users;
 mod watch;
 
 pub use activation::{NotPassed, Passed, take_passed_sockets};
+#[cfg(test)]
+pub use lease::take_lease;
 pub use sealed::Sealed;
 pub use socket::{peer_groups, peer_label, socket_file};
 pub use spawn::{

@@ -48,7 +48,12 @@ fn enumerate(form: Form, (clock, victim): (Role, Role), stride: usize) -> usize 
     }
     assert!((0..PAUSE).any(|_| Some(serves(&mut scene)) <= few), "descriptors stay open");
     for round in &rounds {
-        judged(round, &scene);
+        let case = judged(round, &scene);
+        if form == Form::Lasting
+            && let Err(rule) = case.judge_left()
+        {
+            panic!("\"{rule}\" does not hold: {case:#?}");
+        }
     }
     tell(&format!("{victim:?} at the steps of {clock:?}, {form:?}"), &told)
 }
@@ -148,4 +153,17 @@ fn what_is_cancelled_has_an_end_on_record_whoever_is_killed() {
     enumerate(Form::Cancelled, (Role::Broker, Role::Broker), 9);
     enumerate(Form::Cancelled, (Role::Server, Role::Server), 5);
     enumerate(Form::Cancelled, (Role::Job, Role::Job), 9);
+}
+
+#[test]
+fn what_ends_with_its_client_is_ended_or_never_started_whenever_that_one_is_killed() {
+    enumerate(Form::Lasting, (Role::Server, Role::Client), 3);
+    enumerate(Form::Lasting, (Role::Broker, Role::Client), 5);
+    enumerate(Form::Lasting, (Role::Job, Role::Client), 5);
+}
+
+#[test]
+fn what_ends_with_its_client_is_ended_or_never_started_whenever_the_server_is_killed() {
+    enumerate(Form::Lasting, (Role::Server, Role::Server), 5);
+    enumerate(Form::Lasting, (Role::Job, Role::Server), 9);
 }

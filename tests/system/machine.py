@@ -7,6 +7,7 @@ import select
 import subprocess
 import time
 
+from package import package_of
 from wire import Reply
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -114,8 +115,10 @@ class Session:
 class Machine:
     """A rig with the staged tree laid over it and the test's users in it."""
 
-    def __init__(self, suite):
+    def __init__(self, suite, ground="fresh"):
         self.suite = suite
+        self.ground = ground  # the tool that brings it back to the start
+        self.package = package_of(self)
         self.name = f"{suite}-{os.getpid()}"
         self.cursor = None
         self.holder = None
@@ -142,8 +145,8 @@ class Machine:
             self.holder.wait()
 
     def fresh(self):
-        """Back to the start: the test policy, both programs running and idle."""
-        self.root(f"{TOOLS}/fresh").well()
+        """Back to the start: the test policy, both programs running and idle; or no udsadmin at all."""
+        self.root(f"{TOOLS}/{self.ground}").well()
         self.since_now()
 
     # --- commands ---

@@ -12,6 +12,7 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 /// How long a killed unit may take to be gone.
 pub(super) const VANISHING: Duration = Duration::from_secs(15);
@@ -22,6 +23,10 @@ const LOOKING: Duration = Duration::from_secs(30);
 /// `CLD_EXITED` of waitid(2), in `ExecMainCode`.
 const EXITED: i32 = 1;
 
+/// What went wrong first, in `Result`: a time limit, or want of memory (systemd.exec(5), `$SERVICE_RESULT`).
+const LATE: &str = "timeout";
+const OUT_OF_MEMORY: &str = "oom-kill";
+
 /// A unit under way, or ended. It stays as it is, to be adopted, until it is removed.
 #[derive(Debug)]
 pub struct RunningUnit {
@@ -31,6 +36,7 @@ pub struct RunningUnit {
     limit: Option<Duration>,
     grace: Duration,
     invocation: Option<String>,
+    ends: CancellationToken,
 }
 
 /// How a unit is.
@@ -58,6 +64,7 @@ pub(super) struct Exit {
     code: i32,
     status: i32,
     is_late: bool,
+    ran_out_of_memory: bool,
 }
 
 impl fmt::Display for Exit {
@@ -67,12 +74,22 @@ impl fmt::Display for Exit {
 }
 
 impl Exit {
+    /// What the properties `Result`, `ExecMainCode` and `ExecMainStatus` say.
+    pub(super) fn of(result: &str, (code, status): (i32, i32)) -> Self {
+        Self { code, status, is_late: result == LATE, ran_out_of_memory: result == OUT_OF_MEMORY }
+    }
+
+    /// Whether some of the unit was ended for want of memory.
+    pub(super) const fn ran_out_of_memory(self) -> bool {
+        self.ran_out_of_memory
+    }
+
     /// Its status, where it exited.
     pub(super) fn exited(self) -> Option<i32> {
         (self.code == EXITED).then_some(self.status)
     }
 
-    fn outcome(self) -> Outcome {
+    pub(super) fn outcome(self) -> Outcome {
         self.exited().map_or(Outcome::Signalled(self.status), Outcome::Exited)
     }
 }
@@ -84,7 +101,15 @@ impl RunningUnit {
         watch: Watch,
         (limit, grace): (Option<Duration>, Duration),
     ) -> Self {
-        Self { systemd: systemd.clone(), job, watch, limit, grace, invocation: None }
+        Self {
+            systemd: systemd.clone(),
+            job,
+            watch,
+            limit,
+            grace,
+            invocation: None,
+            ends: CancellationToken::new(),
+        }
     }
 
     /// The same, with what the record says of it.
@@ -118,6 +143,12 @@ impl RunningUnit {
         self.invocation.as_deref()
     }
 
+    /// Cancelled once its end has begun: who leaves it from then on can't be told how it ended.
+    #[must_use]
+    pub fn ends(&self) -> CancellationToken {
+        self.ends.clone()
+    }
+
     /// Waits for the end; brings it about at the time limit, or when `stopped` resolves, and then calls it so. What is left behind
     /// may go on writing for a moment, until `silent` resolves. When this returns, no process of the job is left, as far as systemd
     /// says; its unit is, for whoever asks before the end is on the record.
@@ -130,6 +161,7 @@ impl RunningUnit {
         silent: impl Future<Output = ()>,
     ) -> io::Result<Ended> {
         let last = self.last(stopped).await?;
+        self.ends.cancel();
         let took = self.took().await;
         let cut = matches!(last, Last::Own(_)) && timeout(LINGER, silent).await.is_err();
         let ended = self.kill().await?;
@@ -137,8 +169,8 @@ impl RunningUnit {
             Last::Forced(outcome) => outcome,
             Last::Own(exit) => self.own(exit, ended, took),
         };
-        // What systemd saw of the memory is in its own record of the unit.
-        Ok(Ended { outcome, took, cut, out_of_memory: false })
+        let out_of_memory = ended.is_some_and(Exit::ran_out_of_memory);
+        Ok(Ended { outcome, took, cut, out_of_memory })
     }
 
     /// Ends all of it; `None` also where the kernel can't yet.
@@ -168,6 +200,7 @@ impl RunningUnit {
             () = passed(left) => Outcome::TimedOut,
             outcome = stopped => outcome,
         };
+        self.ends.cancel();
         self.signal(Signal::TERM).await?;
         if let Ok(ended) = timeout(self.grace, self.ended()).await {
             ended?;
@@ -215,11 +248,9 @@ impl RunningUnit {
             return Ok(State::Gone);
         }
         let result: String = systemd.get(job, SERVICE, "Result").await?;
-        Ok(State::Ended(Exit {
-            code: systemd.get(job, SERVICE, "ExecMainCode").await?,
-            status: systemd.get(job, SERVICE, "ExecMainStatus").await?,
-            is_late: result == "timeout",
-        }))
+        let code = systemd.get(job, SERVICE, "ExecMainCode").await?;
+        let status = systemd.get(job, SERVICE, "ExecMainStatus").await?;
+        Ok(State::Ended(Exit::of(&result, (code, status))))
     }
 
     /// Sends a signal to every process of the unit. That there is none is no failure.

@@ -1,7 +1,9 @@
 //! The names of units, the steps that keep one from starting, and what systemd is told of a service.
 
 use super::cause::cause;
+use super::running::Exit;
 use super::*;
+use crate::execution::Outcome;
 use crate::policy::{Property, Setting};
 use crate::sys::Manner;
 use std::collections::BTreeMap;
@@ -89,4 +91,15 @@ async fn without_systemd_no_unit_starts_and_nobody_waits_for_it() {
     assert!(why.contains("systemd"), "{why}");
     let error: io::Error = io::Error::other(NotStarted::failed(libc::ENOTCONN, why));
     assert_eq!(crate::execution::unit_errno(&error), Some(libc::ENOTCONN));
+}
+
+#[test]
+fn a_unit_ran_out_of_memory_where_systemd_says_so() {
+    let killed = |result| Exit::of(result, (2, libc::SIGKILL));
+    assert!(killed("oom-kill").ran_out_of_memory());
+    assert_eq!(killed("oom-kill").outcome(), Outcome::Signalled(libc::SIGKILL));
+    for other in ["success", "signal", "timeout", "exit-code"] {
+        assert!(!killed(other).ran_out_of_memory(), "{other}");
+    }
+    assert_eq!(Exit::of("exit-code", (1, 3)).outcome(), Outcome::Exited(3));
 }

@@ -1,7 +1,9 @@
 //! Runs without a broker: what they pass on, keep and leave out.
 
 use super::*;
+use crate::broker::Packets;
 use crate::execution::Tail;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -60,4 +62,27 @@ async fn what_a_job_that_is_over_has_left_in_its_pipe_is_kept_though_its_client_
     run.end(End::Unknown);
     run.abandon();
     assert_eq!(tail.read(Kind::Stderr, 0).unwrap().0.octets, b"last words\n");
+}
+
+/// A link to a broker that says nothing, and the broker's end of it.
+fn link() -> (Arc<Connection>, OwnedFd) {
+    let (ours, theirs) =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+    (Arc::new(Connection::opened(Packets::new(ours).unwrap())), theirs)
+}
+
+#[tokio::test]
+async fn a_word_that_one_broker_took_with_it_is_said_to_the_next() {
+    for word in [Word::Cancel, Word::Cap] {
+        let (mut run, _ends, _) = run();
+        let ((first, _broker), (second, _)) = (link(), link());
+        (run.phase, run.word) = (Phase::Ordered(first), Some(word));
+        let told = run.next(true).await;
+        run.take(told, &mut Vec::new());
+        assert!(run.word.is_none(), "it is said once to each");
+        run.take(Step::Rejoined(Some(second)), &mut Vec::new());
+        assert!(
+            run.word.is_some_and(|again| std::mem::discriminant(&again) == std::mem::discriminant(&word))
+        );
+    }
 }

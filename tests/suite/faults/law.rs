@@ -67,6 +67,25 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// What ends with its client, and not before, was ended or never started, and the record says which. To be asked when all is
+    /// over.
+    ///
+    /// # Errors
+    /// The rule that is broken.
+    pub(super) fn judge_left(&self) -> Result<(), &'static str> {
+        rule(self.code.is_none_or(|code| code == 599 || code == 213), "left: nothing else is told")?;
+        rule(self.finished.len() == self.started.len(), "left: what is to start has an end on the record")?;
+        let says = |exit: &str| self.finished.iter().all(|line| line.contains(exit));
+        match self.became.as_slice() {
+            [] => rule(says(" EXIT=exec-failed:"), "left: it was never started, as the record says"),
+            [..] => rule(self.has_finished_as(" EXIT=cancelled "), "left: it was ended, as the record says"),
+        }
+    }
+
+    fn has_finished_as(&self, exit: &str) -> bool {
+        matches!(&*self.finished, [line] if line.contains(exit))
+    }
+
     fn judge_whole(&self) -> Result<(), &'static str> {
         let job = &self.job;
         rule(self.began == [job.as_str()] && self.ended == self.began, "200: it ran to its end")?;

@@ -23,7 +23,18 @@ keep = { time = "0s" }
 run-as = "USER"
 [[commands.witness.allow]]
 users = ["USER"]
+[commands.lasting]
+exec = ["/bin/sh", "-c", "echo began $0 $UDSADMIN_JOB >> FOLDER/witness; echo heard $0; exec sleep inf", "{round}"]
+args = [{ name = "round", integer = { min = 0, max = 1000000 } }]
+keep = { time = "0s" }
+on-disconnect = "term"
+run-as = "USER"
+[[commands.lasting.allow]]
+users = ["USER"]
 "#;
+
+/// What a run becomes that ends with its client and not before.
+const LASTS: &str = "sleep\0inf\0";
 
 /// Seconds that all kills of one scene may take. None waits for it when all is well.
 const PATIENCE: &str = "300";
@@ -39,6 +50,8 @@ pub(super) enum Form {
     NamedDetached,
     /// And cancelled in the same breath.
     Cancelled,
+    /// Of what never ends by itself, but with its client. Whoever was to be killed is so at last when there is no further step.
+    Lasting,
 }
 
 impl Form {
@@ -48,6 +61,7 @@ impl Form {
             Self::Detached => format!("witness {number} detach=yes\n"),
             Self::Named => format!("witness {number} id=token-{number}\n"),
             Self::NamedDetached => format!("witness {number} detach=yes id=token-{number}\n"),
+            Self::Lasting => format!("lasting {number}\n"),
             Self::Cancelled => format!("@run witness {number}\n@end cancel @run\n"),
         }
     }
@@ -158,6 +172,12 @@ impl Scene {
                         self.tracer.go_on(thread);
                     }
                 }
+                Event::Became(process) if lasts(process) => {
+                    if let Some(victim) = self.due_at_last(fault, &mut round, client) {
+                        kill(victim, Signal::SIGKILL).unwrap();
+                    }
+                    self.tracer.go_on(process);
+                }
                 Event::Became(process) => {
                     self.became.push(self.became(process));
                     self.tracer.go_on(process);
@@ -183,12 +203,25 @@ impl Scene {
         if round.steps < fault.step {
             return None;
         }
-        let victim = match fault.victim {
-            Role::Client => Some(client),
-            role @ (Role::Server | Role::Broker | Role::Job) => self.tracer.process(role),
-        };
+        let victim = self.victim(fault, client);
         round.killed = round.steps == fault.step && victim.is_some();
         victim.filter(|_| round.killed)
+    }
+
+    /// Whom to kill where there will be no further stop, if anybody: a client once, and whoever is started again as often as it
+    /// takes.
+    fn due_at_last(&self, fault: Option<Fault>, round: &mut Round, client: Pid) -> Option<Pid> {
+        let is_due = |fault: &Fault| !round.killed || fault.victim != Role::Client;
+        let victim = self.victim(fault.filter(is_due)?, client);
+        round.killed |= victim.is_some();
+        victim
+    }
+
+    fn victim(&self, fault: Fault, client: Pid) -> Option<Pid> {
+        match fault.victim {
+            Role::Client => Some(client),
+            role @ (Role::Server | Role::Broker | Role::Job) => self.tracer.process(role),
+        }
     }
 
     /// A client of its own kind: it asks once, and writes down what it is told.
@@ -232,6 +265,11 @@ impl Drop for Scene {
     fn drop(&mut self) {
         self.tracer.end();
     }
+}
+
+/// Whether a process has become what has no end of its own.
+fn lasts(process: Pid) -> bool {
+    fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap() == LASTS
 }
 
 /// Whether a line of the record is an event of this kind about this job.

@@ -36,6 +36,10 @@ COMMANDS = {
     "slow": ('["/bin/sh", "-c", "echo before; sleep 3; echo after; exit 7"]', ""),
     "tide": ('["/bin/sh", "-c", "echo low; until [ -e /run/marks/go ]; do sleep 0.1; done; yes xxxxxxxxx | head -n 30000; '
              'echo high; exit 7"]\nkeep = { output = "1MiB" }', ""),
+    "one": ('["/usr/bin/sleep", "86414"]\nmax-running = 1', ""),
+    "tied": ('["/usr/bin/sleep", "86414"]\non-disconnect = "term"', ""),
+    "reluctant": ('["/bin/sh", "-c", "trap : TERM; touch /run/marks/reluctant; while :; do sleep 0.1; done"]\n'
+                  'kill-after = "5s"', ""),
     "vanishing": ('["/usr/libexec/udsadmin-tests/vanishing"]', ""),
     "left": ('["/bin/sh", "-c", "sleep 86422 & exit 0"]', ""),
     "deaf": ('["/usr/libexec/udsadmin-tests/stubborn"]\nkill-after = "1s"\ntimeout = "10m"', ""),
@@ -484,3 +488,137 @@ def a_hundred_units_one_after_another_leave_nothing(rig):
     equal(after.split()[:2], before.split()[:2], "descriptors of the broker and of systemd")
     nothing_left(rig)
 
+
+
+def ended_by_itself(rig, times):
+    """Whatever the broker has waited for, systemd has not had to kill it."""
+    ends = rig.journal(UNIT="udsadmin-broker.service")
+    results = [entry["MESSAGE"] for entry in ends if "timed out" in entry.get("MESSAGE", "")]
+    equal(results, [], f"words of systemd on {times} ends")
+
+
+@scenario
+def a_client_that_waits_for_a_unit_holds_up_no_end_of_a_broker_however_many_there_are(rig):
+    with_units(rig)
+    with rig.session("alice") as session:
+        session.say("pause id=x\n")
+        until(lambda: rig.processes("sleep 86414"), "the program runs")
+        with rig.session("alice") as again:
+            again.say("pause id=x\n")
+            ask(rig, "jobs\n").must_be(200)
+            for _ in range(3):
+                rig.systemctl("restart", "udsadmin-broker.service").well()
+            session.say("cancel\n")
+            reply = session.final()
+            reply.must_be(213, "cancelled")
+            again.final().must_be(213, "cancelled")
+    ended_by_itself(rig, 3)
+    equal([event["UDSADMIN_EXIT"] for event in rig.events("finished")], ["cancelled"], "its end on the record")
+    nothing_left(rig)
+
+
+@scenario
+def a_follower_of_a_unit_holds_up_no_end_of_a_broker(rig):
+    with_units(rig)
+    job = detached(rig)
+    with rig.session("alice") as session:
+        session.say(f"job {job} follow\n")
+        session.hear(lambda heard: job.encode() in heard, "its row")
+        rig.systemctl("restart", "udsadmin-broker.service").well()
+        session.final().must_be(599)
+    ended_by_itself(rig, 1)
+    ask(rig, f"cancel job={job}\n").must_be(200)
+    until(lambda: not rig.processes("sleep 86414"), "it is gone")
+    nothing_left(rig)
+
+
+@scenario
+def a_cancel_that_a_broker_did_not_live_to_hear_is_heard_by_the_next(rig):
+    with_units(rig)
+    with rig.session("alice") as session:
+        session.say("pause\n")
+        until(lambda: rig.processes("sleep 86414"), "the program runs")
+        rig.kill("udsadmin-broker.service", "STOP")
+        session.say("cancel\n")
+        # The server has passed it on by the time that it answers what came after.
+        ask(rig, "ping\n").must_be(200)
+        rig.kill("udsadmin-broker.service", "KILL")
+        session.final().must_be(213, "cancelled")
+    until(lambda: not rig.processes("sleep 86414"), "it is gone")
+    nothing_left(rig)
+
+
+@scenario
+def the_end_of_a_unit_that_has_begun_is_told_as_what_it_is_though_its_broker_ends_meanwhile(rig):
+    with_units(rig)
+    with rig.session("alice") as session:
+        session.say("reluctant\n")
+        until(lambda: rig.marked("reluctant"), "it does not mind TERM")
+        session.say("cancel\n")
+        ask(rig, "ping\n").must_be(200)
+        rig.systemctl("restart", "udsadmin-broker.service").well()
+        session.final().must_be(213, "cancelled")
+    equal([event["UDSADMIN_EXIT"] for event in rig.events("finished")], ["cancelled"], "its end on the record")
+    ended_by_itself(rig, 1)
+    nothing_left(rig)
+
+
+@scenario
+def the_units_of_an_earlier_broker_count(rig):
+    with_units(rig)
+    reply = ask(rig, "one detach=yes\n")
+    reply.must_be(202, "accepted")
+    for how in ("restart", "kill"):
+        end_broker(rig, how)
+        ask(rig, "one detach=yes\n").must_be(409, "busy")
+    ask(rig, f"cancel job={reply.finals[0].fields['job']}\n").must_be(200)
+    until(lambda: not rig.processes("sleep 86414"), "it is gone")
+    nothing_left(rig)
+    again = ask(rig, "one detach=yes\n")
+    again.must_be(202, "accepted")
+    ask(rig, f"cancel job={again.finals[0].fields['job']}\n").must_be(200)
+    nothing_left(rig)
+
+
+@scenario
+def a_unit_that_is_to_end_with_its_client_does_though_the_broker_went_first(rig):
+    with_units(rig)
+    for streams_too in (True, False):
+        with rig.session("alice") as session:
+            session.say("tied\n")
+            until(lambda: rig.processes("sleep 86414"), "the program runs")
+            if streams_too:
+                rig.kill("udsadmin-broker.service", "KILL")
+            else:
+                rig.systemctl("stop", "udsadmin-broker.socket", "udsadmin-broker.service").well()
+        if not streams_too:
+            rig.systemctl("start", "udsadmin-broker.socket", "udsadmin-broker.service").well()
+        until(lambda: not rig.processes("sleep 86414"), "it has ended with its client")
+        equal(rig.events("finished")[-1]["UDSADMIN_EXIT"], "cancelled", "its end")
+        nothing_left(rig)
+        rig.since_now()
+
+
+@scenario
+def the_record_of_an_end_under_another_broker_says_whose_run_it_was(rig):
+    with_units(rig)
+    job = ask(rig, "pause id=x detach=yes\n").finals[0].fields["job"]
+    rig.systemctl("restart", "udsadmin-broker.service").well()
+    ask(rig, f"cancel job={job}\n").must_be(200)
+    started, finished = rig.events("started")[-1], rig.events("finished")[-1]
+    for name in ("UID", "USER", "GID", "GROUPS", "LOGINUID", "COMMAND", "REQUEST", "JOB", "TOKEN", "DETACHED", "RULE"):
+        equal(finished.get(f"UDSADMIN_{name}"), started[f"UDSADMIN_{name}"], name)
+    nothing_left(rig)
+
+
+@scenario
+def a_unit_that_nobody_knows_of_is_left_alone_until_it_has_ended(rig):
+    with_units(rig)
+    ask(rig, "both\n").must_be(200)
+    rig.root("systemd-run", "--unit=udsadmin-job-0123456789ab", "--remain-after-exit", "true").well()
+    rig.root("systemd-run", "--unit=udsadmin-job-0123456789ac", "--remain-after-exit", "sleep", "86417").well()
+    rig.systemctl("restart", "udsadmin-broker.service").well()
+    until(lambda: "0123456789ab" not in units(rig), "what has ended is removed")
+    holds(rig.processes("sleep 86417"), "what runs goes on")
+    rig.kill("udsadmin-job-0123456789ac.service", "TERM")
+    until(lambda: not units(rig), "it is removed at its end")
