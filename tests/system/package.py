@@ -52,6 +52,7 @@ class Rpm:
         return self.rig.root("dnf", "-q", "-y", "--refresh", *words, seconds=300)
 
     def _offer(self, which):
+        self.rig.root("mkdir", "-p", "/etc/yum.repos.d").well()
         self.rig.put("/etc/yum.repos.d/local.repo", REPOSITORY)
         self.rig.root("/usr/libexec/udsadmin-tests/offer", f"{POOL}/{which}").well()
 
