@@ -118,7 +118,7 @@ impl<'a> Conversation<'a> {
         loop {
             self.answer_in_turn().await;
             self.decode_ahead();
-            if self.client != Client::Gone && self.has_said_all() {
+            if self.client != Client::Gone && self.has_said_all() && !self.hears_a_last_word() {
                 self.client = Client::Gone;
                 part(self.stream).await;
             }
@@ -279,9 +279,9 @@ impl<'a> Conversation<'a> {
     }
 
     /// Not a future: the room for reading is on the stack for this call alone.
-    fn take(&mut self) -> io::Result<Read> {
+    fn take(&mut self, read: impl Fn(&Stream, &mut [u8]) -> io::Result<Read>) -> io::Result<Read> {
         let mut block = [0; BLOCK];
-        let read = self.stream.try_read(&mut block)?;
+        let read = read(self.stream, &mut block)?;
         if let Read::Octets(octets) = read {
             self.unread.fill(block.get_mut(..octets).unwrap_or_default());
         }
@@ -289,7 +289,7 @@ impl<'a> Conversation<'a> {
     }
 
     async fn read(&mut self) {
-        match self.take() {
+        match self.take(Stream::try_read) {
             Ok(Read::Octets(_)) => {}
             Ok(Read::End) => {
                 self.client = Client::HalfClosed;

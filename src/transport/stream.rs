@@ -59,7 +59,11 @@ impl Stream {
         self.socket.try_io(Interest::READABLE, || self.read_now(room))
     }
 
-    fn read_now(&self, room: &mut [u8]) -> io::Result<Read> {
+    /// The same, though the event loop has not heard of anything yet.
+    ///
+    /// # Errors
+    /// Those of `recvmsg(2)`; `WouldBlock` where there is nothing.
+    pub fn read_now(&self, room: &mut [u8]) -> io::Result<Read> {
         // Room for one set of credentials and no more: the kernel then discards descriptors instead of opening them here.
         let mut control = nix::cmsg_space!(UnixCredentials);
         let mut parts = [IoSliceMut::new(room)];

@@ -103,6 +103,20 @@ async fn the_servers_end_is_heard_though_something_else_was_heard_first() {
     assert!(matches!(heard, Ok(Wake::QuittingIsOver)));
 }
 
+#[tokio::test]
+async fn what_was_asked_before_the_server_ended_is_answered() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (context, (ours, mut client)) = (context(), UnixStream::pair().unwrap());
+    let stream = stream(ours);
+    client.write_all(b"say too late\n").await.unwrap();
+    client.shutdown().await.unwrap();
+    context.draining.cancel();
+    conversation(&context, &stream).hold().await;
+    let mut told = String::new();
+    client.read_to_string(&mut told).await.unwrap();
+    assert_eq!(told, "503 draining ms=0 : the service is ending; nothing was started\n");
+}
+
 #[tokio::test(start_paused = true)]
 async fn whoever_has_left_a_group_of_the_user_database_is_soon_no_longer_taken_for_a_member() {
     let text = "[allow]\ngroups = [61235]\ngroups-from = \"database\"\n".to_owned();

@@ -4,17 +4,23 @@ use super::super::judge::not_run;
 use super::super::may_not_connect;
 use super::super::order::{Errand, Ordering, Run};
 use super::super::running::Running;
-use super::Conversation;
+use super::{Client, Conversation};
 use crate::audit::Event;
 use crate::policy::Admission;
 use crate::protocol::Tag;
 use crate::protocol::decoder::{Ask, Incoming};
 use crate::protocol::reply::Final;
 use crate::request::Wish;
+use crate::transport::{Read, Stream};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
 impl Conversation<'_> {
+    /// Whether the client has asked for more before it could know that the server ends: it is told that nothing was started.
+    pub(super) fn hears_a_last_word(&mut self) -> bool {
+        self.client == Client::Talking && matches!(self.take(Stream::read_now), Ok(Read::Octets(_)))
+    }
+
     pub(super) async fn answer_request(&mut self, incoming: Incoming) {
         let Incoming { tag, ask, input } = incoming;
         let tag = tag.as_ref();
