@@ -12,6 +12,7 @@ class Deb:
     """By apt, of files."""
 
     purges = True
+    unwritable = b"ead-only file system"  # what is said of a file system that can't be written
 
     def __init__(self, rig):
         self.rig = rig
@@ -44,6 +45,7 @@ class Rpm:
     """By dnf, from a repository, beside a package that stands for what this Debian has by other packages."""
 
     purges = False
+    unwritable = b"Transaction failed"
 
     def __init__(self, rig):
         self.rig = rig
