@@ -13,6 +13,7 @@ use std::io;
 use std::time::Duration;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use zbus::OwnedObjectPath;
 
 /// How long a killed unit may take to be gone.
 pub(super) const VANISHING: Duration = Duration::from_secs(15);
@@ -250,7 +251,15 @@ impl RunningUnit {
         let result: String = systemd.get(job, SERVICE, "Result").await?;
         let code = systemd.get(job, SERVICE, "ExecMainCode").await?;
         let status = systemd.get(job, SERVICE, "ExecMainStatus").await?;
-        Ok(State::Ended(Exit::of(&result, (code, status))))
+        let exit = Exit::of(&result, (code, status));
+        let is_anothers = exit.exited().is_none() && !exit.is_late && self.has_orders().await?;
+        Ok(if is_anothers { State::Gone } else { State::Ended(exit) })
+    }
+
+    /// Whether systemd has orders about the unit, to stop it or to start it again: they are not ours, who only send signals.
+    async fn has_orders(&self) -> Result<bool, Failed> {
+        let (order, _): (u32, OwnedObjectPath) = self.systemd.get(&self.job, UNIT, "Job").await?;
+        Ok(order != 0)
     }
 
     /// Sends a signal to every process of the unit. That there is none is no failure.
