@@ -4,7 +4,9 @@ use super::accept::accept_all;
 use super::activation::Expected;
 use super::options::SERVER;
 use super::rooms::Rooms;
-use super::start::{self, Beginning, Ending, Failure, hang_ups, told_to_end, told_to_make_way, until_idle};
+use super::start::{
+    self, Beginning, Ending, Failure, MAKES_WAY, hang_ups, told_to_end, told_to_make_way, until_idle,
+};
 use super::{clock, notify, policy};
 use crate::accounts::Database;
 use crate::broker::{self, Followed, Fresh, InForce, Version};
@@ -16,6 +18,7 @@ use crate::session::{self, Context, StatusRow};
 use crate::transport;
 use nix::sys::socket::{setsockopt, sockopt};
 use rustix::net::SocketType;
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -95,9 +98,11 @@ async fn serve_all(context: Arc<Context>, rooms: Rooms, sockets: Vec<OwnedFd>) -
         });
     }
     tokio::spawn(follow(Arc::clone(&context), hang_ups));
-    let tell = tell_systemd(rooms.clients, &context.followed);
+    let stays = Cell::new(true);
+    let tell = tell_systemd(rooms.clients, &context.followed, &stays);
     let idle = async {
         making_way.await;
+        stays.set(false);
         until_idle(&sessions).await;
     };
     tokio::select! {
@@ -161,8 +166,12 @@ fn turn_away(socket: UnixStream, last: &Final) {
     }
 }
 
-async fn tell_systemd(places: Arc<Places>, followed: &Followed) {
-    let text = || format!("connections: {}; {}", places.count(), followed.state().standing());
+async fn tell_systemd(places: Arc<Places>, followed: &Followed, stays: &Cell<bool>) {
+    let text = || {
+        let standing =
+            if stays.get() { followed.state().standing().to_string() } else { MAKES_WAY.to_owned() };
+        format!("connections: {}; {standing}", places.count())
+    };
     let mut told = text();
     notify::ready(&told);
     let mut ticks = interval(notify::STATUS_EVERY);

@@ -30,6 +30,9 @@ pub const EX_TEMPFAIL: u8 = 75;
 /// `SD_ERR` of sd-daemon(3): a line on standard error that the journal is to take for an error.
 const LOG_ERR: &str = "<3>";
 
+/// What a daemon is doing that was told to make way.
+pub const MAKES_WAY: &str = "makes way for the next one as soon as nothing is under way";
+
 /// The first thread for calls that block stays for good: a job that takes up all the processes of the machine or of the unit
 /// (`TasksMax=`) can't keep the daemon from having one, and with one, whatever needs a thread waits for it.
 const FOREVER: Duration = Duration::from_secs(1 << 32);
@@ -187,7 +190,8 @@ pub fn told_to_make_way() -> io::Result<impl Future<Output = ()>> {
     let mut signals = signal(SignalKind::user_defined1())?;
     Ok(async move {
         signals.recv().await;
-        tracing::info!("makes way for the next one as soon as nothing is under way");
+        tracing::info!("{MAKES_WAY}");
+        notify::status(MAKES_WAY);
     })
 }
 

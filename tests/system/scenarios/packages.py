@@ -85,6 +85,8 @@ def an_upgrade_loses_no_request_no_session_and_no_run(rig):
         *_, others = load.communicate(timeout=60)[0].splitlines()
         equal(others, b"others:", "what else came of a request")
         equal([rig.pid(unit) for unit in PROGRAMS], pids, "who serves while a command runs")
+        for unit in PROGRAMS:
+            until(lambda unit=unit: "makes way" in rig.show(unit, "StatusText"), f"systemctl status of {unit} says so")
         idle.say("say after\n")
         idle.final().must_be(200)
         rig.root("touch", "/run/marks/go").well()
