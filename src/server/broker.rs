@@ -2,8 +2,9 @@
 
 use super::accept::accept_all;
 use super::activation::Expected;
+use super::make_way::Way;
 use super::options::BROKER_PROGRAM;
-use super::start::{self, Beginning, Ending, Failure, hang_ups, told_to_end, told_to_make_way, until_idle};
+use super::start::{self, Beginning, Ending, Failure, hang_ups, told_to_end};
 use super::{clock, notify, policy};
 use crate::accounts::Database;
 use crate::audit::Trail;
@@ -63,7 +64,7 @@ async fn serve(mut beginning: Beginning) -> Result<Ending, Failure> {
     let policies = policies(&beginning, fresh, (&trail, &surroundings)).await?;
     let store = broker::Store::of(std::mem::take(&mut beginning.left));
     let service = service(&beginning, (surroundings, store), Arc::new(policies), trail)?;
-    Ok(serve_all(Arc::new(service), beginning.sockets).await?)
+    Ok(serve_all(Arc::new(service), beginning.sockets, beginning.way).await?)
 }
 
 /// Puts the policy in force that the broker begins with.
@@ -142,16 +143,16 @@ fn admitted(beginning: &Beginning) -> io::Result<Uid> {
     }
 }
 
-async fn serve_all(service: Arc<Service>, sockets: Vec<OwnedFd>) -> io::Result<Ending> {
-    let (ending, making_way, hang_ups) = (told_to_end()?, told_to_make_way()?, hang_ups()?);
+async fn serve_all(service: Arc<Service>, sockets: Vec<OwnedFd>, mut way: Way) -> io::Result<Ending> {
+    let (ending, hang_ups) = (told_to_end()?, hang_ups()?);
     service.take_over()?;
     for socket in sockets {
         listen(Arc::clone(&service), socket)?;
     }
     notify::ready(&told(&service.policies));
     let idle = async {
-        making_way.await;
-        until_spared(&service).await;
+        way.told().await;
+        until_spared(&service, &way).await;
     };
     let ending = tokio::select! {
         () = ending => Ending::Stopped,
@@ -173,10 +174,10 @@ async fn serve_all(service: Arc<Service>, sockets: Vec<OwnedFd>) -> io::Result<E
 }
 
 /// Waits until nothing is lost with this process: no client's session, no run that is its child, no policy on trial.
-async fn until_spared(service: &Service) {
+async fn until_spared(service: &Service, way: &Way) {
     let mut ruling = service.policies.watch();
     loop {
-        until_idle(&service.busy).await;
+        way.is_clear(&service.busy, || service.policies.now().version).await;
         if ruling.borrow_and_update().state.until.is_none() || ruling.changed().await.is_err() {
             return;
         }

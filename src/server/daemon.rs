@@ -2,11 +2,10 @@
 
 use super::accept::accept_all;
 use super::activation::Expected;
+use super::make_way::{MAKES_WAY, Way};
 use super::options::SERVER;
 use super::rooms::Rooms;
-use super::start::{
-    self, Beginning, Ending, Failure, MAKES_WAY, hang_ups, told_to_end, told_to_make_way, until_idle,
-};
+use super::start::{self, Beginning, Ending, Failure, hang_ups, told_to_end};
 use super::{clock, notify, policy};
 use crate::accounts::Database;
 use crate::broker::{self, Followed, Fresh, InForce, Version};
@@ -35,6 +34,14 @@ use tokio_util::task::TaskTracker;
 /// How long sessions may take to end after the server was told to. `TimeoutStopSec=` of the unit leaves room for it.
 const DRAINING: Duration = Duration::from_secs(40);
 
+/// The sessions under way.
+#[derive(Clone, Debug, Default)]
+struct Sessions {
+    all: TaskTracker,
+    /// Held by those of clients who are let in, or may be.
+    admitted: TaskTracker,
+}
+
 /// The whole program.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -62,7 +69,7 @@ async fn serve(beginning: Beginning) -> Result<Ending, Failure> {
         clock: clock::now,
         draining: CancellationToken::new(),
     };
-    Ok(serve_all(Arc::new(context), rooms, beginning.sockets).await?)
+    Ok(serve_all(Arc::new(context), rooms, (beginning.sockets, beginning.way)).await?)
 }
 
 /// The policy until the broker is followed: what needs no broker works without one.
@@ -86,9 +93,13 @@ fn status(followed: &Arc<Followed>, places: Arc<Places>) -> Box<dyn Fn() -> Vec<
     })
 }
 
-async fn serve_all(context: Arc<Context>, rooms: Rooms, sockets: Vec<OwnedFd>) -> io::Result<Ending> {
-    let sessions = TaskTracker::new();
-    let (ending, making_way, hang_ups) = (told_to_end()?, told_to_make_way()?, hang_ups()?);
+async fn serve_all(
+    context: Arc<Context>,
+    rooms: Rooms,
+    (sockets, mut way): (Vec<OwnedFd>, Way),
+) -> io::Result<Ending> {
+    let sessions = Sessions::default();
+    let (ending, hang_ups) = (told_to_end()?, hang_ups()?);
     for socket in sockets {
         let listener = listener(socket)?;
         let (context, rooms, sessions) = (Arc::clone(&context), rooms.clone(), sessions.clone());
@@ -101,9 +112,9 @@ async fn serve_all(context: Arc<Context>, rooms: Rooms, sockets: Vec<OwnedFd>) -
     let stays = Cell::new(true);
     let tell = tell_systemd(rooms.clients, &context.followed, &stays);
     let idle = async {
-        making_way.await;
+        way.told().await;
         stays.set(false);
-        until_idle(&sessions).await;
+        way.is_clear(&sessions.admitted, || context.followed.now().version).await;
     };
     tokio::select! {
         () = ending => {},
@@ -113,8 +124,8 @@ async fn serve_all(context: Arc<Context>, rooms: Rooms, sockets: Vec<OwnedFd>) -
         () = tell => {},
     }
     context.draining.cancel();
-    sessions.close();
-    tokio::select! { () = drain(&sessions) => {}, () = notify::keep_watchdog_quiet() => {} }
+    sessions.all.close();
+    tokio::select! { () = drain(&sessions.all) => {}, () = notify::keep_watchdog_quiet() => {} }
     Ok(Ending::Stopped)
 }
 
@@ -144,19 +155,23 @@ fn listener(socket: OwnedFd) -> io::Result<UnixListener> {
 }
 
 /// Serves a connection, within its user's share of them. One without a peer has no share, and is not served.
-fn admit(context: &Arc<Context>, rooms: &Rooms, sessions: &TaskTracker, socket: UnixStream) {
+fn admit(context: &Arc<Context>, rooms: &Rooms, sessions: &Sessions, socket: UnixStream) {
     let (context, rooms) = (Arc::clone(context), rooms.clone());
     let now = context.followed.now();
     match transport::peer_of(socket.as_fd()).map(|peer| (rooms.take(&now.policy, &peer), peer)) {
         Ok((Some(mut seat), peer)) => {
-            sessions.spawn(async move {
-                let settle = |peer: &Peer, is_admitted| rooms.settle(&mut seat, peer, is_admitted);
+            let mut admitted = Some(sessions.admitted.token());
+            sessions.all.spawn(async move {
+                let settle = |peer: &Peer, is_admitted: bool| {
+                    admitted.take_if(|_| !is_admitted);
+                    rooms.settle(&mut seat, peer, is_admitted)
+                };
                 session::serve(&context, socket, peer, settle).await;
-                drop(seat);
+                drop((seat, admitted));
             });
         }
         Ok((None, _)) => turn_away(socket, &session::crowded()),
-        Err(why) => drop(sessions.spawn(async move { session::refuse(&context, &socket, &why).await })),
+        Err(why) => drop(sessions.all.spawn(async move { session::refuse(&context, &socket, &why).await })),
     }
 }
 

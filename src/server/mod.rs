@@ -6,6 +6,7 @@ pub mod broker;
 pub mod clock;
 pub mod daemon;
 pub mod log;
+pub mod make_way;
 pub mod notify;
 pub mod options;
 pub mod policy;

@@ -1,6 +1,7 @@
 //! How both daemons begin and end: options, sockets, logs, policy, signals. Knows neither program's work.
 
 use super::activation::{self, Expected, Taken};
+use super::make_way::Way;
 use super::options::{Options, Parsed, Program};
 use super::{log, notify, policy};
 use crate::audit::{Journal, Terminal, Trail};
@@ -16,7 +17,6 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
-use tokio_util::task::TaskTracker;
 
 /// `EX_CONFIG` of sysexits.h: what the program was given to work with is wrong.
 pub const EX_CONFIG: u8 = 78;
@@ -29,9 +29,6 @@ pub const EX_TEMPFAIL: u8 = 75;
 
 /// `SD_ERR` of sd-daemon(3): a line on standard error that the journal is to take for an error.
 const LOG_ERR: &str = "<3>";
-
-/// What a daemon is doing that was told to make way.
-pub const MAKES_WAY: &str = "makes way for the next one as soon as nothing is under way";
 
 /// The first thread for calls that block stays for good: a job that takes up all the processes of the machine or of the unit
 /// (`TasksMax=`) can't keep the daemon from having one, and with one, whatever needs a thread waits for it.
@@ -48,6 +45,8 @@ pub struct Beginning {
     pub left: Vec<(String, OwnedFd)>,
     /// The soft and hard limit of open descriptors that it was started with.
     pub descriptors: (u64, u64),
+    /// The word to make way.
+    pub way: Way,
 }
 
 impl Beginning {
@@ -134,9 +133,10 @@ fn begin<F: Future<Output = Result<Ending, Failure>>>(
     let descriptors = raise_descriptors()?;
     let runtime = Builder::new_current_thread().enable_all().thread_keep_alive(FOREVER).build()?;
     runtime.block_on(async {
+        let way = Way::new(options.policy.clone(), options.trust())?;
         let first = spawn_blocking(|| ());
         first.await.map_err(io::Error::other)?;
-        serve(Beginning { options, sockets, left, descriptors }).await
+        serve(Beginning { options, sockets, left, descriptors, way }).await
     })
 }
 
@@ -179,31 +179,6 @@ pub fn told_to_end() -> io::Result<impl Future<Output = ()>> {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         notify::stopping();
     })
-}
-
-/// Resolves when the daemon is to make way for the next one, as soon as nothing is lost by that (SIGUSR1): it may be of another
-/// version, whose files are in place.
-///
-/// # Errors
-/// Those of `sigaction(2)`.
-pub fn told_to_make_way() -> io::Result<impl Future<Output = ()>> {
-    let mut signals = signal(SignalKind::user_defined1())?;
-    Ok(async move {
-        signals.recv().await;
-        tracing::info!("{MAKES_WAY}");
-        notify::status(MAKES_WAY);
-    })
-}
-
-/// Waits until nothing holds a token of this tracker, at this very moment.
-pub async fn until_idle(busy: &TaskTracker) {
-    busy.close();
-    loop {
-        busy.wait().await;
-        if busy.is_empty() {
-            return;
-        }
-    }
 }
 
 /// The SIGHUPs: `systemctl reload`. One that comes while another is being dealt with is dealt with after it, once.

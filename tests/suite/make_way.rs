@@ -1,8 +1,12 @@
 //! Programs that are told to make way for the next version: who is served meanwhile, by which of them, and what they wait for.
 
 use crate::client::Client;
+use crate::process::{as_stranger, is_root};
 use crate::world::{POLICY, World};
 use rustix::process::Signal;
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Tells both to make way.
 fn told(world: World) -> World {
@@ -65,6 +69,49 @@ fn what_nobody_waits_for_keeps_the_broker_and_not_the_server() {
     assert_eq!(broker_ended(&mut world), Some(75));
     world.start_broker();
     assert_eq!(world.client().ask("end 3").code(), 210);
+}
+
+#[test]
+fn a_policy_that_nobody_has_put_in_force_comes_into_force_by_no_upgrade() {
+    let world = World::start();
+    assert_eq!(world.client().ask("end 3").code(), 210);
+    let files = world.folder.file("policy.toml");
+    let good = std::fs::read_to_string(&files).unwrap();
+    std::fs::write(&files, "[allow").unwrap();
+    let mut world = told(world);
+    assert_eq!(world.client().ask("end 3").code(), 210);
+    std::fs::write(&files, format!("{good}\n# edited, and not reloaded\n")).unwrap();
+    assert_eq!(world.client().ask("end 3").code(), 210);
+    std::fs::write(&files, good).unwrap();
+    assert_eq!((server_ended(&mut world), broker_ended(&mut world)), (Some(0), Some(75)));
+}
+
+#[test]
+fn strangers_without_end_keep_nobody_from_making_way() {
+    if !is_root() {
+        return;
+    }
+    let mut world = told(World::start());
+    let door = world.folder.file("udsadmin.sock");
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let knock = || {
+            as_stranger(|| {
+                let mut held = None;
+                while !stop.load(Ordering::Relaxed) {
+                    let Ok(mut stream) = UnixStream::connect(&door) else { return };
+                    // Refused, and not gone before the next one is there.
+                    drop(stream.read_exact(&mut [0; 4]));
+                    drop(held.replace(stream));
+                }
+            });
+        };
+        scope.spawn(knock);
+        scope.spawn(knock);
+        assert_eq!((server_ended(&mut world), broker_ended(&mut world)), (Some(0), Some(75)));
+        stop.store(true, Ordering::Relaxed);
+        drop(world);
+    });
 }
 
 #[test]
