@@ -23,7 +23,9 @@ class Deb:
     def install(self, which):
         return self._apt("install", "--no-install-recommends", *self.files(which))
 
-    upgrade = install
+    def upgrade(self, which):
+        self.rig.root("/usr/libexec/udsadmin-tests/alter", f"{POOL}/{which}").well()
+        return self._apt("install", "--option=Dpkg::Options::=--force-confold", *self.files(which))
 
     def install_into(self, root):
         return self.rig.shell(f"cp {POOL}/old/*.deb {root}/run && chroot {root} sh -c 'dpkg --install /run/*.deb'")

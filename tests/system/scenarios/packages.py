@@ -33,6 +33,36 @@ def installed(rig, which="old"):
         rig.systemctl("start", "udsadmin.socket").well()
 
 
+def is_below(path, folders):
+    return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
+
+
+# The first: no other has left directories that this one would take for what was there before.
+@scenario
+def a_package_that_is_purged_leaves_nothing_of_its_own(rig):
+    before = listed(rig)
+    installed(rig)
+    policy = edited(rig)
+    rig.ask("alice", "say hello id=known\n").must_be(200)
+    rig.package.upgrade("new").well()
+    rig.ask("alice", "say hello id=known\n").must_be(200)
+    if rig.package.purges:
+        rig.package.remove().well()
+        rig.package.purge().well()
+        left = set()
+    else:  # rpm keeps what was edited, the state, and the user
+        rig.package.remove().well()
+        equal(rig.root("cat", f"{POLICY}.rpmsave").out.decode(), policy, "the edited policy")
+        left = {"/etc/udsadmin", f"{POLICY}.rpmsave", "/var/lib/udsadmin-broker"}
+        left.add("/usr/share/licenses")  # is another package's on systems of rpm
+    after = listed(rig)
+    equal(sorted(before - after), [], "gone with it")
+    ours = [line for line in sorted(after - before) if not is_below(line.split()[0], left)]
+    if not rig.package.purges:
+        ours = [line for line in ours if not line.startswith("udsadmin:")]
+    equal(ours, [], "left of it")
+
+
 @scenario
 def an_installed_package_serves_and_grants_nothing(rig):
     installed(rig)
@@ -96,6 +126,8 @@ def an_upgrade_loses_no_request_no_session_and_no_run(rig):
     rig.ask("alice", "say later\n").must_be(200)
     equal([rig.show(unit, "ActiveEnterTimestampMonotonic") for unit in SOCKETS], sockets, "the sockets")
     equal(rig.root("cat", POLICY).out.decode(), policy, "the edited policy")
+    if rig.package.purges:
+        holds(rig.exists(f"{POLICY}.dpkg-dist"), "the policy of the next version is nowhere to be looked at")
     equal(rig.systemctl("--failed", "--quiet", "list-units", "udsadmin*").text, "", "failed units")
 
 
@@ -108,6 +140,43 @@ def an_upgrade_while_nothing_runs_takes_effect_at_once(rig):
     rig.package.upgrade("new").well()
     until(lambda: not rig.is_active(PROGRAMS[0]), "udsadmind has made way")
     until(lambda: rig.pid(PROGRAMS[1]) not in (0, broker), "the broker has made way")
+    rig.ask("alice", "say hello\n").must_be(200)
+
+
+@scenario
+def an_upgrade_starts_no_socket_that_the_administrator_has_disabled(rig):
+    installed(rig)
+    rig.systemctl("disable", "--now", "udsadmin.socket").well()
+    rig.package.upgrade("new").well()
+    equal(rig.systemctl("is-enabled", "udsadmin.socket").text, "disabled", "the socket")
+    equal([rig.is_active(unit) for unit in (*SOCKETS, *PROGRAMS)], [False] * 4, "active")
+
+
+@scenario
+def an_upgrade_puts_no_policy_in_force_that_nobody_has_reloaded(rig):
+    installed(rig)
+    policy = edited(rig)
+    rig.ask("alice", "say hello\n").must_be(200)
+    pids = [rig.pid(unit) for unit in PROGRAMS]
+    rig.put(POLICY, "[allow")
+    rig.package.upgrade("new").well()
+    until(lambda: "policy in its files" in rig.show(PROGRAMS[1], "StatusText"), "systemctl status says what is missing")
+    rig.ask("alice", "say hello\n").must_be(200)
+    equal([rig.pid(unit) for unit in PROGRAMS], pids, "who serves")
+    rig.put(POLICY, policy)
+    until(lambda: not rig.is_active(PROGRAMS[0]), "udsadmind has made way")
+    rig.ask("alice", "say hello\n").must_be(200)
+
+
+@scenario
+def what_was_removed_serves_again_once_it_is_installed_again(rig):
+    installed(rig)
+    policy = edited(rig)
+    rig.package.remove().well()
+    installed(rig)
+    if not rig.package.purges:
+        rig.root("mv", f"{POLICY}.rpmsave", POLICY).well()
+    equal(rig.root("cat", POLICY).out.decode(), policy, "the edited policy")
     rig.ask("alice", "say hello\n").must_be(200)
 
 
@@ -130,34 +199,6 @@ def removing_waits_for_what_runs_and_keeps_what_is_the_administrators(rig):
 
 
 @scenario
-def a_package_that_is_purged_leaves_nothing_of_its_own(rig):
-    before = listed(rig)
-    installed(rig)
-    policy = edited(rig)
-    rig.ask("alice", "say hello id=known\n").must_be(200)
-    rig.package.upgrade("new").well()
-    rig.ask("alice", "say hello id=known\n").must_be(200)
-    if rig.package.purges:
-        rig.package.remove().well()
-        rig.package.purge().well()
-        left = set()
-    else:  # rpm keeps what was edited, the state, and the user
-        rig.package.remove().well()
-        equal(rig.root("cat", f"{POLICY}.rpmsave").out.decode(), policy, "the edited policy")
-        left = {"/etc/udsadmin", f"{POLICY}.rpmsave", "/var/lib/udsadmin-broker"}
-    after = listed(rig)
-    equal(sorted(before - after), [], "gone with it")
-    ours = [line for line in sorted(after - before) if not is_below(line.split()[0], left)]
-    if not rig.package.purges:
-        ours = [line for line in ours if not line.startswith("udsadmin:")]
-    equal(ours, [], "left of it")
-
-
-def is_below(path, folders):
-    return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
-
-
-@scenario
 def a_user_who_is_there_already_serves_and_stays(rig):
     rig.shell("groupadd --system udsadmin && useradd --system --gid udsadmin --home-dir /srv/own udsadmin").well()
     entry = rig.root("getent", "passwd", "udsadmin").text
@@ -170,6 +211,20 @@ def a_user_who_is_there_already_serves_and_stays(rig):
     rig.package.remove().well()
     if rig.package.purges:
         rig.package.purge().well()
+    equal(rig.root("getent", "passwd", "udsadmin").text, entry, "the user")
+
+
+@scenario
+def a_user_without_a_group_of_its_name_stays_and_the_group_goes(rig):
+    rig.root("useradd", "--system", "--gid", "nogroup", "--home-dir", "/srv/own", "udsadmin").well()
+    entry = rig.root("getent", "passwd", "udsadmin").text
+    installed(rig)
+    edited(rig)
+    rig.ask("alice", "say hello\n").must_be(200)
+    rig.package.remove().well()
+    if rig.package.purges:
+        rig.package.purge().well()
+        equal(rig.root("getent", "group", "udsadmin").text, "", "the group")
     equal(rig.root("getent", "passwd", "udsadmin").text, entry, "the user")
 
 
