@@ -265,6 +265,10 @@ def every_property_that_a_policy_may_set_is_one_of_this_systemd(rig):
 def end_broker(rig, how):
     if how == "restart":
         rig.systemctl("restart", "udsadmin-broker.service").well()
+    elif how == "make way":
+        before = rig.pid("udsadmin-broker.service")
+        rig.kill("udsadmin-broker.service", "USR1")
+        until(lambda: rig.pid("udsadmin-broker.service") not in (0, before), "the broker has made way")
     else:
         rig.kill("udsadmin-broker.service", "KILL")
 
@@ -288,7 +292,7 @@ def the_output_of_a_unit_goes_on_and_its_end_is_told_whatever_becomes_of_the_bro
 @scenario
 def what_a_unit_writes_that_nobody_waits_for_is_kept_whatever_becomes_of_the_broker(rig):
     with_units(rig)
-    for number, how in enumerate(("restart", "kill")):
+    for number, how in enumerate(("restart", "kill", "make way")):
         rig.root("rm", "-f", "/run/marks/go").well()
         request = f"tide detach=yes id=t{number}\n"
         job = ask(rig, request).finals[0].fields["job"]
