@@ -27,6 +27,18 @@ def edited(rig):
     return text
 
 
+def serves(rig):
+    rig.systemctl("start", "udsadmin.socket").well()
+    edited(rig)
+    ask(rig, "alice", "say hello\n").must_be(200)
+
+
+def goes(rig):
+    rig.package.remove().well()
+    if rig.package.purges:
+        rig.package.purge().well()
+
+
 def listed(rig):
     return set(rig.root(f"{TOOLS}/listing").well().text.splitlines())
 
@@ -50,12 +62,10 @@ def a_package_that_is_purged_leaves_nothing_of_its_own(rig):
     ask(rig, "alice", "say hello id=known\n").must_be(200)
     rig.package.upgrade("new").well()
     ask(rig, "alice", "say hello id=known\n").must_be(200)
+    goes(rig)
     if rig.package.purges:
-        rig.package.remove().well()
-        rig.package.purge().well()
         left = set()
     else:  # rpm keeps what was edited, the state, and the user
-        rig.package.remove().well()
         equal(rig.root("cat", f"{POLICY}.rpmsave").out.decode(), policy, "the edited policy")
         left = {"/etc/udsadmin", f"{POLICY}.rpmsave", "/var/lib/udsadmin-broker"}
         left |= {"/usr/share/licenses", "/usr/share/man"}  # are another package's on systems of rpm
@@ -209,12 +219,8 @@ def a_user_who_is_there_already_serves_and_stays(rig):
     done = rig.package.install("old").well()
     if rig.package.purges:
         holds(b"a user udsadmin already" in done.err + done.out, "the installation says nothing of the user")
-    rig.systemctl("start", "udsadmin.socket").well()
-    edited(rig)
-    ask(rig, "alice", "say hello\n").must_be(200)
-    rig.package.remove().well()
-    if rig.package.purges:
-        rig.package.purge().well()
+    serves(rig)
+    goes(rig)
     equal(rig.root("getent", "passwd", "udsadmin").text, entry, "the user")
 
 
@@ -222,12 +228,10 @@ def a_user_who_is_there_already_serves_and_stays(rig):
 def a_user_without_a_group_of_its_name_stays_and_the_group_goes(rig):
     rig.root("useradd", "--system", "--gid", "nogroup", "--home-dir", "/srv/own", "udsadmin").well()
     entry = rig.root("getent", "passwd", "udsadmin").text
-    installed(rig)
-    edited(rig)
-    ask(rig, "alice", "say hello\n").must_be(200)
-    rig.package.remove().well()
+    rig.package.install("old").well()
+    serves(rig)
+    goes(rig)
     if rig.package.purges:
-        rig.package.purge().well()
         equal(rig.root("getent", "group", "udsadmin").text, "", "the group")
     equal(rig.root("getent", "passwd", "udsadmin").text, entry, "the user")
 
@@ -239,13 +243,9 @@ def a_group_that_is_there_already_becomes_the_users_and_stays(rig):
     done = rig.package.install("old").well()
     if rig.package.purges:
         holds(b"a group udsadmin already" in done.err + done.out, "the installation says nothing of the group")
-    rig.systemctl("start", "udsadmin.socket").well()
-    edited(rig)
-    ask(rig, "alice", "say hello\n").must_be(200)
+    serves(rig)
     equal(rig.root("id", "-gn", "udsadmin").text, "udsadmin", "the user's group")
-    rig.package.remove().well()
-    if rig.package.purges:
-        rig.package.purge().well()
+    goes(rig)
     equal(rig.root("getent", "group", "udsadmin").text, entry, "the group")
 
 
